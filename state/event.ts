@@ -1,0 +1,33 @@
+/** JSON as the runs see it. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/** How the answer to a call is made: at once by the ingress, or by the run (see `response.mode` of a Webhook). */
+export type ReplyMode = 'Reply' | 'Output'
+
+/**
+ * One accepted call on its way from an ingress to a runner. The ingress fills it without parsing the body;
+ * the runner decodes query and body. `Cookie` and `Authorization` are never in `headers`.
+ */
+export interface CallEvent {
+  /** Unique and sortable by time (UUIDv7); the caller reads it in `X-Hooklet-Event-Id`. */
+  id: string
+  /** When the ingress accepted it, ISO 8601 with milliseconds, UTC. */
+  time: string
+  type: 'http' | 'connect' | 'message' | 'disconnect'
+  webhook: { namespace: string; name: string }
+  /** Lower case. */
+  method: string
+  /** What follows the token, as received (percent-encoding kept); begins with `/`. */
+  path: string
+  /** The raw query without its `?`; empty when there is none. */
+  query: string
+  /** Names in lower case; repeated headers are joined by `, `. */
+  headers: Record<string, string>
+  clientIP: string
+  /** `input: Merged`: the run sees query and JSON object body as one dictionary. */
+  merged: boolean
+  /** Present when a caller waits for the answer of a run. */
+  reply?: { id: string; mode: ReplyMode }
+  /** The body's bytes as received; empty when there was none. */
+  body: Buffer
+}

@@ -1,0 +1,166 @@
+/**
+ * What ingress and runner processes share. Two implementations hold to one contract suite
+ * (`test/contract/state.ts`): `memory/` for one process, `redis/` for any number of them.
+ *
+ * Every time in this interface is in milliseconds. Time is the state's own (injected clock or Redis), never
+ * the caller's, so that pods with skewed clocks agree. A method rejects with {@link StateUnavailable} when the state can't be
+ * reached: nothing was stored then, or it is unknown whether it was, and the caller must not claim success.
+ */
+import type { CallEvent, Json, ReplyMode } from './event.ts'
+
+/** The shared state can't be reached or did not answer in time. */
+export class StateUnavailable extends Error {
+  override name = 'StateUnavailable'
+}
+
+// ---------------------------------------------------------------- ingress
+
+/** An exact sliding window: at most `requests` accepted calls in any `windowMs`. */
+export interface Throttle {
+  /** Names the window; equal keys share it. */
+  key: string
+  requests: number
+  windowMs: number
+}
+
+/** A place among at most `limit` concurrent connections; held until released, or until its holder dies. */
+export interface Lease {
+  /** Names the pool of places. */
+  key: string
+  /** Unique per holder: the reply id of a waiting call, the id of a WebSocket connection. */
+  id: string
+  limit: number
+}
+
+/**
+ * One atomic act at the door: throttle, then lease, then append. The first that refuses ends it: a refused
+ * throttle leaves no trace; a refused lease or a full backlog has been counted by the throttle. An `event` with
+ * `reply` also opens its reply (see {@link RunnerState.reply}), in the same act.
+ */
+export interface Admission {
+  /** Which partition the keys and the event belong to, `0 <= partition < partitions`. */
+  partition: number
+  throttle?: Throttle
+  lease?: Lease
+  event?: CallEvent
+  /** How long the reply stays open when the waiting pod dies without closing it. Required with `event.reply`. */
+  replyTtlMs?: number
+}
+
+export type Verdict =
+  | { kind: 'accepted' }
+  /** Over the rate; a call passes again after exactly `retryAfterMs`, if no other takes the room. */
+  | { kind: 'throttled'; retryAfterMs: number }
+  /** All places of the lease are taken. */
+  | { kind: 'crowded' }
+  /** The partition's backlog is full: nothing was stored. */
+  | { kind: 'backlogged' }
+
+/** What a run tells the caller who waits. `output` is rendered by the ingress with the route's status and headers. */
+export type ReplyMessage =
+  | { kind: 'reply'; status: number; headers: Record<string, string>; body: Json }
+  | { kind: 'output'; body: Json }
+  /** Every run of the event ended without a reply. */
+  | { kind: 'ended' }
+  /** Every run of the event ended without a reply, and at least one failed. */
+  | { kind: 'failed' }
+
+/** The state as one ingress process sees it. Leases taken here are renewed by the implementation until released. */
+export interface IngressState {
+  admit(admission: Admission): Promise<Verdict>
+  /** Gives a lease back. Idempotent; never rejects (an unreachable state lets the lease lapse instead). */
+  release(partition: number, lease: Pick<Lease, 'key' | 'id'>): Promise<void>
+  /** The caller no longer waits (answered, timed out, gone): later replies are `late`. Idempotent, never rejects. */
+  closeReply(partition: number, replyId: string): Promise<void>
+  /**
+   * Where the replies to events admitted by this process arrive; set once, before the first admission. Each open
+   * reply gets at most one message.
+   */
+  onReply(listener: (replyId: string, message: ReplyMessage) => void): void
+  /** Whether the state answers now. */
+  ready(): Promise<boolean>
+  close(): Promise<void>
+}
+
+// ---------------------------------------------------------------- runner
+
+/** Names one run. `epoch` fences: a write with a lower epoch than the stored one is refused. */
+export interface RunRef {
+  partition: number
+  /** Unique and stable over redelivery: derived from the event's id and the Workflow. */
+  runId: string
+  epoch: number
+}
+
+/** The interpreter's state of a run, plain JSON, opaque to the state. */
+export type Checkpoint = Json
+
+/** How far a run had come when it is taken over: not checkpointed yet, at a checkpoint, or over. */
+export type Takeover = { kind: 'new' } | { kind: 'checkpoint'; checkpoint: Checkpoint } | { kind: 'ended' }
+
+export interface EventDelivery {
+  kind: 'event'
+  partition: number
+  /** The queue's own id of the entry, for {@link RunnerState.acknowledge}. */
+  entry: string
+  event: CallEvent
+  /** 1 on the first delivery; grows by one with each takeover. It is the epoch of the event's runs. */
+  deliveries: number
+}
+
+/** A parked run that became due. `run.epoch` is already raised for the new owner. */
+export interface ResumeDelivery {
+  kind: 'resume'
+  run: RunRef
+  checkpoint: Checkpoint
+}
+
+export type Delivery = EventDelivery | ResumeDelivery
+
+/** `first`: yours is the answer. `late`: answered before, or the caller stopped waiting. `gone`: no such reply, or another tenant's. */
+export type ReplyOutcome = 'first' | 'late' | 'gone'
+
+/** The reply a run may give: where to, and on whose behalf. */
+export interface ReplyAddress {
+  replyId: string
+  /** The Workflow's namespace; a reply of another namespace's webhook is `gone`. */
+  namespace: string
+}
+
+/** The state as one runner process sees it. Deliveries read here are kept from others until they are settled. */
+export interface RunnerState {
+  /** Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. */
+  read(options: { count: number; blockMs: number; signal?: AbortSignal }): Promise<Delivery[]>
+  /** The event's runs have all ended or are parked: forget the event. Idempotent. */
+  acknowledge(deliveries: Pick<EventDelivery, 'partition' | 'entry'>[]): Promise<void>
+  /** Puts an event that can't be processed aside, for an operator to look at, and forgets it in the queue. */
+  deadLetter(delivery: EventDelivery, reason: string): Promise<void>
+
+  /**
+   * Takes over runs whose event was delivered again: raises each one's epoch and tells how far it had come. Not needed on a first delivery.
+   */
+  takeOver(runs: RunRef[]): Promise<Takeover[]>
+  /** Stores a checkpoint. False: fenced, another runner owns the run now; stop at once. */
+  save(run: RunRef, checkpoint: Checkpoint): Promise<boolean>
+  /** Stores a checkpoint and wakes the run (on any runner) after `delayMs`. False: fenced. */
+  park(run: RunRef, checkpoint: Checkpoint, delayMs: number): Promise<boolean>
+  /** The run is over: drops its checkpoint and remembers that it ended for as long as its event can be redelivered. False: fenced. */
+  end(run: RunRef): Promise<boolean>
+
+  /** Sends the answer to the waiting caller; the first wins, whoever sends it. */
+  reply(address: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome>
+  /**
+   * One of the event's `total` runs is over. When all of them are and nobody replied, the caller gets `failed` if any
+   * failed, else `ended`. With `total: 0` (no workflow matched) that is at once. Idempotent per run id.
+   */
+  settle(address: ReplyAddress, run: { runId: string; failed: boolean; total: number }): Promise<void>
+
+  ready(): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** Who may wait: kept with an open reply. */
+export interface OpenReply {
+  namespace: string
+  mode: ReplyMode
+}
