@@ -1,2 +1,64 @@
 #!/usr/bin/env node
-process.exitCode = 1
+import { parseArgs } from 'node:util'
+import { helpOf, parseArgsOptions, UsageError } from './commands/command.ts'
+import type { Command, Terminal } from './commands/command.ts'
+import { dev } from './commands/dev.ts'
+import { lint } from './commands/lint.ts'
+import { VERSION } from './version.ts'
+
+const COMMANDS: Command[] = [dev, lint]
+
+function overview(): string {
+  const commands = COMMANDS.map((command) => `  ${command.name.padEnd(8)} ${command.summary}`)
+  return `Hooklet ${VERSION}: webhooks as Kubernetes resources.\n\nUsage: hooklet COMMAND [OPTIONS]\n\nCommands:\n${commands.join('\n')}\n\nhooklet COMMAND --help tells more.\n`
+}
+
+async function main(argv: string[], terminal: Terminal): Promise<number> {
+  const [name = '--help', ...rest] = argv
+  if (name === '--version') {
+    terminal.stdout.write(`${VERSION}\n`)
+    return 0
+  }
+  if (name === '--help' || name === 'help') {
+    terminal.stdout.write(overview())
+    return 0
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name)
+  if (!command) throw new UsageError(`There is no command ${name}.\n\n${overview()}`)
+  if (rest.includes('--help')) {
+    terminal.stdout.write(helpOf(command))
+    return 0
+  }
+  return command.run(parseCommandLine(command, rest), terminal)
+}
+
+function parseCommandLine(command: Command, args: string[]): ReturnType<typeof parseArgs> & {
+  values: Record<string, string | boolean | undefined>
+} {
+  try {
+    const { positionals, values } = parseArgs({
+      args,
+      options: parseArgsOptions(command),
+      allowPositionals: true,
+    })
+    return { positionals, values: values as Record<string, string | boolean | undefined> }
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n\n${helpOf(command)}`)
+  }
+}
+
+const stopping = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    stopping.abort()
+    // A second Ctrl-C does not wait for the drain.
+    process.once(signal, () => process.exit(130))
+  })
+
+try {
+  const { stdout, stderr, env } = process
+  process.exitCode = await main(process.argv.slice(2), { stdout, stderr, env, stop: stopping.signal })
+} catch (error) {
+  process.stderr.write(`hooklet: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}

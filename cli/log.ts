@@ -1,0 +1,15 @@
+import { pino } from 'pino'
+import pretty from 'pino-pretty'
+import type { Logger } from 'pino'
+
+export type { Logger }
+
+/**
+ * The log of a process, on standard error so that standard output stays for results: readable on a terminal, one JSON object
+ * a line elsewhere.
+ */
+export function createLog({ level, stream }: { level: string; stream: NodeJS.WriteStream }): Logger {
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  if (!stream.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }))
+  return pino(options, pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true, destination: 2 }))
+}
