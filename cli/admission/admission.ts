@@ -80,7 +80,11 @@ function admit(kinds: Map<string, Kind>, input: unknown, previous: Resource | un
   kind.validate(object)
   const schemaFaults = [...metadataFaults, ...toFaults(kind.validate.errors ?? [], kind.schema, object)]
   const ruleFaults = kind.rules.check(object, previous, schemaFaults)
-  const faults = distinct([...schemaFaults, ...ruleFaults, ...checkData(object)])
+  const faults = distinct([
+    ...schemaFaults,
+    ...ruleFaults,
+    ...(kind.apiVersion === 'v1' ? checkData(object) : []),
+  ])
   if (faults.length > 0) return { faults: faults.slice(0, MAX_FAULTS) }
   // The schema has just proven the shape.
   return { object: mergeStringData(object) as unknown as Resource, faults: [] }

@@ -4,10 +4,9 @@ import { isRecord } from './schema.ts'
 
 /** An API server's bound on all values of a ConfigMap or Secret together. */
 const MAX_DATA_BYTES = 1024 * 1024
-const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 const texts: Schema = { type: 'object', additionalProperties: { type: 'string' } }
-const base64: Schema = { type: 'object', additionalProperties: { type: 'string', pattern: BASE64 } }
 const common: Record<string, Schema> = {
   apiVersion: { type: 'string' },
   kind: { type: 'string' },
@@ -17,10 +16,10 @@ const common: Record<string, Schema> = {
 
 /** The kinds of the core API that manifests may hold, as far as they matter here. */
 export const CORE_SCHEMAS: Record<'ConfigMap' | 'Secret', Schema> = {
-  ConfigMap: { type: 'object', properties: { ...common, data: texts, binaryData: base64 } },
+  ConfigMap: { type: 'object', properties: { ...common, data: texts, binaryData: texts } },
   Secret: {
     type: 'object',
-    properties: { ...common, type: { type: 'string' }, data: base64, stringData: texts },
+    properties: { ...common, type: { type: 'string' }, data: texts, stringData: texts },
   },
 }
 
@@ -34,6 +33,11 @@ export function checkData(object: Record<string, unknown>): Fault[] {
     for (const [key, value] of Object.entries(entries)) {
       if (!/^[-._a-zA-Z0-9]{1,253}$/.test(key)) {
         faults.push({ path: [field, key], message: 'is not a key: use letters, digits, -, _ and .' })
+      }
+      const encoded = field === 'binaryData' || (field === 'data' && object.kind === 'Secret')
+      if (encoded && typeof value === 'string' && !BASE64.test(value)) {
+        const hint = object.kind === 'Secret' ? '; write the plain text under stringData instead' : ''
+        faults.push({ path: [field, key], message: `must be base64${hint}` })
       }
       bytes += Buffer.byteLength(String(value))
     }

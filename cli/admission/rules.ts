@@ -115,7 +115,7 @@ function duplicates(schema: Schema, path: Path, value: unknown): Fault[] {
 /** CEL knows whole numbers and floating-point ones apart; the schema tells which is which. */
 function toCel(schema: Schema | undefined, value: unknown): unknown {
   if (schema?.type === 'integer' && Number.isInteger(value)) return BigInt(value as number)
-  if (Array.isArray(value)) return value.map((item) => toCel(schema?.items, item))
+  if (Array.isArray(value)) return Array.from(value, (item) => toCel(schema?.items, item))
   if (isRecord(value)) {
     return Object.fromEntries(
       Object.entries(value).map(([key, member]) => [key, toCel(schema && childSchema(schema, key), member)]),

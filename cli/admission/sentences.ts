@@ -24,7 +24,9 @@ export function toFaults(errors: ErrorObject[], schema: Schema, object: unknown)
       // The misspelt name was reported already.
       if (!meant.has(JSON.stringify(missing))) faults.push({ path: missing, message: 'is required' })
     } else {
-      faults.push({ path, message: sentence(error) })
+      // What stands in a Secret is not to be shown, not even when it is wrong.
+      const { kind } = object as { kind?: unknown }
+      faults.push({ path, message: sentence(kind === 'Secret' ? { ...error, data: undefined } : error) })
     }
   }
   return faults
@@ -80,6 +82,7 @@ function typeSentence(type: string, data: unknown): string {
   if (type === 'string' && ['number', 'boolean'].includes(typeof data)) {
     return `must be a string: put it in quotes, "${String(data)}"`
   }
+  if (data === undefined) return `must be ${wanted}`
   return `must be ${wanted}; it is ${shown(data)}`
 }
 

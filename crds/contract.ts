@@ -1,0 +1,93 @@
+/**
+ * The names that users, the operator and the data plane agree on: group, labels, annotations, finalizers, and the conditions with their
+ * reasons. The fields themselves are in `webhook.yaml` and `workflow.yaml`.
+ */
+export const GROUP = 'hooklet.dev'
+export const VERSION = 'v1alpha1'
+/** What stands in `apiVersion` of every resource of ours. */
+export const API_VERSION = `${GROUP}/${VERSION}`
+
+/** A ConfigMap or Secret with this label and the value `"true"` holds globals of its namespace. */
+export const GLOBALS_LABEL = 'hooklet.dev/globals'
+/** Marks what the operator compiled for the data plane; the value is an {@link Artefact}. Ingress and runner select by it. */
+export const ARTEFACT_LABEL = 'hooklet.dev/artefact'
+/** On compiled artefacts: the namespace and the name of the resource they were made from. */
+export const SOURCE_NAMESPACE_LABEL = 'hooklet.dev/source-namespace'
+export const SOURCE_NAME_LABEL = 'hooklet.dev/source-name'
+/** On compiled artefacts: the SHA-256 of the content, so that an unchanged one is not written again. */
+export const CONTENT_HASH_ANNOTATION = 'hooklet.dev/content-hash'
+/** On a Webhook, with the value `"true"`: deleting it deletes every Workflow that it triggers, too. */
+export const INCLUDE_WORKFLOWS_ANNOTATION = 'hooklet.dev/include-workflows'
+/** Keeps a deleted resource until it is out of the data plane. */
+export const FINALIZER = 'hooklet.dev/data-plane'
+
+/** What is compiled: a Webhook to a Route, a Workflow to a Plan. */
+export type Artefact = 'route' | 'plan'
+
+/** The longest `metadata.name` of a Webhook or Workflow: it is used as the value of a label. */
+export const MAX_NAME_LENGTH = 63
+
+/** The Secret beside a Webhook that holds its `token` and `url`. */
+export const urlSecretName = (webhook: string): string => `${webhook}-webhook-url`
+
+/** What each condition of a Webhook speaks of. */
+export const WEBHOOK_CONDITIONS = {
+  Ready: 'Calls are answered as the spec says. False: the message says what to do.',
+  Protected: 'A call must prove who sends it. False is a warning: anyone who knows the URL may call.',
+  Accepted: 'The spec, with everything it refers to, could be compiled into a route.',
+} as const
+
+/** What each condition of a Workflow speaks of. */
+export const WORKFLOW_CONDITIONS = {
+  Ready: 'Calls start the Workflow. False: the message says what to do.',
+  Supported:
+    'Every construct in the Workflow can be run by this version. False: the message names the tasks.',
+} as const
+
+export type WebhookConditionType = keyof typeof WEBHOOK_CONDITIONS
+export type WorkflowConditionType = keyof typeof WORKFLOW_CONDITIONS
+
+/** The reasons of conditions, each with what it means and, where it is a failure, what to do. */
+export const REASONS = {
+  // Ready of both
+  Serving: 'All is well: calls are answered, or start the Workflow.',
+  Suspended: '`spec.suspend` is true. Set it to false to go on.',
+
+  // Ready and Accepted of a Webhook
+  Compiled: 'The spec and everything it refers to could be compiled.',
+  Paused: 'All Workflows of the Webhook are suspended; callers are told so and nothing is stored.',
+  NotImplemented: 'This version does not serve the type or the verification yet; callers get 503.',
+  NotFound:
+    'A Secret, ConfigMap, key or global that is referred to does not exist. Create it; callers get 503 until then.',
+  EmptyValue:
+    'A Secret, ConfigMap or global that must hold a value is empty. Fill it; callers get 503 until then.',
+  InvalidExpression: 'An expression in a value has a fault, or failed.',
+  InvalidCredentials:
+    'A username, password or token can never be sent by a caller, for example a username with a colon.',
+  InvalidToken: 'The token of `tokenFrom` does not have 22 to 128 characters of A-Z, a-z, 0-9, - and _.',
+  DuplicateToken: 'Another, older Webhook has the same token. Give this one another.',
+  TokenMissing: 'No token has been made yet.',
+  InvalidResponse: 'The static answer can not be sent, for example because its body is too large.',
+
+  // Protected
+  Credentials: 'Calls must show credentials (`spec.auth`).',
+  Verification: "Calls must carry the provider's signature (`spec.verification`).",
+  OpenToAnyone: 'Neither credentials nor a verification is set.',
+
+  // Ready and Supported of a Workflow
+  Supported: 'Every construct can be run.',
+  UnsupportedTask: 'A construct of the standard, or of Kubernetes, that can not be run yet.',
+  InvalidTask: 'A task has a fault; the message says where.',
+  WebhookMissing: 'No Webhook that a trigger names exists in the namespace.',
+} as const
+
+export type Reason = keyof typeof REASONS
+
+/** A condition as compile steps make it; the reporter adds `lastTransitionTime`. */
+export interface ConditionDraft<Type extends string = string> {
+  type: Type
+  status: 'True' | 'False' | 'Unknown'
+  reason: Reason
+  /** A sentence for people: what is so and, if it is a failure, what to do. Holds no secret. */
+  message: string
+}
