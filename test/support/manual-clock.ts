@@ -1,0 +1,43 @@
+import type { Clock } from '../../state/clock.ts'
+
+export interface ManualClock extends Clock {
+  /** Lets time pass: timers due on the way fire in order, each at its own time, and what they started settles before the next. */
+  advance(ms: number): Promise<void>
+}
+
+/** A clock that stands still until it is advanced. */
+export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
+  let now = startMs
+  const timers = new Set<{ at: number; callback: () => void }>()
+
+  function nextDue(until: number): { at: number; callback: () => void } | undefined {
+    let next: { at: number; callback: () => void } | undefined
+    for (const timer of timers) if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
+    return next
+  }
+
+  return {
+    now: () => now,
+    setTimer(callback, delayMs) {
+      const timer = { at: now + Math.max(0, delayMs), callback }
+      timers.add(timer)
+      return () => void timers.delete(timer)
+    },
+    async advance(ms) {
+      const until = now + ms
+      for (let timer = nextDue(until); timer !== undefined; timer = nextDue(until)) {
+        timers.delete(timer)
+        now = timer.at
+        timer.callback()
+        await settled()
+      }
+      now = until
+      await settled()
+    },
+  }
+}
+
+/** Promise chains that need no I/O have run to their end. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
