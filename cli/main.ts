@@ -32,7 +32,10 @@ async function main(argv: string[], terminal: Terminal): Promise<number> {
   return command.run(parseCommandLine(command, rest), terminal)
 }
 
-function parseCommandLine(command: Command, args: string[]): ReturnType<typeof parseArgs> & {
+function parseCommandLine(
+  command: Command,
+  args: string[],
+): ReturnType<typeof parseArgs> & {
   values: Record<string, string | boolean | undefined>
 } {
   try {

@@ -56,7 +56,13 @@ export function helpOf(command: Command): string {
     const fallback = option.default === undefined ? '' : ` (default ${option.default})`
     return `  ${flag.padEnd(22)} ${option.help}${fallback}`
   })
-  return [`Usage: hooklet ${command.name} ${command.usage}`, '', command.summary, '', 'Options:', ...options, ''].join(
-    '\n',
-  )
+  return [
+    `Usage: hooklet ${command.name} ${command.usage}`,
+    '',
+    command.summary,
+    '',
+    'Options:',
+    ...options,
+    '',
+  ].join('\n')
 }

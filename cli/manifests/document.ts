@@ -1,8 +1,7 @@
 /** Reads the YAML of a manifest file and remembers where everything stands in it. */
 import { isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
 import type { Document, Node, Pair } from 'yaml'
-
-export type Path = (string | number)[]
+import type { Path } from '../../crds/fault.ts'
 
 /** A place in a file; both count from 1. */
 export interface Position {
@@ -10,8 +9,8 @@ export interface Position {
   column: number
 }
 
-/** One sentence for the author of a file, with the place that it speaks of. */
-export interface Fault extends Position {
+/** A fault with its place in a file. */
+export interface PlacedFault extends Position {
   file: string
   /** The field, as `spec.do[0].answer`; empty when the whole document is meant. */
   path: string
@@ -35,19 +34,19 @@ const MAX_ALIASES = 100
 export function readDocuments(
   file: string,
   text: string,
-): { documents: ManifestDocument[]; faults: Fault[] } {
+): { documents: ManifestDocument[]; faults: PlacedFault[] } {
   const whole = { file, path: '', line: 1, column: 1 }
   if (Buffer.byteLength(text) > MAX_FILE_BYTES)
-    return { documents: [], faults: [{ ...whole, message: 'The file is larger than 4 MiB.' }] }
+    return { documents: [], faults: [{ ...whole, message: 'is larger than 4 MiB' }] }
 
   const lines = new LineCounter()
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
   const documents: ManifestDocument[] = []
-  const faults: Fault[] = []
+  const faults: PlacedFault[] = []
   for (const document of 'empty' in parsed ? [] : parsed) {
     for (const error of document.errors) {
       const { line, col } = lines.linePos(error.pos[0])
-      faults.push({ ...whole, line, column: col, message: `Not valid YAML: ${sentence(error.message)}` })
+      faults.push({ ...whole, line, column: col, message: `is not valid YAML: ${firstLine(error.message)}` })
     }
     if (document.errors.length > 0) continue
     try {
@@ -55,19 +54,10 @@ export function readDocuments(
       if (value === null || value === undefined) continue
       documents.push({ file, value, locate: (path) => locate(document, lines, path) })
     } catch (error) {
-      faults.push({ ...whole, message: `Not usable YAML: ${sentence((error as Error).message)}` })
+      faults.push({ ...whole, message: `is not usable YAML: ${firstLine((error as Error).message)}` })
     }
   }
   return { documents, faults }
-}
-
-/** `['spec', 'do', 0, 'a-b']` as people write it: `spec.do[0].a-b`. */
-export function formatPath(path: Path): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === 'number') return `${text}[${part}]`
-    if (!/^[\w$-]+$/.test(part)) return `${text}[${JSON.stringify(part)}]`
-    return text === '' ? part : `${text}.${part}`
-  }, '')
 }
 
 function locate(document: Document.Parsed, lines: LineCounter, path: Path): Position {
@@ -96,7 +86,7 @@ function rangeStart(node: unknown): number | undefined {
   return (node as Node | null | undefined)?.range?.[0]
 }
 
-function sentence(text: string): string {
-  const line = text.split('\n')[0]?.trim() ?? ''
-  return /[.!?]$/.test(line) ? line : `${line}.`
+/** What the parser says, in the form of a fault: without the full stop. */
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').trim().replace(/[.:]$/, '')
 }

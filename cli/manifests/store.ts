@@ -3,36 +3,18 @@
  * time. A file with a fault is not taken: its last good version stays.
  */
 import { createHash } from 'node:crypto'
-import { formatPath, readDocuments } from './document.ts'
-import type { Fault, ManifestDocument, Path } from './document.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { GROUP } from '../../crds/contract.ts'
+import { formatPath } from '../../crds/fault.ts'
+import type { Fault } from '../../crds/fault.ts'
+import type { Admission, Resource } from '../admission/admission.ts'
+import { readDocuments } from './document.ts'
+import type { ManifestDocument, PlacedFault } from './document.ts'
 import { isManifest, listFiles, readIfThere } from './folder.ts'
-
-/** A Kubernetes object, as far as every kind has it. */
-export interface KubeObject {
-  apiVersion: string
-  kind: string
-  metadata: {
-    name: string
-    namespace?: string
-    labels?: Record<string, string>
-    annotations?: Record<string, string>
-    uid?: string
-    generation?: number
-    creationTimestamp?: string
-    [field: string]: unknown
-  }
-  [field: string]: unknown
-}
-
-/** Judges an object as the API server does on apply: defaults filled in, faults by path. */
-export type Admit = (
-  object: unknown,
-  previous?: KubeObject,
-) => { object: KubeObject; faults: { path: Path; message: string }[] }
 
 /** An admitted object and where it came from. */
 export interface StoredObject {
-  object: KubeObject
+  object: Resource
   document: ManifestDocument
 }
 
@@ -41,29 +23,31 @@ export interface ManifestStore {
    * Reads the folder again and tells what holds now. Files whose text is the same are not read twice. `faults` lists every file that is not
    * taken as it stands. Rejects when the folder can't be read.
    */
-  load(): Promise<{ objects: StoredObject[]; faults: Fault[]; changed: boolean }>
+  load(): Promise<{ objects: StoredObject[]; faults: PlacedFault[]; changed: boolean }>
 }
 
 interface FileEntry {
   text: string
   objects: StoredObject[]
-  faults: Fault[]
+  faults: PlacedFault[]
 }
 
 /** The kinds that Hooklet reads; other Kubernetes objects in the folder are none of its business. */
-const KINDS = new Set(['v1/ConfigMap', 'v1/Secret'])
-const GROUP = 'hooklet.dev/'
+const CORE_KINDS = new Set(['v1/ConfigMap', 'v1/Secret'])
+const OWN_KINDS = new Set(['Webhook', 'Workflow'])
 
 export function createManifestStore(options: {
   root: string
-  admit: Admit
+  admission: Admission
   now: () => number
 }): ManifestStore {
-  const { root, admit, now } = options
+  const { root, admission, now } = options
   const files = new Map<string, FileEntry>()
 
   const known = (): Map<string, StoredObject> =>
-    new Map([...files.values()].flatMap((entry) => entry.objects.map((stored) => [keyOf(stored.object), stored])))
+    new Map(
+      [...files.values()].flatMap((entry) => entry.objects.map((stored) => [keyOf(stored.object), stored])),
+    )
 
   const takeFile = (file: string, text: string): FileEntry => {
     const before = known()
@@ -71,10 +55,10 @@ export function createManifestStore(options: {
     const objects: StoredObject[] = []
     for (const document of documents) {
       if (!isOurs(document.value)) continue
-      const previous = before.get(keyOf(document.value))?.object
-      const admitted = admit(document.value, previous)
+      const previous = before.get(claimedKey(document.value))?.object
+      const admitted = admission.admit(document.value, previous)
       faults.push(...admitted.faults.map((fault) => placed(document, fault)))
-      if (admitted.faults.length === 0)
+      if (admitted.object)
         objects.push({ object: withServerFields(admitted.object, previous, now()), document })
     }
     if (faults.length === 0) return { text, objects, faults }
@@ -96,13 +80,17 @@ export function createManifestStore(options: {
         }
       }
       const { objects, faults } = withoutDoubles([...files.values()].flatMap((entry) => entry.objects))
-      return { objects, faults: [...[...files.values()].flatMap((entry) => entry.faults), ...faults], changed }
+      return {
+        objects,
+        faults: [...[...files.values()].flatMap((entry) => entry.faults), ...faults],
+        changed,
+      }
     },
   }
 }
 
 /** Says a fault with its place in the file. */
-export function placed(document: ManifestDocument, fault: { path: Path; message: string }): Fault {
+export function placed(document: ManifestDocument, fault: Fault): PlacedFault {
   return {
     file: document.file,
     ...document.locate(fault.path),
@@ -112,45 +100,63 @@ export function placed(document: ManifestDocument, fault: { path: Path; message:
 }
 
 /** `kind/namespace/name`. */
-export function keyOf(object: KubeObject): string {
-  return `${object.kind}/${object.metadata?.namespace ?? 'default'}/${object.metadata?.name}`
+export function keyOf({ kind, metadata }: Pick<Resource, 'kind' | 'metadata'>): string {
+  return claimedKey({ kind, metadata })
 }
 
-/** Whether a document is one of the objects that Hooklet reads; a wrong kind or version of its own group is, so that it gets its fault. */
-export function isOurs(value: unknown): value is KubeObject {
+/** The key of an object that was not judged yet; metadata may be anything. */
+function claimedKey({ kind, metadata }: { kind?: unknown; metadata?: unknown }): string {
+  const { namespace = 'default', name } = (metadata ?? {}) as { namespace?: unknown; name?: unknown }
+  return `${String(kind)}/${String(namespace)}/${String(name)}`
+}
+
+/**
+ * Whether a document is one of the objects that Hooklet reads. One of its own group with a wrong kind or version is, so that it gets
+ * its fault.
+ */
+function isOurs(value: unknown): value is { kind?: unknown; metadata?: unknown } {
   if (typeof value !== 'object' || value === null) return false
   const { apiVersion, kind } = value as { apiVersion?: unknown; kind?: unknown }
-  if (typeof apiVersion !== 'string') return kind === 'Webhook' || kind === 'Workflow'
-  return apiVersion.startsWith(GROUP) || KINDS.has(`${apiVersion}/${String(kind)}`)
+  return (
+    OWN_KINDS.has(String(kind)) ||
+    String(apiVersion).startsWith(`${GROUP}/`) ||
+    CORE_KINDS.has(`${String(apiVersion)}/${String(kind)}`)
+  )
 }
 
 /** What the API server adds to what a user applies. */
-function withServerFields(object: KubeObject, previous: KubeObject | undefined, now: number): KubeObject {
-  const sameSpec = JSON.stringify(previous?.['spec']) === JSON.stringify(object['spec'])
+function withServerFields(object: Resource, previous: Resource | undefined, now: number): Resource {
+  const sameSpec = previous !== undefined && isDeepStrictEqual(specOf(previous), specOf(object))
   const generation = previous?.metadata.generation ?? 0
-  return {
-    ...object,
-    metadata: {
-      ...object.metadata,
-      namespace: object.metadata.namespace ?? 'default',
-      uid: uidOf(keyOf(object)),
-      generation: sameSpec && previous ? generation : generation + 1,
-      creationTimestamp: previous?.metadata.creationTimestamp ?? new Date(now).toISOString(),
-    },
+  const metadata = {
+    ...object.metadata,
+    namespace: object.metadata.namespace ?? 'default',
+    uid: uidOf(keyOf(object)),
+    generation: sameSpec ? generation : generation + 1,
+    creationTimestamp: previous?.metadata.creationTimestamp ?? new Date(now).toISOString(),
   }
+  return { ...object, metadata }
+}
+
+function specOf(object: Resource): unknown {
+  return 'spec' in object ? object.spec : undefined
 }
 
 /** The same uid for the same object over restarts, in the form of a UUID (version 8: made by a hash, RFC 9562). */
 function uidOf(key: string): string {
   const hex = createHash('sha256').update(key).digest('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    '-',
-  )
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-')
 }
 
-function withoutDoubles(all: StoredObject[]): { objects: StoredObject[]; faults: Fault[] } {
+function withoutDoubles(all: StoredObject[]): { objects: StoredObject[]; faults: PlacedFault[] } {
   const first = new Map<string, StoredObject>()
-  const faults: Fault[] = []
+  const faults: PlacedFault[] = []
   for (const stored of all) {
     const key = keyOf(stored.object)
     const other = first.get(key)
@@ -159,7 +165,7 @@ function withoutDoubles(all: StoredObject[]): { objects: StoredObject[]; faults:
       faults.push(
         placed(stored.document, {
           path: ['metadata', 'name'],
-          message: `${stored.object.kind} ${stored.object.metadata.name} is already in ${other.document.file}; this one is not taken.`,
+          message: `${stored.object.kind} ${stored.object.metadata.name} is in ${other.document.file}, too, and that one is taken`,
         }),
       )
   }
