@@ -5,7 +5,7 @@
 import type { Json } from '../state/event.ts'
 import type { Program, Value } from './expression/expression.ts'
 
-export type { Program, Value }
+export type { Json, Program, Value }
 
 export interface Plan {
   version: 1

@@ -1,0 +1,224 @@
+/**
+ * Reads the text of a jq program as jq's own lexer does, as far as needed to know that it is closed: its brackets balance (so that it
+ * can't break out of what is put around it), it calls nothing that reaches outside, and which variables it takes from outside.
+ * It is no parser: whether the grammar holds is for jq to say (see `Expressions.check`).
+ */
+import { ExpressionError } from './expression.ts'
+
+/** What is known of a program's text. */
+export interface Reading {
+  /** The program without comments. */
+  text: string
+  /** The variables that it does not bind itself, without `$`, sorted. */
+  variables: string[]
+}
+
+const MAX_PROGRAM = 65_536
+const MAX_DEPTH = 200
+
+/** Functions and keywords that read input, files or the environment, write beside the output, or end jq. */
+const REFUSED = new Set([
+  ...['input', 'inputs', 'input_filename', 'input_line_number', 'debug', 'stderr', 'halt', 'halt_error'],
+  ...['env', 'import', 'include', 'module', 'modulemeta', 'get_search_list'],
+])
+
+type Kind = 'space' | 'comment' | 'number' | 'field' | 'format' | 'variable' | 'word' | 'operator' | 'bracket'
+
+/** In the order in which they are tried. */
+const LEXEMES: [kind: Kind, pattern: RegExp][] = [
+  ['space', /[ \t\r\n]+/y],
+  // A backslash at the end of a line carries the comment on.
+  ['comment', /#(?:\\(?:\r\n|[\s\S])|[^\\\n])*/y],
+  ['number', /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y],
+  ['field', /\.[A-Za-z_]\w*/y],
+  ['format', /@\w+/y],
+  ['variable', /\$[A-Za-z_]\w*/y],
+  ['word', /[A-Za-z_]\w*/y],
+  ['operator', /\?\/\/|\.\.|[!=<>]=|\/\/=|\/\/|[-+*/%|]=|[-.?=;,:|+*/%<>]/y],
+  ['bracket', /[()[\]{}"]/y],
+]
+
+const STRING_PART = /(?:\\[^(]|[^"\\])*/y
+
+type Opening = 'program' | '(' | '[' | '{' | '\\(' | 'if' | 'def'
+
+/** What is open: a bracket, a string's interpolation, or a keyword with an end of its own. */
+interface Frame {
+  open: Opening
+  /** A destructuring pattern after `as`: its variables are bound, not read. */
+  pattern: boolean
+  /** The variables that hold in the whole frame. */
+  readonly given: Set<string>
+  /** The variables that hold from where they were bound to the next separator, or to the end of the frame. */
+  bound: Set<string>
+  /** The variables of the patterns after an `as`, until what follows tells where they hold. */
+  introduced?: Set<string> | undefined
+  /** The head of a `def`, up to its colon: its variables are parameters. */
+  head: boolean
+}
+
+const OPENED_BY: Record<string, Opening> = { ']': '[', '}': '{', end: 'if' }
+
+/**
+ * Reads a program.
+ * @throws {ExpressionError} with one sentence for its author.
+ */
+export function readProgram(source: string): Reading {
+  if (source.length > MAX_PROGRAM)
+    throw new ExpressionError(`an expression has at most ${MAX_PROGRAM} characters`)
+  const reading = new Reader(source).read()
+  if (reading.text.trim() === '') throw new ExpressionError('the expression is empty')
+  return reading
+}
+
+class Reader {
+  readonly #source: string
+  readonly #frames: Frame[] = [newFrame('program')]
+  readonly #free = new Set<string>()
+  #at = 0
+  #text = ''
+  /** The last token that is neither space nor comment. */
+  #previous = ''
+
+  constructor(source: string) {
+    this.#source = source
+  }
+
+  read(): Reading {
+    while (this.#at < this.#source.length) this.#step()
+    if (this.#frames.length > 1) throw new ExpressionError(`${this.#top.open} is never closed`)
+    return { text: this.#text, variables: [...this.#free].toSorted() }
+  }
+
+  get #top(): Frame {
+    return this.#frames.at(-1) as Frame
+  }
+
+  #step(): void {
+    const [kind, token] = this.#next()
+    this.#text += kind === 'comment' ? ' ' : token
+    if (kind === 'space' || kind === 'comment') return
+    const bound = this.#settleBindings(token)
+    if (kind === 'variable') this.#variable(token.slice(1))
+    else if (kind === 'word') this.#word(token)
+    else if (kind === 'bracket') this.#bracket(token, bound)
+    else if (kind === 'operator') this.#operator(token)
+    this.#previous = token
+  }
+
+  #next(): [Kind, string] {
+    for (const [kind, pattern] of LEXEMES) {
+      pattern.lastIndex = this.#at
+      const token = pattern.exec(this.#source)?.[0]
+      if (token === undefined) continue
+      this.#at += token.length
+      return [kind, token]
+    }
+    const character = String.fromCodePoint(this.#source.codePointAt(this.#at) ?? 0)
+    if (character === '$') throw new ExpressionError('$ must be followed by the name of a variable')
+    throw new ExpressionError(`${JSON.stringify(character)} has no meaning in an expression`)
+  }
+
+  /**
+   * After the patterns of an `as`: their variables hold in the parentheses that follow (`reduce`, `foreach`; returned), else in the
+   * rest of the frame.
+   */
+  #settleBindings(token: string): Set<string> | undefined {
+    const top = this.#top
+    const bound = top.introduced
+    if (!bound || token === '?//' || this.#startsPattern()) return undefined
+    top.introduced = undefined
+    if (token === '(') return bound
+    for (const name of bound) top.bound.add(name)
+    return undefined
+  }
+
+  #startsPattern(): boolean {
+    return this.#top.introduced !== undefined && (this.#previous === 'as' || this.#previous === '?//')
+  }
+
+  #variable(name: string): void {
+    if (name === 'ENV' || name.startsWith('__'))
+      throw new ExpressionError(`$${name} can't be used in an expression`)
+    if (this.#previous === 'label' || this.#previous === 'break') return
+    const outer = this.#frames.at(-2)
+    if (outer?.head) outer.given.add(name)
+    else if (this.#top.pattern || this.#startsPattern())
+      this.#frames.findLast((frame) => !frame.pattern)?.introduced?.add(name)
+    else if (!this.#frames.some((frame) => frame.given.has(name) || frame.bound.has(name)))
+      this.#free.add(name)
+  }
+
+  #word(word: string): void {
+    if (this.#source.startsWith('::', this.#at))
+      throw new ExpressionError("modules can't be used in an expression")
+    if (this.#isKey()) return
+    if (REFUSED.has(word)) throw new ExpressionError(`${word} can't be used in an expression`)
+    if (word === 'as') this.#top.introduced = new Set()
+    else if (word === 'if') this.#push(newFrame('if'))
+    else if (word === 'end') this.#close('end')
+    else if (word === 'def') this.#push({ ...newFrame('def'), head: true })
+    else if (word === 'then' || word === 'elif' || word === 'else') this.#top.bound = new Set()
+  }
+
+  /** `{name: 1}`, `{name}`: a word here is a key and calls nothing. */
+  #isKey(): boolean {
+    return this.#top.open === '{' && (this.#previous === '{' || this.#previous === ',')
+  }
+
+  #operator(operator: string): void {
+    const top = this.#top
+    if (operator === ':' && top.open === 'def') top.head = false
+    if (operator !== ';' || this.#frames.at(-2)?.head) return
+    if (top.open === 'def') this.#frames.pop()
+    else top.bound = new Set()
+  }
+
+  #bracket(bracket: string, bound: Set<string> | undefined): void {
+    if (bracket === '"') this.#string()
+    else if (bracket === '(') this.#push(newFrame('(', { given: bound ?? new Set() }))
+    else if (bracket === '[' || bracket === '{')
+      this.#push(newFrame(bracket, { pattern: this.#top.pattern || this.#startsPattern() }))
+    else if (bracket === ')' && this.#top.open === '\\(') {
+      this.#frames.pop()
+      this.#string()
+    } else this.#close(bracket)
+  }
+
+  /** Reads on in a string, to its end or to its next interpolation. */
+  #string(): void {
+    STRING_PART.lastIndex = this.#at
+    const part = STRING_PART.exec(this.#source)?.[0] ?? ''
+    this.#at += part.length
+    const end = this.#source.startsWith('\\(', this.#at) ? '\\(' : this.#source.charAt(this.#at)
+    if (end !== '"' && end !== '\\(') throw new ExpressionError('a string is never closed')
+    this.#at += end.length
+    this.#text += part + end
+    if (end === '\\(') this.#push(newFrame('\\('))
+  }
+
+  #push(frame: Frame): void {
+    if (this.#frames.length >= MAX_DEPTH)
+      throw new ExpressionError(`an expression nests at most ${MAX_DEPTH} deep`)
+    this.#frames.push(frame)
+  }
+
+  #close(closer: string): void {
+    const { open } = this.#top
+    if (open !== (OPENED_BY[closer] ?? '('))
+      throw new ExpressionError(
+        open === 'program' ? `${closer} closes nothing` : `${closer} can't close ${open}`,
+      )
+    this.#frames.pop()
+  }
+}
+
+function newFrame(open: Opening, more: { pattern?: boolean; given?: Set<string> } = {}): Frame {
+  return {
+    open,
+    pattern: more.pattern ?? false,
+    given: more.given ?? new Set(),
+    bound: new Set(),
+    head: false,
+  }
+}
