@@ -1,0 +1,55 @@
+/**
+ * Every answer that the data plane makes on its own, in one table. `docs/answers.md` repeats it for users; a test holds the
+ * table, the page and the behaviour together. What a webhook or a run answers is not here.
+ */
+
+export interface Answer {
+  status: number
+  /** The JSON text of the body. */
+  body: string
+  /** Seconds for `Retry-After`, for answers that ask to come again; `exact`: as the single call needs it. */
+  retryAfter?: number | 'exact'
+}
+
+function error(status: number, text: string, retryAfter?: Answer['retryAfter']): Answer {
+  const body = JSON.stringify({ error: text })
+  return retryAfter === undefined ? { status, body } : { status, body, retryAfter }
+}
+
+const pausedText = 'Flow status is `paused`. Unpause to run this flow using a webhook'
+
+export const answers = {
+  Healthy: { status: 200, body: '{"status":"ok"}' },
+  Ready: { status: 200, body: '{"status":"ready"}' },
+  Suspended: { status: 200, body: '{"success":true}' },
+  Paused: {
+    status: 200,
+    body: JSON.stringify({ status: 200, error: 'biz_logic', message: pausedText, data: null }),
+  },
+  Malformed: error(400, 'Malformed request'),
+  Unauthorized: error(401, 'Unauthorized'),
+  NotFound: error(404, 'Not found'),
+  RequestTimeout: error(408, 'Request not received in time'),
+  PayloadTooLarge: error(413, 'Payload too large'),
+  UrlTooLong: error(414, 'URL too long'),
+  UnsupportedEncoding: error(415, 'Content-Encoding is not supported'),
+  ExpectationFailed: error(417, 'Expectation is not supported'),
+  UpgradeRequired: error(426, 'This webhook accepts WebSocket connections only'),
+  Throttled: error(429, 'Over rate limit, request throttled', 'exact'),
+  Crowded: error(429, 'Too many concurrent connections', 1),
+  HeadersTooLarge: error(431, 'Request headers too large'),
+  Internal: error(500, 'Internal error'),
+  WebSocketUnsupported: error(501, 'WebSocket connections are not supported here'),
+  RunEnded: error(502, 'Workflow ended without a reply'),
+  RunFailed: error(502, 'Workflow failed'),
+  ReplyTooLarge: error(502, 'Workflow reply too large'),
+  RouteUnavailable: error(503, 'Webhook is not available', 10),
+  StateUnavailable: error(503, 'Service unavailable', 1),
+  Backlogged: error(503, 'Too many events are waiting', 5),
+  ShuttingDown: error(503, 'Server is shutting down', 1),
+  NotReady: error(503, 'Not ready', 1),
+  /** Sent with the webhook's `timeoutStatusCode`; this status is its default. */
+  ReplyTimeout: error(504, 'Time out waiting for workflow reply'),
+} as const satisfies Record<string, Answer>
+
+export type AnswerCode = keyof typeof answers

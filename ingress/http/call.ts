@@ -1,0 +1,237 @@
+import type { IncomingMessage } from 'node:http'
+import type { CallEvent } from '../../state/event.ts'
+import type { Admission, IngressState, Lease, Verdict } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import type { AnswerCode } from '../answers.ts'
+import type { Log } from '../log.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import { throttleOf } from '../routes/served.ts'
+import type { RouteTable } from '../routes/table.ts'
+import type { BodyOutcome } from './body.ts'
+import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
+import { clientAddress } from './client-address.ts'
+import { credentialsPass } from './credentials.ts'
+import type { Exchange, Sender } from './exchange.ts'
+import { preparedAnswers } from './prepared.ts'
+import type { Target } from './target.ts'
+import { parseTarget } from './target.ts'
+import type { WaitingCalls } from './waiting.ts'
+
+export interface CallDeps {
+  state: IngressState
+  table: RouteTable
+  waiting: WaitingCalls
+  sender: Sender
+  /** Milliseconds since 1970. */
+  now: () => number
+  /** A UUIDv7. */
+  newId: () => string
+  log: Log
+}
+
+/** A call whose route is known. */
+interface Call {
+  exchange: Exchange
+  route: ServedRoute
+  target: Target
+  clientIP: string
+}
+
+/** How much longer than its caller an open reply lives when the pod dies in between. */
+const replyGraceMs = 5_000
+
+/**
+ * The way of a call to a webhook: route, suspend, declared length, throttle, credentials, body, lease, append, answer. Throttle, lease and
+ * append are one act of the state, after the body; a call refused for its credentials or its body is throttled by an act of its own, so that to
+ * the caller the throttle comes first.
+ *
+ * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
+ */
+export function createCallHandler({ state, table, waiting, sender, now, newId, log }: CallDeps) {
+  function handle(exchange: Exchange, url: string): void {
+    const { req } = exchange
+    const target = parseTarget(url)
+    const route = table.find(target.token)
+    if (route === undefined || (target.rest !== '' && (route.exact || target.exact))) {
+      refuse(exchange, 'NotFound')
+      return
+    }
+    const call: Call = { exchange, route, target, clientIP: clientAddress(req.socket) }
+    const refusal = refusalByHead(route, req)
+    if (refusal !== undefined) {
+      refuse(exchange, refusal, route)
+      return
+    }
+    const { credentials } = route
+    if (credentials !== undefined && !credentialsPass(credentials, req.headers.authorization)) {
+      void refuseCounted(call, 'Unauthorized')
+      return
+    }
+    if (!hasBody(req)) {
+      void admit(call, emptyBody)
+      return
+    }
+    if (req.headers.expect !== undefined) exchange.res.writeContinue()
+    readBody(req, route.payloadBytes, (outcome) => received(call, outcome))
+  }
+
+  function received(call: Call, outcome: BodyOutcome): void {
+    switch (outcome.kind) {
+      case 'complete':
+        void admit(call, outcome.body)
+        return
+      case 'too-large':
+        void refuseCounted(call, 'PayloadTooLarge')
+        return
+      case 'gone':
+        // Nobody is left to answer, and nothing has been taken.
+        log.debug({ reason: 'Gone', ...fieldsOf(call) }, 'caller left before the end of the body')
+    }
+  }
+
+  /** Throttle, lease and append in one act, then the answer, or the waiting for it. */
+  async function admit(call: Call, body: Buffer): Promise<void> {
+    const { exchange, route, clientIP } = call
+    sender.expect(exchange)
+    try {
+      const event = eventOf(call, body)
+      const admission = { partition: route.partition, throttle: throttleOf(route, clientIP), event }
+      const verdict =
+        event.reply === undefined
+          ? await state.admit(admission)
+          : await admitWaiting(call, { ...admission, lease: { ...route.places, id: event.reply.id } })
+      if (verdict.kind !== 'accepted') {
+        refuseBy(verdict, call)
+      } else if (event.reply === undefined) {
+        exchange.eventId = event.id
+        sender.send(exchange, route.answer)
+      }
+    } catch (error) {
+      fail(call, error)
+    }
+  }
+
+  async function admitWaiting(
+    { exchange, route }: Call,
+    admission: Admission & { lease: Lease; event: CallEvent },
+  ): Promise<Verdict> {
+    const { lease, event } = admission
+    waiting.hold({ exchange, route, replyId: lease.id, eventId: event.id, lease })
+    try {
+      const verdict = await state.admit({ ...admission, replyTtlMs: route.timeoutMs + replyGraceMs })
+      if (verdict.kind === 'accepted') waiting.admitted(lease.id)
+      else waiting.drop(lease.id)
+      return verdict
+    } catch (error) {
+      waiting.doubt(lease.id)
+      throw error
+    }
+  }
+
+  function eventOf({ exchange: { req }, route, target, clientIP }: Call, body: Buffer): CallEvent {
+    const id = newId()
+    const event: CallEvent = {
+      id,
+      time: new Date(now()).toISOString(),
+      type: 'http',
+      webhook: route.webhook,
+      method: (req.method ?? 'GET').toLowerCase(),
+      path: target.rest === '' ? '/' : target.rest,
+      query: target.query,
+      headers: eventHeaders(req),
+      clientIP,
+      merged: route.merged,
+      body,
+    }
+    // A reply's id names its partition, so that whoever replies can find it with nothing but the id.
+    if (route.mode !== 'Immediate') event.reply = { id: `${route.partition}.${id}`, mode: route.mode }
+    return event
+  }
+
+  /** Refuses a call that the throttle counts although it goes no further. */
+  async function refuseCounted(call: Call, code: 'Unauthorized' | 'PayloadTooLarge'): Promise<void> {
+    const { exchange, route, clientIP } = call
+    try {
+      const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
+      if (verdict.kind === 'accepted') {
+        refuse(exchange, code, route, code === 'Unauthorized' ? route.credentials?.challenges : undefined)
+      } else {
+        refuseBy(verdict, call)
+      }
+    } catch (error) {
+      fail(call, error)
+    }
+  }
+
+  function refuseBy(verdict: Exclude<Verdict, { kind: 'accepted' }>, { exchange, route }: Call): void {
+    switch (verdict.kind) {
+      case 'throttled': {
+        const seconds = Math.max(1, Math.ceil(verdict.retryAfterMs / 1000))
+        refuse(exchange, 'Throttled', route, ['Retry-After', String(seconds)])
+        return
+      }
+      case 'crowded':
+        refuse(exchange, 'Crowded', route)
+        return
+      case 'backlogged':
+        refuse(exchange, 'Backlogged', route)
+    }
+  }
+
+  function fail(call: Call, error: unknown): void {
+    if (error instanceof StateUnavailable) {
+      refuse(call.exchange, 'StateUnavailable', call.route)
+    } else {
+      log.error({ err: error, ...fieldsOf(call) }, 'call failed')
+      sender.send(call.exchange, preparedAnswers.Internal)
+    }
+  }
+
+  function refuse(
+    exchange: Exchange,
+    reason: AnswerCode,
+    route?: ServedRoute,
+    extra?: readonly string[],
+  ): void {
+    log.debug({ reason, requestId: exchange.requestId, ...route?.webhook }, 'call refused')
+    const upgrade =
+      reason === 'UpgradeRequired' ? ['Upgrade', 'websocket', 'Connection', 'Upgrade'] : undefined
+    sender.send(exchange, preparedAnswers[reason], extra ?? upgrade)
+  }
+
+  return handle
+}
+
+export type CallHandler = ReturnType<typeof createCallHandler>
+
+/** What ends a call before anything of its body is read or counted; undefined: it goes on. */
+function refusalByHead(route: ServedRoute, req: IncomingMessage): AnswerCode | undefined {
+  if (route.state === 'Unavailable') return 'RouteUnavailable'
+  const handshake = req.headers.upgrade?.toLowerCase() === 'websocket'
+  if (route.type === 'WebSocket') {
+    if (route.state === 'Suspended') return 'NotFound'
+    return handshake ? 'WebSocketUnsupported' : 'UpgradeRequired'
+  }
+  if (route.state !== 'Active') return route.state
+  if (handshake) return 'WebSocketUnsupported'
+  const encoding = req.headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return 'UnsupportedEncoding'
+  if (declaredLength(req) > route.payloadBytes) return 'PayloadTooLarge'
+  return undefined
+}
+
+/** Credentials and cookies stay at the door; repeated headers are joined already. */
+const withheld = new Set(['cookie', 'authorization', 'proxy-authorization'])
+
+function eventHeaders(req: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(req.headers)) {
+    if (value === undefined || withheld.has(name)) continue
+    headers[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  return headers
+}
+
+function fieldsOf({ exchange, route }: Call) {
+  return { requestId: exchange.requestId, ...route.webhook }
+}

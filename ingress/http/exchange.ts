@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Deadlines } from '../deadlines.ts'
+import { hasBody } from './body.ts'
+import type { HttpLimits } from './limits.ts'
+import type { Prepared } from './prepared.ts'
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** `X-Request-Id` of the answer. */
+  readonly requestId: string
+  /** Once the call is accepted: `X-Hooklet-Event-Id` of the answer. */
+  eventId: string | undefined
+  answered: boolean
+}
+
+const tooLarge = 413
+const saneId = /^[\w.:=+/@-]{1,128}$/
+
+/** The caller's request id is kept when it can safely stand in a log, else `newId` makes one. */
+export function openExchange(req: IncomingMessage, res: ServerResponse, newId: () => string): Exchange {
+  const given = req.headers['x-request-id']
+  const requestId = typeof given === 'string' && saneId.test(given) ? given : newId()
+  return { req, res, requestId, eventId: undefined, answered: false }
+}
+
+/** Writes answers. Everything that goes out to a caller goes through it, except what precedes a parsed request. */
+export interface Sender {
+  /** Answers the exchange, unless it has been answered or the caller is gone. `extra`: more headers, names and values in turn. */
+  send(exchange: Exchange, answer: Prepared, extra?: readonly string[]): void
+  /** The request was received whole and will be answered later. */
+  expect(exchange: Exchange): void
+  /** Whether such a request on this socket still waits for its answer. */
+  expects(socket: Duplex): boolean
+  /** From now on every answer is its connection's last. */
+  closeConnections(): void
+}
+
+export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
+  const expected = new WeakMap<Duplex, Set<Exchange>>()
+  let closing = false
+
+  return {
+    send(exchange, answer, extra = []) {
+      const { req, res } = exchange
+      if (exchange.answered) return
+      exchange.answered = true
+      expected.get(req.socket)?.delete(exchange)
+      if (res.destroyed) return
+
+      const headers = [...answer.headers, ...extra, 'X-Request-Id', exchange.requestId]
+      if (exchange.eventId !== undefined) headers.push('X-Hooklet-Event-Id', exchange.eventId)
+      const discard = hasBody(req) && !req.complete
+      const last = closing || (discard && (answer.status === tooLarge || !fits(req, limits.discardBytes)))
+      if (last) headers.push('Connection', 'close')
+      res.writeHead(answer.status, headers)
+      if (discard && last) discardThenEnd(exchange, answer.body)
+      else res.end(answer.body)
+    },
+
+    expect(exchange) {
+      const { socket } = exchange.req
+      const exchanges = expected.get(socket)
+      if (exchanges === undefined) expected.set(socket, new Set([exchange]))
+      else exchanges.add(exchange)
+    },
+
+    expects: (socket) => (expected.get(socket)?.size ?? 0) > 0,
+
+    closeConnections() {
+      closing = true
+    },
+  }
+
+  /**
+   * Sends the answer at once but ends the exchange, and so the connection, only after the caller had some time to read it: a connection closed
+   * on bytes not read is reset, and the reset may overtake the answer (RFC 9112, 9.6).
+   */
+  function discardThenEnd({ req, res }: Exchange, body: Buffer | undefined): void {
+    let left = limits.discardBytes
+    const onData = (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) end()
+    }
+    const end = () => {
+      deadlines.cancel(deadline)
+      req.off('data', onData).off('end', end).off('close', end)
+      res.end()
+    }
+    const deadline = deadlines.add(limits.discardMs, end)
+    if (body === undefined || req.method === 'HEAD') res.flushHeaders()
+    else res.write(body)
+    req.on('data', onData).on('end', end).on('close', end)
+    req.resume()
+  }
+}
+
+/** Whether what is left of the body is known to be short enough to be read to its end, so that the connection can go on. */
+function fits(req: IncomingMessage, bytes: number): boolean {
+  const length = req.headers['content-length']
+  return length !== undefined && Number(length) <= bytes
+}

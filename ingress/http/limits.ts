@@ -1,0 +1,48 @@
+/** What one HTTP server process takes from a caller, beyond the limits that a webhook sets. Times in milliseconds, sizes in bytes. */
+export interface HttpLimits {
+  /** Open sockets; more are refused by closing them. */
+  connections: number
+  /** Request line and headers together; more is a 431. */
+  headerBytes: number
+  /** Header lines; more is a 431. */
+  headerCount: number
+  /** The request target; more is a 414. */
+  urlBytes: number
+  /** Until the headers are complete; then a 408. */
+  headersTimeoutMs: number
+  /** Until the whole request is received; then a 408. */
+  requestTimeoutMs: number
+  /** An idle connection is kept for that long: longer than the idle time of the usual proxies, so that they close first. */
+  keepAliveTimeoutMs: number
+  /** A connection on which nothing moves, be it for a caller that reads no answer, is cut. Longer than any wait for a reply. */
+  idleTimeoutMs: number
+  /** How often Node looks for connections over the two timeouts. */
+  timeoutCheckMs: number
+  /** What a run may send as the body of a reply. */
+  replyBytes: number
+  /** Header lines of a reply. */
+  replyHeaderCount: number
+  /** Names and values of a reply's headers together. */
+  replyHeaderBytes: number
+  /** How much of a refused body is thrown away to keep the connection, or to let the caller read the answer before it is closed. */
+  discardBytes: number
+  /** How long that may take. */
+  discardMs: number
+}
+
+export const defaultLimits: HttpLimits = {
+  connections: 20_000,
+  headerBytes: 16 * 1024,
+  headerCount: 128,
+  urlBytes: 8 * 1024,
+  headersTimeoutMs: 15_000,
+  requestTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 75_000,
+  idleTimeoutMs: 120_000,
+  timeoutCheckMs: 5_000,
+  replyBytes: 256 * 1024,
+  replyHeaderCount: 64,
+  replyHeaderBytes: 16 * 1024,
+  discardBytes: 64 * 1024,
+  discardMs: 2_000,
+}

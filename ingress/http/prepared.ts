@@ -1,0 +1,57 @@
+import type { Answer, AnswerCode } from '../answers.ts'
+import { answers } from '../answers.ts'
+import { securityHeaders } from './answer-headers.ts'
+
+/** An answer ready to be written: nothing is left to compute but the headers of the single call. */
+export interface Prepared {
+  status: number
+  /** Names and values in turn, as `writeHead` takes them. Holds the content length where there may be one. */
+  headers: readonly string[]
+  /** Undefined where the status allows none. */
+  body: Buffer | undefined
+}
+
+interface Parts {
+  status: number
+  /** Undefined: sent without one. */
+  contentType: string | undefined
+  /** More headers, already checked. */
+  headers: readonly string[]
+  body: Buffer
+}
+
+/** A status that ends an exchange; 1xx can't, and what is not a status code at all is taken for 200. */
+export function finalStatus(status: number): number {
+  return Number.isInteger(status) && status >= 200 && status <= 599 ? status : 200
+}
+
+/** 204 and 304 have no body and no length (RFC 9110, 8.6), 205 has a length of 0 (15.3.6). */
+function bodyAllowed(status: number): boolean {
+  return status !== 204 && status !== 304 && status !== 205
+}
+
+export function prepare({ status, contentType, headers, body }: Parts): Prepared {
+  const lines = [...headers, ...securityHeaders]
+  if (!bodyAllowed(status)) {
+    if (status === 205) lines.push('Content-Length', '0')
+    return { status, headers: lines, body: undefined }
+  }
+  if (contentType !== undefined) lines.push('Content-Type', contentType)
+  lines.push('Content-Length', String(body.length))
+  return { status, headers: lines, body }
+}
+
+function prepareAnswer({ status, body, retryAfter }: Answer): Prepared {
+  const headers = typeof retryAfter === 'number' ? ['Retry-After', String(retryAfter)] : []
+  return prepare({ status, contentType: 'application/json', headers, body: Buffer.from(body) })
+}
+
+/** The table of answers, prepared; those with an exact `Retry-After` lack it. */
+export const preparedAnswers = Object.fromEntries(
+  Object.entries(answers).map(([code, answer]) => [code, prepareAnswer(answer)]),
+) as Record<AnswerCode, Prepared>
+
+/** The answer to a caller who waited in vain, with the webhook's own status for it. */
+export function timeoutAnswer(status: number): Prepared {
+  return prepareAnswer({ ...answers.ReplyTimeout, status: finalStatus(status) })
+}

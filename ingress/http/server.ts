@@ -1,0 +1,81 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { AnswerCode } from '../answers.ts'
+import type { Log } from '../log.ts'
+import type { CallHandler } from './call.ts'
+import type { Sender } from './exchange.ts'
+import { openExchange } from './exchange.ts'
+import type { HttpLimits } from './limits.ts'
+import { refusalOfRequest, refuseUnparsed } from './malformed.ts'
+import { preparedAnswers } from './prepared.ts'
+import { isWebhookPath, originForm } from './target.ts'
+
+export interface ServerDeps {
+  /** Serves the paths of webhooks. */
+  call: CallHandler
+  /** Serves all others. */
+  app: RequestListener
+  sender: Sender
+  limits: HttpLimits
+  newId: () => string
+  log: Log
+}
+
+/**
+ * The HTTP server: calls to webhooks go straight to their handler, everything else to the Express app
+ * (docs/decisions/0002-webhook-paths-before-express.md). Not listening yet.
+ */
+export function createHttpServer({ call, app, sender, limits, newId, log }: ServerDeps): Server {
+  const server = createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: limits.timeoutCheckMs,
+    // Nothing of a header given twice is lost, and two Authorization headers pass no check.
+    joinDuplicateHeaders: true,
+    // The check of Host is ours, so that its answer is of the table.
+    requireHostHeader: false,
+    noDelay: true,
+  })
+  server.maxConnections = limits.connections
+  // One more than are allowed, so that more are noticed and not dropped in silence.
+  server.maxHeadersCount = limits.headerCount + 1
+  server.timeout = limits.idleTimeoutMs
+
+  function onRequest(req: IncomingMessage, res: ServerResponse): void {
+    try {
+      const refusal = refusalOfRequest(req, limits)
+      if (refusal !== undefined) {
+        refuse(req, res, refusal)
+        return
+      }
+      const url = originForm(req.url ?? '/')
+      if (isWebhookPath(url)) call(openExchange(req, res, newId), url)
+      else app(req, res)
+    } catch (error) {
+      log.error({ err: error }, 'request failed')
+      if (res.headersSent) res.destroy()
+      else sender.send(openExchange(req, res, newId), preparedAnswers.Internal)
+    }
+  }
+
+  function refuse(req: IncomingMessage, res: ServerResponse, code: AnswerCode): void {
+    const exchange = openExchange(req, res, newId)
+    log.debug({ reason: code, requestId: exchange.requestId }, 'request refused')
+    sender.send(exchange, preparedAnswers[code])
+  }
+
+  server.on('request', onRequest)
+  // `100 Continue` is sent when a body is wanted, not before.
+  server.on('checkContinue', onRequest)
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) =>
+    refuse(req, res, 'ExpectationFailed'),
+  )
+  server.on('clientError', (error, socket) => {
+    const requestId = newId()
+    const reason = refuseUnparsed(error, socket, { sender, requestId })
+    if (reason !== undefined) log.debug({ reason, requestId }, 'request refused')
+  })
+  return server
+}

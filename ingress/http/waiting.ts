@@ -1,0 +1,156 @@
+import type { IngressState, Lease, ReplyMessage } from '../../state/state.ts'
+import type { AnswerCode } from '../answers.ts'
+import type { Deadline, Deadlines } from '../deadlines.ts'
+import type { Log } from '../log.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import type { Exchange, Sender } from './exchange.ts'
+import type { HttpLimits } from './limits.ts'
+import type { Prepared } from './prepared.ts'
+import { preparedAnswers } from './prepared.ts'
+import { renderReply } from './reply.ts'
+
+/** The callers who wait for the answer of a run. */
+export interface WaitingCalls {
+  /** To be called before the call is admitted: its reply may be faster than the verdict. */
+  hold(call: HeldCall): void
+  /** The state has accepted the call: its lease and its reply are there and end with the waiting. */
+  admitted(replyId: string): void
+  /** The state has refused the call: there is nothing to give back, and its answer is another's business. */
+  drop(replyId: string): void
+  /** Whether the state has accepted the call is unknown: what it may have taken is given back. */
+  doubt(replyId: string): void
+  /** Gives all of them this answer now. */
+  answerAll(code: AnswerCode): void
+  /** Resolves when everything that was to be given back has been. */
+  settled(): Promise<void>
+}
+
+export interface HeldCall {
+  exchange: Exchange
+  route: ServedRoute
+  replyId: string
+  eventId: string
+  lease: Lease
+}
+
+interface Waiting extends HeldCall {
+  deadline: Deadline
+  onClose: () => void
+  verdict: 'pending' | 'accepted'
+  /** Set when the waiting is over; before the verdict, giving back has to wait for it, else the lease would be taken after it was released. */
+  over: 'no' | 'replied' | 'unreplied'
+}
+
+export interface WaitingDeps {
+  state: IngressState
+  deadlines: Deadlines
+  sender: Sender
+  limits: HttpLimits
+  log: Log
+}
+
+export function createWaitingCalls({ state, deadlines, sender, limits, log }: WaitingDeps): WaitingCalls {
+  const calls = new Map<string, Waiting>()
+  const givingBack = new Set<Promise<void>>()
+
+  state.onReply((replyId, message) => {
+    const call = calls.get(replyId)
+    if (call !== undefined) answer(call, 'replied', render(message, call))
+  })
+
+  function render(message: ReplyMessage, { route, exchange }: Waiting): Prepared {
+    try {
+      return renderReply(message, route, limits)
+    } catch (error) {
+      log.error(
+        { err: error, requestId: exchange.requestId, ...route.webhook },
+        'reply could not be rendered',
+      )
+      return preparedAnswers.Internal
+    }
+  }
+
+  function answer(call: Waiting, over: 'replied' | 'unreplied', prepared: Prepared): void {
+    if (call.over !== 'no') return
+    if (call.verdict === 'accepted' || over === 'replied') call.exchange.eventId = call.eventId
+    stop(call, over)
+    sender.send(call.exchange, prepared)
+  }
+
+  function expire(call: Waiting): void {
+    const accepted = call.verdict === 'accepted'
+    const reason: AnswerCode = accepted ? 'ReplyTimeout' : 'StateUnavailable'
+    log.debug(
+      { reason, requestId: call.exchange.requestId, ...call.route.webhook },
+      'call not answered in time',
+    )
+    answer(call, 'unreplied', accepted ? call.route.timeoutAnswer : preparedAnswers.StateUnavailable)
+  }
+
+  function stop(call: Waiting, over: 'replied' | 'unreplied'): void {
+    call.over = over
+    deadlines.cancel(call.deadline)
+    call.exchange.res.off('close', call.onClose)
+    if (call.verdict === 'accepted') giveBack(call)
+  }
+
+  function giveBack(call: Waiting): void {
+    calls.delete(call.replyId)
+    const done = returnTaken(call).finally(() => givingBack.delete(done))
+    givingBack.add(done)
+  }
+
+  async function returnTaken({ replyId, route: { partition }, lease, over }: Waiting): Promise<void> {
+    try {
+      const acts = [state.release(partition, lease)]
+      // A reply that has arrived was the only one that the state let through; it is closed.
+      if (over !== 'replied') acts.push(state.closeReply(partition, replyId))
+      await Promise.all(acts)
+    } catch (error) {
+      log.error({ err: error }, 'lease could not be given back')
+    }
+  }
+
+  return {
+    hold(held) {
+      const call: Waiting = {
+        ...held,
+        verdict: 'pending',
+        over: 'no',
+        deadline: deadlines.add(held.route.timeoutMs, () => expire(call)),
+        onClose: () => stop(call, 'unreplied'),
+      }
+      held.exchange.res.on('close', call.onClose)
+      calls.set(held.replyId, call)
+    },
+
+    admitted(replyId) {
+      const call = calls.get(replyId)
+      if (call === undefined) return
+      call.verdict = 'accepted'
+      if (call.over !== 'no') giveBack(call)
+    },
+
+    drop(replyId) {
+      const call = calls.get(replyId)
+      if (call === undefined) return
+      calls.delete(replyId)
+      if (call.over === 'no') stop(call, 'unreplied')
+    },
+
+    doubt(replyId) {
+      const call = calls.get(replyId)
+      if (call === undefined) return
+      if (call.over === 'no') stop(call, 'unreplied')
+      giveBack(call)
+    },
+
+    answerAll(code) {
+      for (const call of calls.values()) answer(call, 'unreplied', preparedAnswers[code])
+    },
+
+    async settled() {
+      await Promise.all(givingBack)
+    },
+  }
+}

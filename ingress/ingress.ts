@@ -1,0 +1,106 @@
+import { randomUUIDv7 } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../state/clock.ts'
+import type { IngressState } from '../state/state.ts'
+import { createDeadlines } from './deadlines.ts'
+import { createApp } from './http/app.ts'
+import { createCallHandler } from './http/call.ts'
+import { createSender } from './http/exchange.ts'
+import type { HttpLimits } from './http/limits.ts'
+import { defaultLimits } from './http/limits.ts'
+import { createHttpServer } from './http/server.ts'
+import { createWaitingCalls } from './http/waiting.ts'
+import type { Log } from './log.ts'
+import type { RouteTable } from './routes/table.ts'
+
+export interface IngressDeps {
+  /** Stays its owner's: the ingress does not close it. One ingress per state. */
+  state: IngressState
+  /** The routes served; changes of it take effect with the next call. */
+  table: RouteTable
+  clock: Clock
+  log: Log
+  /** Over the defaults of `http/limits.ts`. */
+  limits?: Partial<HttpLimits>
+  /** Makes ids of events and requests: UUIDv7. */
+  newId?: () => string
+}
+
+export interface Ingress {
+  /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
+  listen(address: { port: number; host?: string }): Promise<{ host: string; port: number }>
+  /**
+   * Readiness off, no new connections, calls in flight answered until the deadline; then those who still wait get a 503, and what is left is cut.
+   * Idempotent.
+   */
+  close(options: { deadlineMs: number }): Promise<void>
+}
+
+/** How long the last answers may take to leave after the deadline. */
+const flushMs = 500
+/** How often connections that have become idle are looked for on the way down. */
+const idleCheckMs = 50
+/** How long readiness waits for the state. */
+const readyTimeoutMs = 1_000
+
+/** The data plane: accepts calls to the table's webhooks over HTTP, hands them to the state and answers. */
+export function createIngress(deps: IngressDeps): Ingress {
+  const { state, table, clock, log, newId = randomUUIDv7 } = deps
+  const limits = { ...defaultLimits, ...deps.limits }
+  const deadlines = createDeadlines(clock)
+  const sender = createSender(deadlines, limits)
+  const waiting = createWaitingCalls({ state, deadlines, sender, limits, log })
+  const call = createCallHandler({ state, table, waiting, sender, now: () => clock.now(), newId, log })
+  const app = createApp({ ready, sender, newId, log })
+  const server = createHttpServer({ call, app, sender, limits, newId, log })
+  let closing: Promise<void> | undefined
+
+  async function ready(): Promise<boolean> {
+    if (closing !== undefined) return false
+    const answer = state.ready().catch(() => false)
+    return (await Promise.race([answer, elapsed(readyTimeoutMs)])) === true
+  }
+
+  /** Resolves, with nothing, after that time on the injected clock. */
+  function elapsed(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      deadlines.add(ms, resolve)
+    })
+  }
+
+  async function stop(deadlineMs: number): Promise<void> {
+    sender.closeConnections()
+    const closed = once(server, 'close')
+    server.close()
+    // A connection between its last answer and its next request was not idle when the server looked.
+    const closeIdle = () => {
+      server.closeIdleConnections()
+      return clock.setTimer(() => (stopIdleCheck = closeIdle()), idleCheckMs)
+    }
+    let stopIdleCheck = closeIdle()
+    if (deadlineMs > 0) await Promise.race([closed, elapsed(deadlineMs)])
+    waiting.answerAll('ShuttingDown')
+    await Promise.race([closed, elapsed(flushMs)])
+    server.closeAllConnections()
+    await closed
+    stopIdleCheck()
+    await waiting.settled()
+    deadlines.stop()
+  }
+
+  return {
+    async listen(address) {
+      server.listen(address)
+      await once(server, 'listening')
+      server.on('error', (error) => log.error({ err: error }, 'HTTP server failed'))
+      const taken = server.address() as AddressInfo
+      return { host: taken.address, port: taken.port }
+    },
+
+    async close({ deadlineMs }) {
+      closing ??= server.listening ? stop(deadlineMs) : Promise.resolve()
+      await closing
+    },
+  }
+}

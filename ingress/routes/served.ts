@@ -1,0 +1,82 @@
+import type { CallEvent } from '../../state/event.ts'
+import type { Throttle } from '../../state/state.ts'
+import { allowedContentType, allowedHeaders, headerOf } from '../http/answer-headers.ts'
+import type { Credentials } from '../http/credentials.ts'
+import { compileCredentials } from '../http/credentials.ts'
+import type { Prepared } from '../http/prepared.ts'
+import { finalStatus, prepare, timeoutAnswer } from '../http/prepared.ts'
+import type { Route, RouteState } from '../route.ts'
+import { partitionOf } from './partition.ts'
+
+/** A {@link Route} with everything computed that does not depend on the call. */
+export interface ServedRoute {
+  /** As events carry it. */
+  webhook: CallEvent['webhook']
+  type: Route['type']
+  state: RouteState
+  /** A longer path is another path. */
+  exact: boolean
+  credentials: Credentials | undefined
+  mode: Route['response']['mode']
+  /** What mode Immediate answers. */
+  answer: Prepared
+  /** What an answer made of a workflow's output begins with. */
+  output: { status: number; contentType: string; headers: readonly string[] }
+  timeoutMs: number
+  timeoutAnswer: Prepared
+  merged: boolean
+  payloadBytes: number
+  /** Where throttle, lease and events of this webhook live together. */
+  partition: number
+  throttle: Throttle
+  /** The window is one caller's: {@link throttleOf} completes its key with the address. */
+  perClient: boolean
+  /** The pool of places for waiting calls and WebSockets. */
+  places: { key: string; limit: number }
+}
+
+/** Throws a TypeError on a route of another version, or with malformed credentials. */
+export function compileRoute(route: Route, partitions: number): ServedRoute {
+  if (route.version !== 1) throw new TypeError('the route is of a version that this ingress does not know')
+  const { namespace, name, response } = route
+  const status = finalStatus(response.statusCode)
+  const contentType = allowedContentType(headerOf(response.headers, 'content-type') ?? '')
+  const headers = allowedHeaders(response.headers)
+  const window = windowOf(route)
+  return {
+    webhook: { namespace, name },
+    type: route.type,
+    state: route.state,
+    exact: route.path === 'Exact',
+    credentials: compileCredentials(route.auth),
+    mode: response.mode,
+    answer: prepare({ status, contentType, headers, body: Buffer.from(response.body) }),
+    output: { status, contentType, headers },
+    timeoutMs: response.timeoutMs,
+    timeoutAnswer: timeoutAnswer(response.timeoutStatusCode),
+    merged: route.merged,
+    payloadBytes: route.limits.payloadBytes,
+    partition: partitionOf(window.name, partitions),
+    throttle: window.throttle,
+    perClient: window.perClient,
+    places: { key: `${namespace}/${name}`, limit: route.limits.connections },
+  }
+}
+
+/**
+ * The window that a route counts in. `per: ClientIP` is one window for each caller over all webhooks of the namespace that have the same
+ * setting, so that these webhooks must share a partition: it is chosen by what they have in common.
+ */
+function windowOf({ namespace, name, limits: { rate } }: Route) {
+  const { requests, windowMs } = rate
+  const perClient = rate.per === 'ClientIP'
+  const window = perClient ? `client:${namespace}/${requests}/${windowMs}` : `webhook:${namespace}/${name}`
+  return { name: window, perClient, throttle: { key: window, requests, windowMs } }
+}
+
+/** The window that counts a call from this address. */
+export function throttleOf(route: ServedRoute, clientIP: string): Throttle {
+  if (!route.perClient) return route.throttle
+  const { key, requests, windowMs } = route.throttle
+  return { key: `${key}/${clientIP}`, requests, windowMs }
+}

@@ -1,0 +1,62 @@
+import type { Route } from '../route.ts'
+import { defaultPartitions } from './partition.ts'
+import type { ServedRoute } from './served.ts'
+import { compileRoute } from './served.ts'
+
+/** Names a webhook among all. */
+export type RouteName = Pick<Route, 'namespace' | 'name'>
+
+/** The routes that are served now. Looking one up costs the same however many there are, and so does a change. */
+export interface RouteTable {
+  find(token: string): ServedRoute | undefined
+  /**
+   * Serves the route from now on, in place of the webhook's former one. False, and nothing changes, when another webhook holds its token. Throws a TypeError
+   * on a route that can't be served, and keeps the former one.
+   */
+  put(route: Route): boolean
+  /** False: there was none. */
+  remove(name: RouteName): boolean
+  readonly size: number
+}
+
+export interface RouteTableOptions {
+  /** Into how many partitions the shared state is divided. All processes that share one must agree. */
+  partitions?: number
+}
+
+export function createRouteTable({ partitions = defaultPartitions }: RouteTableOptions = {}): RouteTable {
+  const byToken = new Map<string, ServedRoute>()
+  const tokens = new Map<string, string>()
+
+  return {
+    find: (token) => byToken.get(token),
+
+    put(route) {
+      const key = keyOf(route)
+      const holder = byToken.get(route.token)
+      if (holder !== undefined && keyOf(holder.webhook) !== key) return false
+      const served = compileRoute(route, partitions)
+      const former = tokens.get(key)
+      if (former !== undefined && former !== route.token) byToken.delete(former)
+      byToken.set(route.token, served)
+      tokens.set(key, route.token)
+      return true
+    },
+
+    remove(name) {
+      const key = keyOf(name)
+      const token = tokens.get(key)
+      if (token === undefined) return false
+      byToken.delete(token)
+      return tokens.delete(key)
+    },
+
+    get size() {
+      return byToken.size
+    },
+  }
+}
+
+function keyOf({ namespace, name }: RouteName): string {
+  return `${namespace}/${name}`
+}
