@@ -31,10 +31,16 @@ export interface Ingress {
   /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
   listen(address: { port: number; host?: string }): Promise<{ host: string; port: number }>
   /**
-   * Readiness off, no new connections, calls in flight answered until the deadline; then those who still wait get a 503, and what is left is cut.
-   * Idempotent.
+   * Readiness off; after `acceptMs` (0) no new connections; calls in flight are answered until the deadline, counted from then; those who still
+   * wait get a 503, and what is left is cut. Idempotent.
    */
-  close(options: { deadlineMs: number }): Promise<void>
+  close(options: CloseOptions): Promise<void>
+}
+
+export interface CloseOptions {
+  deadlineMs: number
+  /** For how long new calls are still accepted, so that load balancers learn of it before a connection is refused. */
+  acceptMs?: number
 }
 
 /** How long the last answers may take to leave after the deadline. */
@@ -69,7 +75,8 @@ export function createIngress(deps: IngressDeps): Ingress {
     })
   }
 
-  async function stop(deadlineMs: number): Promise<void> {
+  async function stop({ deadlineMs, acceptMs = 0 }: CloseOptions): Promise<void> {
+    if (acceptMs > 0) await elapsed(acceptMs)
     sender.closeConnections()
     const closed = once(server, 'close')
     server.close()
@@ -98,8 +105,8 @@ export function createIngress(deps: IngressDeps): Ingress {
       return { host: taken.address, port: taken.port }
     },
 
-    async close({ deadlineMs }) {
-      closing ??= server.listening ? stop(deadlineMs) : Promise.resolve()
+    async close(options) {
+      closing ??= server.listening ? stop(options) : Promise.resolve()
       await closing
     },
   }
