@@ -346,8 +346,10 @@ export interface WebhookResponse {
    */
   statusCode?: number
   /**
-   * Headers of the answer, by name. Connection, length and security headers are set by the server and can't
-   * be given here. Without a Content-Type, a JSON body is application/json and a text is text/plain.
+   * Headers of the answer in the modes Immediate and Output, by name. Connection, length and security headers
+   * are set by the server and can't be given here. Content-Type may be application/json, application/xml,
+   * text/plain, text/xml or text/csv; any other is sent as application/json, because all webhooks share one
+   * origin. Left out, a text is text/plain and anything else application/json.
    */
   headers: Record<string, string>
   /**
@@ -538,8 +540,8 @@ export interface WorkflowUse {
   /** Timeouts that tasks refer to by name: {after: {seconds: 5}}. */
   timeouts?: Record<string, Record<string, unknown>>
   /**
-   * Call tasks that others call by name: {call: http, with: …}. Members of with at the call are added and
-   * win.
+   * Tasks that call tasks call by name: {call: http, with: …}. The with of the call is the input of the
+   * function.
    */
   functions?: Record<string, Record<string, unknown>>
   /** Tasks around other tasks. Not run yet; a Workflow that has them says Supported=False. */

@@ -302,7 +302,7 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
   {
     at: 'spec.response.headers',
     message:
-      'these headers are set by the server: remove Connection, Content-Length, Transfer-Encoding, Date, X-Request-Id and the like, and security headers',
+      "some of these headers are for the server to set: remove those of the connection, of the body's length and coding, of security, Date and X-Request-Id",
     refused: ['Content-Length', 'transfer-encoding', 'X-Request-ID', 'Content-Security-Policy'].map(
       (name) => ({
         response: { headers: { [name]: '1' } },

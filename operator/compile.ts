@@ -1,0 +1,81 @@
+/**
+ * From resources to what the data plane serves. `hooklet dev` and the cluster's controllers use the same steps: gather (the only one that
+ * reads), check, compile.
+ */
+import type { Webhook, Workflow } from '../crds/types.gen.ts'
+import type { Expressions } from '../runner/expression/expression.ts'
+import type { ObjectSource, Snapshot } from './source.ts'
+import { valueOf } from './webhook/checks.ts'
+import { gatherWebhook, type GatheredWebhook } from './webhook/gather.ts'
+import { createTokenClaims } from './webhook/token.ts'
+import { finishWebhook, type CompiledWebhook } from './webhook/webhook.ts'
+import { gatherWorkflow } from './workflow/gather.ts'
+import { readWorkflow } from './workflow/read.ts'
+import { finishWorkflow, type CompiledWorkflow } from './workflow/workflow.ts'
+
+export interface CompileDeps {
+  source: ObjectSource
+  expressions: Expressions
+  /** The operator's own namespace, when its globals apply to all namespaces. */
+  sharedNamespace?: string
+}
+
+export async function compileWorkflow(workflow: Workflow, deps: CompileDeps): Promise<CompiledWorkflow> {
+  const read = readWorkflow(workflow)
+  return finishWorkflow(workflow, read, await gatherWorkflow(workflow, read.report, deps))
+}
+
+/** Compiles one Webhook. Whose token it is, `tokenOwner` tells once the token is known. */
+export async function compileWebhook(
+  webhook: Webhook,
+  deps: CompileDeps & { tokenOwner: (token: string | undefined) => Webhook | undefined },
+): Promise<CompiledWebhook> {
+  const gathered = await gatherWebhook(webhook, deps)
+  return finish(webhook, gathered, deps.tokenOwner(tokenOf(gathered)))
+}
+
+export interface Compilation {
+  webhooks: CompiledWebhook[]
+  workflows: CompiledWorkflow[]
+}
+
+/** Compiles everything that a snapshot holds. */
+export async function compileAll(deps: CompileDeps & { source: Snapshot }): Promise<Compilation> {
+  const { webhooks, workflows } = deps.source
+  const gathered = await inBatches(webhooks, (webhook) => gatherWebhook(webhook, deps))
+  const claims = createTokenClaims<Webhook>()
+  for (const [index, webhook] of webhooks.entries()) claims.claim(webhook, tokenOf(gathered[index]))
+  return {
+    webhooks: webhooks.flatMap((webhook, index) => {
+      const found = gathered[index]
+      const token = tokenOf(found)
+      return found ? [finish(webhook, found, token === undefined ? undefined : claims.owner(token))] : []
+    }),
+    workflows: await inBatches(workflows, (workflow) => compileWorkflow(workflow, deps)),
+  }
+}
+
+/** How many are read at the same time: enough to keep every worker busy, too few to fill its queue. */
+const BATCH = 64
+
+async function inBatches<Item, Result>(
+  items: Item[],
+  act: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (let start = 0; start < items.length; start += BATCH) {
+    results.push(...(await Promise.all(items.slice(start, start + BATCH).map(act))))
+  }
+  return results
+}
+
+const tokenOf = (gathered: GatheredWebhook | undefined): string | undefined =>
+  gathered && valueOf(gathered.token)
+
+function finish(
+  webhook: Webhook,
+  gathered: GatheredWebhook,
+  tokenOwner: Webhook | undefined,
+): CompiledWebhook {
+  return finishWebhook({ webhook, gathered, ...(tokenOwner ? { tokenOwner } : {}) })
+}

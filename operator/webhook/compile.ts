@@ -1,0 +1,89 @@
+import { hash } from 'node:crypto'
+import type { Route, RouteState } from '../../ingress/route.ts'
+import type { Problem } from '../problem.ts'
+import { namespaceOf } from '../source.ts'
+import { valueOf, type CheckInput } from './checks.ts'
+import { parseBytes, parseDuration } from './quantities.ts'
+import { compileResponse } from './response.ts'
+
+/** Reasons for which no route can exist: there is no token to find it by, or the token is another's. */
+const WITHOUT_ROUTE: ReadonlySet<Problem['reason']> = new Set([
+  'TokenMissing',
+  'InvalidToken',
+  'DuplicateToken',
+])
+
+/**
+ * The Webhook as the data plane serves it. With a problem its route answers 503: it is never served with less protection than
+ * the spec asks for. Undefined when it can't have a route at all.
+ */
+export function compileWebhook(input: CheckInput, problem: Problem | undefined): Route | undefined {
+  const { webhook, gathered } = input
+  const { metadata, spec } = webhook
+  const token = valueOf(gathered.token)
+  if (token === undefined || (problem && WITHOUT_ROUTE.has(problem.reason))) return undefined
+  // A route that is closed lets nobody in even if its state were overlooked.
+  const auth = problem ? NOBODY : compileAuth(gathered)
+  return {
+    version: 1,
+    namespace: namespaceOf(webhook),
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    generation: metadata.generation ?? 1,
+    token,
+    type: spec.type,
+    path: spec.path,
+    state: stateOf(input, problem),
+    ...(auth ? { auth } : {}),
+    // The one type that is served; a route of any other is Unavailable.
+    verification: { type: 'None' },
+    response: compileResponse(spec),
+    merged: spec.input === 'Merged',
+    limits: {
+      rate: {
+        requests: spec.limits.rate.requests,
+        windowMs: parseDuration(spec.limits.rate.window),
+        per: spec.limits.rate.per,
+      },
+      connections: spec.limits.connections,
+      payloadBytes: parseBytes(spec.limits.payload),
+    },
+  }
+}
+
+function stateOf({ webhook, gathered }: CheckInput, problem: Problem | undefined): RouteState {
+  // A suspended webhook reads no call and starts nothing, so that nothing it lacks matters.
+  if (webhook.spec.suspend) return 'Suspended'
+  if (problem) return 'Unavailable'
+  return isPaused(gathered) ? 'Paused' : 'Active'
+}
+
+/** Whether it has Workflows and all of them are suspended. */
+export function isPaused({ workflows }: CheckInput['gathered']): boolean {
+  return workflows.length > 0 && workflows.every(({ suspended }) => suspended)
+}
+
+/** Credentials are asked for, and none pass. */
+const NOBODY: Route['auth'] = { bearer: [] }
+
+/** Digests only: the plain values stay out of the data plane. */
+function compileAuth(gathered: CheckInput['gathered']): Route['auth'] {
+  const auth: NonNullable<Route['auth']> = {}
+  const { basic, bearer } = gathered
+  if (basic && asksForBasic(gathered)) {
+    const half = (outcome: typeof basic.username): string => (outcome && valueOf(outcome)) ?? ''
+    auth.basic = hash('sha256', `${half(basic.username)}:${half(basic.password)}`, 'hex')
+  }
+  if (bearer)
+    auth.bearer = bearer
+      .flatMap((outcome) => valueOf(outcome) || [])
+      .map((token) => hash('sha256', token, 'hex'))
+  return auth.basic === undefined && auth.bearer === undefined ? undefined : auth
+}
+
+/** Both halves blank, and written so: no credentials are asked for. A half that could not be read is not blank. */
+export function asksForBasic({ basic }: CheckInput['gathered']): boolean {
+  return [basic?.username, basic?.password].some(
+    (outcome) => outcome !== undefined && valueOf(outcome) !== '',
+  )
+}

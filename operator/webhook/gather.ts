@@ -1,0 +1,110 @@
+import type { ValueSource, Webhook } from '../../crds/types.gen.ts'
+import type { Path } from '../../crds/fault.ts'
+import type { Expressions } from '../../runner/expression/expression.ts'
+import type { Outcome } from '../problem.ts'
+import { distinctReferences, type Reference } from '../references.ts'
+import { namespaceOf, type ObjectSource } from '../source.ts'
+import { createValueResolver, type ValueResolver } from '../values/value-source.ts'
+
+/** All that a Webhook refers to, read; nothing after this does I/O. */
+export interface GatheredWebhook {
+  token: Outcome<string>
+  /** Only the halves that are given. */
+  basic?: { username?: Outcome<string>; password?: Outcome<string> }
+  bearer?: Outcome<string>[]
+  verification: { code?: Outcome<string>; secrets?: Outcome<string>[]; publicKeys?: Outcome<string>[] }
+  /** The Workflows with a trigger on it, by name. */
+  workflows: { name: string; suspended: boolean }[]
+  references: Reference[]
+}
+
+export interface GatherDeps {
+  source: ObjectSource
+  expressions: Expressions
+  /** The operator's own namespace, when its globals apply to all namespaces. */
+  sharedNamespace?: string
+}
+
+export async function gatherWebhook(webhook: Webhook, deps: GatherDeps): Promise<GatheredWebhook> {
+  const namespace = namespaceOf(webhook)
+  const { name } = webhook.metadata
+  const { sharedNamespace } = deps
+  const scope = { namespace, ...(sharedNamespace === undefined ? {} : { sharedNamespace }) }
+  const resolver = createValueResolver({ ...deps, scope })
+  const { auth } = webhook.spec
+
+  const gathered: GatheredWebhook = {
+    token: await gatherToken(webhook, deps.source, resolver),
+    verification: await gatherVerification(webhook, resolver),
+    workflows: await gatherWorkflows(namespace, name, deps.source),
+    references: [],
+  }
+  if (auth?.basic) gathered.basic = await gatherBasic(auth.basic, resolver)
+  if (auth?.bearer)
+    gathered.bearer = await resolveAll(auth.bearer.tokens, ['spec', 'auth', 'bearer', 'tokens'], resolver)
+  gathered.references = distinctReferences([
+    ...resolver.references,
+    { kind: 'WorkflowsOf', namespace, name },
+    ...(webhook.spec.tokenFrom ? [] : [{ kind: 'GeneratedToken', namespace, name } as const]),
+  ])
+  return gathered
+}
+
+async function gatherToken(
+  webhook: Webhook,
+  source: ObjectSource,
+  resolver: ValueResolver,
+): Promise<Outcome<string>> {
+  const { tokenFrom } = webhook.spec
+  if (tokenFrom) return resolver.secretKey(tokenFrom.secretKeyRef, ['spec', 'tokenFrom', 'secretKeyRef'])
+  const value = await source.generatedToken(namespaceOf(webhook), webhook.metadata.name)
+  if (value !== undefined) return { value }
+  return {
+    problem: {
+      reason: 'TokenMissing',
+      message: 'has no URL token yet: it is being made',
+      path: ['metadata', 'name'],
+    },
+  }
+}
+
+async function gatherBasic(
+  basic: { username?: ValueSource; password?: ValueSource },
+  resolver: ValueResolver,
+): Promise<NonNullable<GatheredWebhook['basic']>> {
+  const path = ['spec', 'auth', 'basic']
+  const result: NonNullable<GatheredWebhook['basic']> = {}
+  if (basic.username) result.username = await resolver.resolve(basic.username, [...path, 'username'])
+  if (basic.password) result.password = await resolver.resolve(basic.password, [...path, 'password'])
+  return result
+}
+
+async function gatherVerification(
+  { spec: { verification } }: Webhook,
+  resolver: ValueResolver,
+): Promise<GatheredWebhook['verification']> {
+  const path = ['spec', 'verification']
+  const result: GatheredWebhook['verification'] = {}
+  const { code, secrets, jwt } = verification
+  if (code) result.code = await resolver.resolve(code, [...path, 'code'])
+  if (secrets) result.secrets = await resolveAll(secrets, [...path, 'secrets'], resolver)
+  if (jwt?.publicKeys)
+    result.publicKeys = await resolveAll(jwt.publicKeys, [...path, 'jwt', 'publicKeys'], resolver)
+  return result
+}
+
+function resolveAll(values: ValueSource[], path: Path, resolver: ValueResolver): Promise<Outcome<string>[]> {
+  return Promise.all(values.map((value, index) => resolver.resolve(value, [...path, index])))
+}
+
+async function gatherWorkflows(
+  namespace: string,
+  name: string,
+  source: ObjectSource,
+): Promise<GatheredWebhook['workflows']> {
+  const workflows = await source.workflowsOf(namespace, name)
+  return workflows
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata, spec }) => ({ name: metadata.name, suspended: spec.suspend }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}

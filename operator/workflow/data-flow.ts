@@ -1,0 +1,51 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { InputPlan, Json, OutputPlan } from '../../runner/plan.ts'
+import { isRecord, readExpressionOrObject, readObject, type Field } from './field.ts'
+
+/** `{schema, from}`: what a task or workflow gets. */
+export function readInput(field: Field | undefined): InputPlan | undefined {
+  if (!field) return undefined
+  const fields = readObject(field, { optional: ['schema', 'from'] })
+  const schema = readSchema(fields?.schema)
+  const from = readExpressionOrObject(fields?.from)
+  return { ...(schema === undefined ? {} : { schema }), ...(from === undefined ? {} : { from }) }
+}
+
+/** `{as, schema}`: what a task or workflow gives, or exports. */
+export function readOutput(field: Field | undefined): OutputPlan | undefined {
+  if (!field) return undefined
+  const fields = readObject(field, { optional: ['as', 'schema'] })
+  const schema = readSchema(fields?.schema)
+  const as = readExpressionOrObject(fields?.as)
+  return { ...(as === undefined ? {} : { as }), ...(schema === undefined ? {} : { schema }) }
+}
+
+function readSchema(field: Field | undefined): Json | undefined {
+  if (!field) return undefined
+  const fields = readObject(field, { optional: ['format', 'document', 'resource'] })
+  if (!fields) return undefined
+  const { format, document, resource } = fields
+  if (resource)
+    return resource.unsupported('a schema that must be fetched can not be used yet: put it into document')
+  if (format && !/^json(:|$)/.test(String(format.value))) {
+    return format.unsupported(`the schema format ${String(format.value)} can not be used yet: use json`)
+  }
+  if (!document) return field.child('document', undefined).fault('is required')
+  if (!isRecord(document.value) && typeof document.value !== 'boolean') {
+    return document.fault('must be a JSON Schema: an object, true or false')
+  }
+  const problem = schemaProblem(document.value)
+  return problem === undefined ? (document.value as Json) : document.fault(`is not a JSON Schema: ${problem}`)
+}
+
+/** Checks against the meta-schema only: no code is made of a tenant's schema here. */
+function schemaProblem(schema: Record<string, unknown> | boolean): string | undefined {
+  const ajv = new Ajv2020({ strict: false, logger: false })
+  const dialect = isRecord(schema) ? schema.$schema : undefined
+  if (dialect !== undefined && (typeof dialect !== 'string' || ajv.getSchema(dialect) === undefined)) {
+    return 'its $schema is unknown; leave it out for draft 2020-12'
+  }
+  if (ajv.validateSchema(schema) === true) return undefined
+  const [error] = ajv.errors ?? []
+  return `${error?.instancePath || 'it'} ${error?.message ?? 'has a fault'}`
+}
