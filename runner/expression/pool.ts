@@ -171,6 +171,7 @@ class Pool {
       ticket.fail(new ExpressionError(`the expression took longer than ${this.#limits.timeLimitMs} ms`))
       this.#replace(seat)
     }, this.#limits.timeLimitMs)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     seat.worker.postMessage(ticket.job)
   }
 

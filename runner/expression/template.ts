@@ -17,8 +17,15 @@ export interface Where {
 
 /** The variables that every expression of a workflow may read. */
 export const RUNTIME_VARIABLES = [
-  ...['context', 'input', 'output', 'secrets', 'authorization'],
-  ...['task', 'workflow', 'runtime', 'globals'],
+  'context',
+  'input',
+  'output',
+  'secrets',
+  'authorization',
+  'task',
+  'workflow',
+  'runtime',
+  'globals',
 ] as const
 
 const MAX_DEPTH = 100

@@ -17,10 +17,12 @@ const MAX_PROGRAM = 65_536
 const MAX_DEPTH = 200
 
 /** Functions and keywords that read input, files or the environment, write beside the output, or end jq. */
-const REFUSED = new Set([
-  ...['input', 'inputs', 'input_filename', 'input_line_number', 'debug', 'stderr', 'halt', 'halt_error'],
-  ...['env', 'import', 'include', 'module', 'modulemeta', 'get_search_list'],
-])
+const REFUSED = new Set(
+  (
+    'input inputs input_filename input_line_number debug stderr halt halt_error ' +
+    'env import include module modulemeta get_search_list'
+  ).split(' '),
+)
 
 type Kind = 'space' | 'comment' | 'number' | 'field' | 'format' | 'variable' | 'word' | 'operator' | 'bracket'
 

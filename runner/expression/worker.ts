@@ -6,6 +6,7 @@ import type { Job, Message } from './messages.ts'
 const port = parentPort
 if (!port) throw new Error('worker.ts is run as a worker thread')
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
 const post = (message: Message): void => port.postMessage(message)
 
 async function run({ program, input }: Job): Promise<Message> {

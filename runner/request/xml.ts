@@ -1,0 +1,28 @@
+import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import type { Json } from '../../state/event.ts'
+import { MAX_JSON_DEPTH } from '../expression/depth.ts'
+
+/**
+ * An XML document as an object with its root element on top: an element is its text, or an object of its attributes (`@name`), child
+ * elements (an array when there are several of a name) and text (`#text`). Values are never turned into numbers. `undefined` when
+ * it is not well-formed, or has a document type: entities of its own are never expanded.
+ */
+export function parseXml(text: string): Json | undefined {
+  if (/<!DOCTYPE/i.test(text)) return undefined
+  try {
+    if (XMLValidator.validate(text) !== true) return undefined
+    const parser = new XMLParser({
+      ignoreAttributes: false,
+      attributeNamePrefix: '@',
+      ignoreDeclaration: true,
+      ignorePiTags: true,
+      parseTagValue: false,
+      parseAttributeValue: false,
+      maxNestedTags: MAX_JSON_DEPTH,
+    })
+    const document = parser.parse(text) as { [element: string]: Json }
+    return Object.keys(document).length === 1 ? document : undefined
+  } catch {
+    return undefined
+  }
+}

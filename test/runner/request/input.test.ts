@@ -1,0 +1,197 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { CallEvent, Json } from '../../../state/event.ts'
+import { decodeCall } from '../../../runner/request/input.ts'
+
+function callEvent(more: Partial<CallEvent> = {}): CallEvent {
+  return {
+    id: '0193',
+    time: '2026-11-21T08:00:00.000Z',
+    type: 'http',
+    webhook: { namespace: 'shop', name: 'orders' },
+    method: 'post',
+    path: '/transition/up',
+    query: '',
+    headers: {},
+    clientIP: '192.0.2.1',
+    merged: false,
+    body: Buffer.alloc(0),
+    ...more,
+  }
+}
+
+const withBody = (contentType: string | undefined, body: string | Buffer): CallEvent =>
+  callEvent({
+    headers: contentType === undefined ? {} : { 'content-type': contentType },
+    body: Buffer.from(body),
+  })
+
+test('R06 the run sees the call as it came', async () => {
+  const event = callEvent({
+    query: 'location=52&tag=a&tag=b&empty=&x%20y=%E4%zz',
+    headers: { 'content-type': 'application/json', host: 'hooks.example' },
+    body: Buffer.from('{"qty": 2}'),
+    reply: { id: 'r1', mode: 'Reply' },
+  })
+  expect(await decodeCall(event)).toEqual({
+    id: '0193',
+    time: '2026-11-21T08:00:00.000Z',
+    type: 'http',
+    webhook: { namespace: 'shop', name: 'orders' },
+    method: 'post',
+    path: '/transition/up',
+    query: { location: '52', tag: ['a', 'b'], empty: '', 'x y': '\ufffd%zz' },
+    headers: { 'content-type': 'application/json', host: 'hooks.example' },
+    body: { qty: 2 },
+    clientIP: '192.0.2.1',
+    replyId: 'r1',
+  })
+  const bare = await decodeCall(callEvent())
+  expect(bare).toMatchObject({ query: {}, body: null })
+  expect(bare).not.toHaveProperty('replyId')
+})
+
+describe('bodies', () => {
+  const file =
+    '--b\r\nContent-Disposition: form-data; name="f"; filename="ä.txt"\r\nContent-Type: text/csv\r\n\r\na,b\r\n'
+  const field = (name: string, value: string): string =>
+    `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+  const cases: [name: string, contentType: string | undefined, body: string, value: Json][] = [
+    ['R06 JSON', 'application/json; charset=utf-8', '{"a": [1]}', { a: [1] }],
+    ['R06 JSON of any kind', 'application/cloudevents+json', '"x"', 'x'],
+    ['R06 broken JSON is text', 'application/json', '{"a": ', '{"a": '],
+    ['C13 a form', 'application/x-www-form-urlencoded', 'a=1&b=x+y&a=%C3%A4', { a: ['1', 'ä'], b: 'x y' }],
+    ['C13 JSON that curl -d calls a form', 'application/x-www-form-urlencoded', '{"a":1}', { a: 1 }],
+    ['C13 no content type, JSON', undefined, '{"a":1}', { a: 1 }],
+    ['C13 no content type, null', undefined, 'null', null],
+    ['C13 no content type, a form', undefined, 'a=1&b=2', { a: '1', b: '2' }],
+    ['C13 no content type, text', undefined, 'Dear a = b', 'Dear a = b'],
+    ['text', 'text/plain', '{"a":1}', '{"a":1}'],
+    [
+      'R06 multipart',
+      'multipart/form-data; boundary=b',
+      `${field('a', '1')}${field('a', 'ü')}${file}--b--\r\n`,
+      { a: ['1', 'ü'], f: { filename: 'ä.txt', contentType: 'text/csv', size: 3, data: 'YSxi' } },
+    ],
+    [
+      'R06 multipart that ends early is text',
+      'multipart/form-data; boundary=b',
+      field('a', '1'),
+      field('a', '1'),
+    ],
+    ['R06 multipart without boundary is text', 'multipart/form-data', 'x', 'x'],
+    [
+      'C12 XML',
+      'application/xml',
+      '<?xml version="1.0"?><o id="7"><n>00&amp;1</n><i>a</i><i>b</i></o>',
+      { o: { '@id': '7', n: '00&1', i: ['a', 'b'] } },
+    ],
+    ['C12 text/xml', 'text/xml; charset=utf-8', '<a><![CDATA[<b>]]></a>', { a: '<b>' }],
+    ['C12 XML of any kind', 'application/soap+xml', '<a/>', { a: '' }],
+    ['C12 broken XML is text', 'text/xml', '<a><b></a>', '<a><b></a>'],
+    [
+      'C12 entities are not expanded',
+      'text/xml',
+      '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+      '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+    ],
+  ]
+  test.each(cases)('%s', async (_name, contentType, body, value) => {
+    expect((await decodeCall(withBody(contentType, body))).body).toEqual(value)
+  })
+
+  test('a character encoding is obeyed', async () => {
+    expect((await decodeCall(withBody('text/plain; charset=iso-8859-1', Buffer.from([0xe4])))).body).toBe('ä')
+    expect((await decodeCall(withBody('text/plain; charset=none', 'ä'))).body).toBe('ä')
+  })
+
+  test('deep nesting stays text', async () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    expect((await decodeCall(withBody('application/json', deep))).body).toBe(deep)
+    const tags = '<a>'.repeat(5000) + '</a>'.repeat(5000)
+    expect((await decodeCall(withBody('application/xml', tags))).body).toBe(tags)
+  })
+
+  test('a name like __proto__ is a name like any other', async () => {
+    const json = (
+      await decodeCall({
+        ...withBody('application/json', '{"__proto__": {"x": 1}}'),
+        merged: true,
+        query: '__proto__=2',
+      })
+    ).body
+    expect(JSON.stringify(json)).toBe('{"__proto__":{"x":1}}')
+    const form = (await decodeCall(withBody('application/x-www-form-urlencoded', '__proto__=1'))).body
+    expect(JSON.stringify(form)).toBe('{"__proto__":"1"}')
+    expect(({} as Record<string, unknown>).x).toBeUndefined()
+  })
+})
+
+describe('C11 input: Merged', () => {
+  const merged = async (query: string, contentType: string, body: string): Promise<Json[]> => {
+    const input = await decodeCall({ ...withBody(contentType, body), query, merged: true })
+    return [input.body, input.query]
+  }
+  test('C09 C10 C11 query and JSON body are one dictionary, the body wins', async () => {
+    expect(await merged('company_id=1&value_1=123', 'application/json', '{"company_id":123456}')).toEqual([
+      { company_id: 123456, value_1: '123' },
+      {},
+    ])
+  })
+  test('C10 without a body, the query alone', async () => {
+    expect(await merged('value_1=123&value_2=test', '', '')).toEqual([
+      { value_1: '123', value_2: 'test' },
+      {},
+    ])
+  })
+  test('C11 a form merges like JSON', async () => {
+    expect(await merged('a=1', 'application/x-www-form-urlencoded', 'b=2')).toEqual([{ a: '1', b: '2' }, {}])
+  })
+  test('a body that is no object stays, and so does the query', async () => {
+    expect(await merged('a=1', 'application/json', '[1]')).toEqual([[1], { a: '1' }])
+  })
+})
+
+test('no call makes it throw', async () => {
+  const contentType = fc.oneof(
+    fc.constantFrom(
+      'application/json',
+      'application/x-www-form-urlencoded',
+      'text/xml',
+      'multipart/form-data; boundary=b',
+      '',
+    ),
+    fc.string(),
+  )
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    fc.json().map((text) => Buffer.from(text)),
+    fc
+      .array(
+        fc.constantFrom(
+          '--b',
+          '\r\n',
+          'Content-Disposition: form-data; name="a"',
+          '--',
+          '<a>',
+          '</a>',
+          '&x;',
+          '<![CDATA[',
+          '=',
+          '&',
+          '%',
+        ),
+        { maxLength: 20 },
+      )
+      .map((pieces) => Buffer.from(pieces.join(''))),
+  )
+  await fc.assert(
+    fc.asyncProperty(contentType, body, fc.string(), fc.boolean(), async (type, bytes, query, merged) => {
+      const input = await decodeCall(
+        callEvent({ headers: { 'content-type': type }, body: bytes, query, merged }),
+      )
+      expect(typeof JSON.stringify(input)).toBe('string')
+    }),
+    { numRuns: 500 },
+  )
+})
