@@ -1,7 +1,8 @@
-/** `npm run gen`: writes what is derived from the CRDs; `--check` only tells whether it is in step. */
+/** `npm run gen`: writes what is derived from the CRDs and the contract; `--check` only tells whether it is in step. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CRD_FILES, readCrd } from '../schema.ts'
+import { emitConditions } from './conditions.ts'
 import { emitReference } from './reference.ts'
 import { emitTypes } from './types.ts'
 
@@ -10,6 +11,7 @@ const crds = CRD_FILES.map(readCrd)
 const outputs: [file: string, content: string][] = [
   ['crds/types.gen.ts', emitTypes(crds)],
   ...crds.map((crd): [string, string] => [`docs/reference/${crd.kind.toLowerCase()}.md`, emitReference(crd)]),
+  ['docs/reference/conditions.md', emitConditions()],
 ]
 
 const stale = outputs.filter(([file, content]) => {
@@ -17,7 +19,7 @@ const stale = outputs.filter(([file, content]) => {
   return !existsSync(url) || readFileSync(url, 'utf8') !== content
 })
 if (process.argv.includes('--check')) {
-  for (const [file] of stale) process.stderr.write(`${file} is not in step with the CRDs: run npm run gen\n`)
+  for (const [file] of stale) process.stderr.write(`${file} is not in step with crds/: run npm run gen\n`)
   process.exitCode = stale.length === 0 ? 0 : 1
 } else {
   for (const [file, content] of stale) {

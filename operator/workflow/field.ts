@@ -12,6 +12,8 @@ export interface Report {
   unsupported: Fault[]
   /** Every expression, for jq to compile. */
   programs: { program: Program; path: Path }[]
+  /** How many tasks were read, those of functions once for each call. */
+  tasks: number
 }
 
 /** What holds around a field. */

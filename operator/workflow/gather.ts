@@ -17,7 +17,7 @@ export interface GatheredWorkflow {
   secrets: Record<string, Record<string, Json>>
   /** What is referred to and not there. */
   problems: Problem[]
-  /** What jq says against expressions. */
+  /** What is wrong with expressions: what jq says, and Secrets that are read and not declared. */
   expressionFaults: Fault[]
   /** The Webhooks that its triggers name and that exist. */
   webhooks: string[]
@@ -106,8 +106,10 @@ async function gatherSecrets(
   for (const { program, path } of programs) {
     const missing = missingMember(program, 'secrets', names)
     if (missing === undefined) continue
-    const message = `reads the Secret ${missing}, which is not in use.secrets: add it there`
-    gathered.problems.push({ reason: 'NotFound', path, message })
+    gathered.expressionFaults.push({
+      path,
+      message: `reads the Secret ${missing}, which is not in use.secrets: add it there`,
+    })
   }
 }
 

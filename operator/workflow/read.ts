@@ -26,7 +26,7 @@ export interface ReadWorkflow {
 
 /** Reads a Workflow that was admitted: what it says, and all that is wrong with it. Pure. */
 export function readWorkflow({ spec }: Workflow): ReadWorkflow {
-  const report: Report = { faults: [], unsupported: [], programs: [] }
+  const report: Report = { faults: [], unsupported: [], programs: [], tasks: 0 }
   const scope: Scope = {
     report,
     variables: RUNTIME_VARIABLES,

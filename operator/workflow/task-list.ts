@@ -21,6 +21,7 @@ const COMMON_KEYS = ['if', 'input', 'output', 'export', 'timeout', 'then', 'meta
 /** Deeper nesting, or longer lists, are mistakes or attacks. */
 const MAX_DEPTH = 20
 const MAX_TASKS = 200
+const MAX_TASKS_IN_ALL = 2000
 const MAX_NAME_LENGTH = 253
 
 /** Compiles a list of tasks; those with faults are left out, and the faults reported. */
@@ -68,6 +69,15 @@ function namesOf(items: Field[]): string[] {
 
 /** Picks the rules by the task's key. */
 export function compileTask(task: Field, place: TaskPlace): TaskPlan | undefined {
+  const { report } = task.scope
+  report.tasks += 1
+  if (report.tasks > MAX_TASKS_IN_ALL) {
+    // Functions that call functions grow fast; said once.
+    if (report.tasks > MAX_TASKS_IN_ALL + 1) return undefined
+    return task.fault(
+      `is one task too many: a Workflow has at most ${MAX_TASKS_IN_ALL}, with those of the functions it calls`,
+    )
+  }
   if (!isRecord(task.value)) return task.fault(`must be an object with one of ${list(TASK_KEYS)}`)
   const key = typeOf(task, Object.keys(task.value))
   if (key === undefined) return undefined

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { emitConditions } from '../../crds/generate/conditions.ts'
 import { emitReference } from '../../crds/generate/reference.ts'
 import { emitTypes } from '../../crds/generate/types.ts'
 import { CRD_FILES, readCrd, type Crd, type Schema } from '../../crds/schema.ts'
@@ -71,6 +72,11 @@ describe.each(crds)('$kind', (crd: Crd) => {
 const source = (maxLength: number): Schema => ({
   type: 'object',
   properties: { value: { type: 'string', maxLength }, valueFrom: { type: 'string' } },
+})
+
+test('the page of conditions is in step with the contract', () => {
+  const file = new URL('../../docs/reference/conditions.md', import.meta.url)
+  expect(readFileSync(file, 'utf8')).toBe(emitConditions())
 })
 
 describe('types', () => {
