@@ -48,6 +48,8 @@ const replyGraceMs = 5_000
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
 export function createCallHandler({ state, table, waiting, sender, now, newId, log }: CallDeps) {
+  const isoTime = createIsoTime()
+
   function handle(exchange: Exchange, url: string): void {
     const { req } = exchange
     const target = parseTarget(url)
@@ -71,7 +73,8 @@ export function createCallHandler({ state, table, waiting, sender, now, newId, l
       void admit(call, emptyBody)
       return
     }
-    if (req.headers.expect !== undefined) exchange.res.writeContinue()
+    // The only expectation that gets here is 100-continue; HTTP/1.0 has no interim answers.
+    if (req.headers.expect !== undefined && req.httpVersion !== '1.0') exchange.res.writeContinue()
     readBody(req, route.payloadBytes, (outcome) => received(call, outcome))
   }
 
@@ -132,7 +135,7 @@ export function createCallHandler({ state, table, waiting, sender, now, newId, l
     const id = newId()
     const event: CallEvent = {
       id,
-      time: new Date(now()).toISOString(),
+      time: isoTime(now()),
       type: 'http',
       webhook: route.webhook,
       method: (req.method ?? 'GET').toLowerCase(),
@@ -193,13 +196,27 @@ export function createCallHandler({ state, table, waiting, sender, now, newId, l
     route?: ServedRoute,
     extra?: readonly string[],
   ): void {
-    log.debug({ reason, requestId: exchange.requestId, ...route?.webhook }, 'call refused')
+    const fields = { reason, requestId: exchange.requestId }
+    log.debug(route === undefined ? fields : { ...fields, webhook: route.webhook }, 'call refused')
     const upgrade =
       reason === 'UpgradeRequired' ? ['Upgrade', 'websocket', 'Connection', 'Upgrade'] : undefined
     sender.send(exchange, preparedAnswers[reason], extra ?? upgrade)
   }
 
   return handle
+}
+
+/** ISO 8601 of a time; that of the last one is kept, for under load many calls share a millisecond. */
+function createIsoTime(): (ms: number) => string {
+  let last = NaN
+  let text = ''
+  return (ms) => {
+    if (ms !== last) {
+      last = ms
+      text = new Date(ms).toISOString()
+    }
+    return text
+  }
 }
 
 export type CallHandler = ReturnType<typeof createCallHandler>
@@ -233,5 +250,5 @@ function eventHeaders(req: IncomingMessage): Record<string, string> {
 }
 
 function fieldsOf({ exchange, route }: Call) {
-  return { requestId: exchange.requestId, ...route.webhook }
+  return { requestId: exchange.requestId, webhook: route.webhook }
 }

@@ -78,7 +78,7 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
    * Sends the answer at once but ends the exchange, and so the connection, only after the caller had some time to read it: a connection closed
    * on bytes not read is reset, and the reset may overtake the answer (RFC 9112, 9.6).
    */
-  function discardThenEnd({ req, res }: Exchange, body: Buffer | undefined): void {
+  function discardThenEnd({ req, res }: Exchange, body: string | undefined): void {
     let left = limits.discardBytes
     const onData = (chunk: Buffer) => {
       left -= chunk.length

@@ -33,7 +33,7 @@ export function refuseUnparsed(
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
   const all = [...headers, 'X-Request-Id', context.requestId, 'Connection', 'close']
   for (let i = 0; i < all.length; i += 2) lines.push(`${all[i] ?? ''}: ${all[i + 1] ?? ''}`)
-  socket.write(`${lines.join('\r\n')}\r\n\r\n${body?.toString() ?? ''}`)
+  socket.write(`${lines.join('\r\n')}\r\n\r\n${body ?? ''}`)
   if (socket.destroySoon === undefined) socket.end()
   else socket.destroySoon()
   return code

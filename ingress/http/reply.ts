@@ -2,7 +2,6 @@ import type { Json } from '../../state/event.ts'
 import type { ReplyMessage } from '../../state/state.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { allowedContentType, allowedHeaders, headerOf, isJson } from './answer-headers.ts'
-import { emptyBody } from './body.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Prepared } from './prepared.ts'
 import { finalStatus, prepare, preparedAnswers } from './prepared.ts'
@@ -22,8 +21,8 @@ export function renderReply(message: ReplyMessage, route: ServedRoute, limits: R
  */
 function renderOwn(message: Extract<ReplyMessage, { kind: 'reply' }>, limits: ReplyLimits): Prepared {
   if (!headersFit(message.headers, limits)) return preparedAnswers.ReplyTooLarge
-  const body = message.body === null ? emptyBody : encode(message.body)
-  if (body.length > limits.replyBytes) return preparedAnswers.ReplyTooLarge
+  const body = message.body === null ? '' : textOf(message.body)
+  if (Buffer.byteLength(body) > limits.replyBytes) return preparedAnswers.ReplyTooLarge
   const asked = headerOf(message.headers, 'content-type')
   return prepare({
     status: finalStatus(message.status),
@@ -40,17 +39,13 @@ function defaultType(body: Json): string | undefined {
 
 /** A workflow's output under the webhook's own status and headers: as JSON when these say JSON, else as a reply's body. */
 function renderOutput(body: Json, output: ServedRoute['output'], limits: ReplyLimits): Prepared {
-  const bytes = isJson(output.contentType)
-    ? Buffer.from(JSON.stringify(body))
-    : body === null
-      ? emptyBody
-      : encode(body)
-  if (bytes.length > limits.replyBytes) return preparedAnswers.ReplyTooLarge
-  return prepare({ ...output, body: bytes })
+  const text = isJson(output.contentType) ? JSON.stringify(body) : body === null ? '' : textOf(body)
+  if (Buffer.byteLength(text) > limits.replyBytes) return preparedAnswers.ReplyTooLarge
+  return prepare({ ...output, body: text })
 }
 
-function encode(body: Json): Buffer {
-  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+function textOf(body: Json): string {
+  return typeof body === 'string' ? body : JSON.stringify(body)
 }
 
 function headersFit(headers: Record<string, string>, limits: ReplyLimits): boolean {

@@ -39,6 +39,7 @@ export function parseTarget(url: string): Target {
 
 /** An absolute-form target (RFC 9112, 3.2.2) as the origin-form that means the same. */
 export function originForm(url: string): string {
+  if (url.startsWith('/')) return url
   const match = /^https?:\/\/[^/?#]*/i.exec(url)
   if (match === null) return url
   const rest = url.slice(match[0].length)

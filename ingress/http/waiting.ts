@@ -63,7 +63,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
       return renderReply(message, route, limits)
     } catch (error) {
       log.error(
-        { err: error, requestId: exchange.requestId, ...route.webhook },
+        { err: error, requestId: exchange.requestId, webhook: route.webhook },
         'reply could not be rendered',
       )
       return preparedAnswers.Internal
@@ -81,7 +81,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     const accepted = call.verdict === 'accepted'
     const reason: AnswerCode = accepted ? 'ReplyTimeout' : 'StateUnavailable'
     log.debug(
-      { reason, requestId: call.exchange.requestId, ...call.route.webhook },
+      { reason, requestId: call.exchange.requestId, webhook: call.route.webhook },
       'call not answered in time',
     )
     answer(call, 'unreplied', accepted ? call.route.timeoutAnswer : preparedAnswers.StateUnavailable)

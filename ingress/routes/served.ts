@@ -50,7 +50,7 @@ export function compileRoute(route: Route, partitions: number): ServedRoute {
     exact: route.path === 'Exact',
     credentials: compileCredentials(route.auth),
     mode: response.mode,
-    answer: prepare({ status, contentType, headers, body: Buffer.from(response.body) }),
+    answer: prepare({ status, contentType, headers, body: response.body }),
     output: { status, contentType, headers },
     timeoutMs: response.timeoutMs,
     timeoutAnswer: timeoutAnswer(response.timeoutStatusCode),
