@@ -24,9 +24,10 @@ export function toFaults(errors: ErrorObject[], schema: Schema, object: unknown)
       // The misspelt name was reported already.
       if (!meant.has(JSON.stringify(missing))) faults.push({ path: missing, message: 'is required' })
     } else {
-      // What stands in a Secret is not to be shown, not even when it is wrong.
+      // What stands in a Secret, or where a secret may stand, is not to be shown, not even when it is wrong.
       const { kind } = object as { kind?: unknown }
-      faults.push({ path, message: sentence(kind === 'Secret' ? { ...error, data: undefined } : error) })
+      const hidden = kind === 'Secret' || path.at(-1) === 'value'
+      faults.push({ path, message: sentence(hidden ? { ...error, data: undefined } : error) })
     }
   }
   return faults
@@ -82,7 +83,7 @@ function typeSentence(type: string, data: unknown): string {
   if (type === 'string' && ['number', 'boolean'].includes(typeof data)) {
     return `must be a string: put it in quotes, "${String(data)}"`
   }
-  if (data === undefined) return `must be ${wanted}`
+  if (data === undefined) return `must be ${wanted}${type === 'string' ? ': put it in quotes' : ''}`
   return `must be ${wanted}; it is ${shown(data)}`
 }
 

@@ -254,6 +254,13 @@ describe('ConfigMap and Secret', () => {
     expect(faults(object)).toEqual(expected)
   })
 
+  test('a fault does not show what may be secret', () => {
+    const spec = { auth: { basic: { password: { value: 12345 } } } }
+    expect(faults(webhook(spec))).toEqual([
+      'spec.auth.basic.password.value: must be a string: put it in quotes',
+    ])
+  })
+
   test('a fault in a Secret does not show the value', () => {
     expect(faults(secret({ stringData: { password: 12345 } })).join()).not.toContain('12345')
     expect(faults(secret({ data: { password: 'hunter2!' } })).join()).not.toContain('hunter2')

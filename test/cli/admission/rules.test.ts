@@ -25,13 +25,14 @@ describe.each(CASES)('$kind $at: $message', (ruleCase) => {
 
   test.each(refused)('refuses %j', (spec) => {
     const { name, before } = ruleCase
-    const previous = before && admitted(manifest(ruleCase, before))
+    const previous = before === undefined ? undefined : admitted(manifest(ruleCase, before))
     const { faults } = admission.admit(manifest(ruleCase, spec, name), previous)
     expect(faults.map(({ path, message }) => ({ at: formatPath(path), message }))).toEqual([{ at, message }])
   })
 
   test.each(passes)('lets %j pass', (spec) => {
-    const previous = ruleCase.before && admitted(manifest(ruleCase, ruleCase.before))
+    const { before } = ruleCase
+    const previous = before === undefined ? undefined : admitted(manifest(ruleCase, before))
     expect(admission.admit(manifest(ruleCase, spec), previous).faults).toEqual([])
   })
 })
