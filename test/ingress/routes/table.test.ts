@@ -1,0 +1,86 @@
+import { describe, expect, test } from '@jest/globals'
+import { partitionOf } from '../../../ingress/routes/partition.ts'
+import { compileRoute, throttleOf } from '../../../ingress/routes/served.ts'
+import { createRouteTable } from '../../../ingress/routes/table.ts'
+import { routeOf, sha256 } from '../support.ts'
+
+describe('the table of routes', () => {
+  test('finds a route by its token and nothing by its name, id or a part of the token', () => {
+    const table = createRouteTable()
+    const route = routeOf('orders')
+    expect(table.put(route)).toBe(true)
+    expect(table.find(route.token)?.webhook).toEqual({ namespace: 'shop', name: 'orders' })
+    for (const other of ['orders', route.uid, route.token.slice(0, -1), `${route.token}0`, '', '__proto__']) {
+      expect(table.find(other)).toBeUndefined()
+    }
+  })
+
+  test('a new form of a webhook takes the place of the former one, under a new token too', () => {
+    const table = createRouteTable()
+    table.put(routeOf('orders', { token: 'first-token-of-the-orders' }))
+    table.put(routeOf('orders', { token: 'second-token-of-the-orders', path: 'Exact' }))
+    expect(table.find('first-token-of-the-orders')).toBeUndefined()
+    expect(table.find('second-token-of-the-orders')?.exact).toBe(true)
+    expect(table.size).toBe(1)
+  })
+
+  test('the token of one webhook is not taken over by another', () => {
+    const table = createRouteTable()
+    const held = routeOf('orders')
+    table.put(held)
+    expect(table.put(routeOf('thief', { token: held.token }))).toBe(false)
+    expect(table.find(held.token)?.webhook.name).toBe('orders')
+    expect(table.remove({ namespace: 'shop', name: 'thief' })).toBe(false)
+    expect(table.remove({ namespace: 'shop', name: 'orders' })).toBe(true)
+    expect(table.find(held.token)).toBeUndefined()
+    expect(table.put(routeOf('thief', { token: held.token }))).toBe(true)
+  })
+
+  test('a route that can not be served leaves the former one in place', () => {
+    const table = createRouteTable()
+    const route = routeOf('orders')
+    table.put(route)
+    expect(() => table.put({ ...route, version: 2 as 1 })).toThrow(TypeError)
+    expect(() => table.put({ ...route, auth: { basic: 'user:password' } })).toThrow(TypeError)
+    expect(() => table.put({ ...route, auth: { bearer: [sha256('a'), ''] } })).toThrow(TypeError)
+    expect(table.find(route.token)?.credentials).toBeUndefined()
+  })
+})
+
+describe('the partition of a route', () => {
+  test('is within bounds, stable, and spreads names', () => {
+    const counts = Array.from({ length: 64 }, () => 0)
+    for (let i = 0; i < 6400; i++) {
+      const partition = partitionOf(`webhook:shop/hook-${i}`, 64)
+      counts[partition] = (counts[partition] ?? NaN) + 1
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(40)
+    expect(Math.max(...counts)).toBeLessThan(180)
+    // FNV-1a's published vector for "foobar".
+    expect(partitionOf('foobar', 2 ** 32)).toBe(0xbf9cf968)
+  })
+
+  test('per: Webhook follows the name, whatever else changes', () => {
+    const first = compileRoute(routeOf('orders'), 64)
+    const second = compileRoute(
+      routeOf('orders', { token: 'another-token-0123456789', limits: { rate: { requests: 5 } } }),
+      64,
+    )
+    expect(second.partition).toBe(first.partition)
+    expect(second.throttle.key).toBe(first.throttle.key)
+    expect(second.places.key).toBe(first.places.key)
+  })
+
+  test('C03 per: ClientIP is one window a caller over the webhooks of a namespace with the same setting', () => {
+    const rate = { requests: 300, windowMs: 300_000, per: 'ClientIP' } as const
+    const a = compileRoute(routeOf('a', { limits: { rate } }), 64)
+    const b = compileRoute(routeOf('b', { limits: { rate } }), 64)
+    const slower = compileRoute(routeOf('c', { limits: { rate: { ...rate, requests: 5 } } }), 64)
+    const elsewhere = compileRoute(routeOf('a', { namespace: 'bank', limits: { rate } }), 64)
+    expect(b.partition).toBe(a.partition)
+    expect(throttleOf(b, '192.0.2.1')).toEqual(throttleOf(a, '192.0.2.1'))
+    const keys = [a, slower, elsewhere].map((route) => throttleOf(route, '192.0.2.1').key)
+    expect(new Set([...keys, throttleOf(a, '192.0.2.2').key]).size).toBe(4)
+    expect(b.places.key).not.toBe(a.places.key)
+  })
+})
