@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { InputPlan, Json, OutputPlan } from '../../runner/plan.ts'
 import { isRecord, readExpressionOrObject, readObject, type Field } from './field.ts'
@@ -40,10 +41,12 @@ function readSchema(field: Field | undefined): Json | undefined {
 
 /** Checks against the meta-schema only: no code is made of a tenant's schema here. */
 function schemaProblem(schema: Record<string, unknown> | boolean): string | undefined {
-  const ajv = new Ajv2020({ strict: false, logger: false })
+  const options = { strict: false, validateFormats: false, logger: false } as const
   const dialect = isRecord(schema) ? schema.$schema : undefined
+  const ajv =
+    typeof dialect === 'string' && dialect.includes('draft-07') ? new Ajv(options) : new Ajv2020(options)
   if (dialect !== undefined && (typeof dialect !== 'string' || ajv.getSchema(dialect) === undefined)) {
-    return 'its $schema is unknown; leave it out for draft 2020-12'
+    return 'its $schema is neither draft 2020-12, which it is when left out, nor draft-07'
   }
   if (ajv.validateSchema(schema) === true) return undefined
   const [error] = ajv.errors ?? []

@@ -21,6 +21,8 @@ export function compileHttpCall({ task, fields, base }: TaskInput): HttpCallTask
   const headers = readMap(args.headers)
   const query = readMap(args.query)
   const body = readValue(args.body)
+  if (args.body && (method === 'GET' || method === 'HEAD'))
+    args.body.fault(`does not go with ${method.toLowerCase()}: such a request has no body`)
   const result = readChoice(args.output, RESULTS) ?? 'content'
   const redirect = readBoolean(args.redirect) ?? false
   if (method === undefined || !endpoint) return undefined
