@@ -26,7 +26,7 @@ export interface CallEvent {
   clientIP: string
   /** `input: Merged`: the run sees query and JSON object body as one dictionary. */
   merged: boolean
-  /** Present when a caller waits for the answer of a run. */
+  /** Present when a caller waits for the answer of a run. The id names its partition, see `reply-id.ts`. */
   reply?: { id: string; mode: ReplyMode }
   /** The body's bytes as received; empty when there was none. */
   body: Buffer

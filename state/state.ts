@@ -74,7 +74,7 @@ export interface IngressState {
   closeReply(partition: number, replyId: string): Promise<void>
   /**
    * Where the replies to events admitted by this process arrive; set once, before the first admission. Each open
-   * reply gets at most one message.
+   * reply gets at most one message; it may come before `admit` resolves.
    */
   onReply(listener: (replyId: string, message: ReplyMessage) => void): void
   /** Whether the state answers now. */
@@ -95,8 +95,14 @@ export interface RunRef {
 /** The interpreter's state of a run, plain JSON, opaque to the state. */
 export type Checkpoint = Json
 
-/** How far a run had come when it is taken over: not checkpointed yet, at a checkpoint, or over. */
-export type Takeover = { kind: 'new' } | { kind: 'checkpoint'; checkpoint: Checkpoint } | { kind: 'ended' }
+/** How far a run had come when it is taken over. */
+export type Takeover =
+  /** Not checkpointed yet: begin it. */
+  | { kind: 'new' }
+  | { kind: 'checkpoint'; checkpoint: Checkpoint }
+  | { kind: 'ended' }
+  /** Parked, or taken over by another runner since: leave it, it goes on without this event. */
+  | { kind: 'elsewhere' }
 
 export interface EventDelivery {
   kind: 'event'
@@ -117,11 +123,17 @@ export interface ResumeDelivery {
 
 export type Delivery = EventDelivery | ResumeDelivery
 
+export interface Acknowledgement extends Pick<EventDelivery, 'partition' | 'entry'> {
+  /** The ids of the event's runs, so that those which ended need not be remembered for long. */
+  runs?: string[]
+}
+
 /** `first`: yours is the answer. `late`: answered before, or the caller stopped waiting. `gone`: no such reply, or another tenant's. */
 export type ReplyOutcome = 'first' | 'late' | 'gone'
 
 /** The reply a run may give: where to, and on whose behalf. */
 export interface ReplyAddress {
+  /** Names its partition, see `reply-id.ts`. */
   replyId: string
   /** The Workflow's namespace; a reply of another namespace's webhook is `gone`. */
   namespace: string
@@ -131,9 +143,15 @@ export interface ReplyAddress {
 export interface RunnerState {
   /** Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. */
   read(options: { count: number; blockMs: number; signal?: AbortSignal }): Promise<Delivery[]>
-  /** The event's runs have all ended or are parked: forget the event. Idempotent. */
-  acknowledge(deliveries: Pick<EventDelivery, 'partition' | 'entry'>[]): Promise<void>
-  /** Puts an event that can't be processed aside, for an operator to look at, and forgets it in the queue. */
+  /**
+   * The events' runs have all ended or are parked: forget the events. Idempotent; an event that another runner has taken
+   * over since stays with it.
+   */
+  acknowledge(deliveries: Acknowledgement[]): Promise<void>
+  /**
+   * Puts an event that can't be processed aside, for an operator to look at, and forgets it in the queue; its caller, if one waits, gets
+   * `failed`. The state does so by itself with an event that was delivered too often without being acknowledged.
+   */
   deadLetter(delivery: EventDelivery, reason: string): Promise<void>
 
   /**

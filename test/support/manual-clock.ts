@@ -12,7 +12,8 @@ export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
 
   function nextDue(until: number): { at: number; callback: () => void } | undefined {
     let next: { at: number; callback: () => void } | undefined
-    for (const timer of timers) if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
+    for (const timer of timers)
+      if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
     return next
   }
 

@@ -1,0 +1,65 @@
+import type { CallEvent } from '../event.ts'
+import type { EventDelivery } from '../state.ts'
+import { Fifo } from './fifo.ts'
+
+/** The accepted events of a partition that were not acknowledged yet. */
+export interface Events {
+  /** Whether there is room for one more. */
+  hasRoom(): boolean
+  append(event: CallEvent): void
+  /** The next event, now kept from others until the consumer settles it or is closed. */
+  take(consumer: string): EventDelivery | undefined
+  /** False when the consumer does not have it (any more). */
+  settle(entry: string, consumer: string): boolean
+  /** Gives what the consumer has back to the queue, before everything that waits. */
+  abandon(consumer: string): void
+}
+
+export interface Backlog {
+  /** How many events of a partition may wait or be in work at once. */
+  events: number
+  /** How many bytes their bodies may have together; the last one accepted may go over it. */
+  bytes: number
+}
+
+interface Entry {
+  id: string
+  event: CallEvent
+  deliveries: number
+  consumer: string | undefined
+}
+
+export function createEvents(partition: number, backlog: Backlog): Events {
+  const waiting = new Fifo<Entry>()
+  const taken = new Map<string, Entry>()
+  let lastId = 0
+  let bytes = 0
+
+  return {
+    hasRoom: () => waiting.size + taken.size < backlog.events && bytes < backlog.bytes,
+    append(event) {
+      lastId += 1
+      bytes += event.body.length
+      waiting.push({ id: String(lastId), event, deliveries: 0, consumer: undefined })
+    },
+    take(consumer) {
+      const entry = waiting.shift()
+      if (entry === undefined) return undefined
+      entry.deliveries += 1
+      entry.consumer = consumer
+      taken.set(entry.id, entry)
+      return { kind: 'event', partition, entry: entry.id, event: entry.event, deliveries: entry.deliveries }
+    },
+    settle(id, consumer) {
+      const entry = taken.get(id)
+      if (entry?.consumer !== consumer) return false
+      bytes -= entry.event.body.length
+      return taken.delete(id)
+    },
+    abandon(consumer) {
+      const entries = [...taken.values()].filter((entry) => entry.consumer === consumer)
+      for (const { id } of entries) taken.delete(id)
+      waiting.giveBack(entries)
+    },
+  }
+}

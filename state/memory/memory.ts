@@ -1,0 +1,174 @@
+/** The state of one process, kept in its memory and gone with it. */
+import type { Clock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
+import { partitionOfReply } from '../reply-id.ts'
+import type { Delivery, IngressState, ReplyMessage, RunnerState } from '../state.ts'
+import { StateUnavailable } from '../state.ts'
+import type { Backlog } from './events.ts'
+import type { DeadLetter, Partition } from './partition.ts'
+import { createPartition } from './partition.ts'
+import { createReaders } from './readers.ts'
+import type { Replies } from './replies.ts'
+
+export type { DeadLetter }
+
+export interface MemoryStateOptions {
+  clock?: Clock
+  /** Per partition; 10,000 events and 256 MiB of bodies by default. */
+  backlog?: Partial<Backlog>
+  /** How many runs of a partition may be parked before calls are refused; 100,000 by default. */
+  parked?: number
+  /** After so many deliveries without an acknowledgement an event is put aside; 5 by default. */
+  maxDeliveries?: number
+}
+
+export interface MemoryState {
+  /** The state as an ingress sees it. `podId` names it for as long as it is open. */
+  ingress(podId: string): IngressState
+  /** The state as a runner sees it. What it has not settled when it is closed goes to others. */
+  runner(consumerId: string): RunnerState
+  /** The events put aside, oldest first; the last 1,000 of each partition are kept. */
+  deadLetters(partition: number): DeadLetter[]
+  close(): Promise<void>
+}
+
+const day = 86_400_000
+
+type ReplyListener = (replyId: string, message: ReplyMessage) => void
+
+export function createMemoryState(options: MemoryStateOptions = {}): MemoryState {
+  const { clock = systemClock, backlog = {}, parked = 100_000, maxDeliveries = 5 } = options
+  const partitions = new Map<number, Partition>()
+  const listeners = new Map<string, ReplyListener>()
+  const readers = createReaders(clock)
+  const open = new Set<{ close(): Promise<void> }>()
+  let firstPartition = 0
+  let stopped = false
+
+  function partitionOf(partition: number): Partition {
+    const known = partitions.get(partition)
+    if (known !== undefined) return known
+    const created = createPartition({
+      clock,
+      partition,
+      backlog: { events: 10_000, bytes: 256 * 1_024 * 1_024, ...backlog },
+      parked,
+      maxDeliveries,
+      deadLetters: 1_000,
+      runTtlMs: 7 * day,
+      endedTtlMs: 10 * 60_000,
+      onWork: readers.wake,
+      deliverReply: (pod, replyId, message) => queueMicrotask(() => listeners.get(pod)?.(replyId, message)),
+    })
+    partitions.set(partition, created)
+    return created
+  }
+
+  /** Takes from one partition after the other, so that a busy one does not starve the rest. */
+  function takeSome(consumer: string, count: number): Delivery[] {
+    const all = [...partitions.values()]
+    const deliveries: Delivery[] = []
+    let dry = 0
+    while (deliveries.length < count && dry < all.length) {
+      firstPartition = (firstPartition + 1) % all.length
+      const delivery = all[firstPartition]?.take(consumer)
+      dry = delivery === undefined ? dry + 1 : 0
+      if (delivery !== undefined) deliveries.push(delivery)
+    }
+    return deliveries
+  }
+
+  function createIngressState(pod: string): IngressState {
+    let closed = false
+    const state: IngressState = {
+      admit: async (admission) => {
+        if (closed) throw unavailable()
+        return partitionOf(admission.partition).admit(admission, pod)
+      },
+      release: async (partition, lease) => partitionOf(partition).leases.release(lease),
+      closeReply: async (partition, replyId) => partitionOf(partition).replies.close(replyId),
+      onReply: (listener) => void listeners.set(pod, listener),
+      ready: async () => !closed,
+      close: async () => {
+        if (closed) return
+        closed = true
+        open.delete(state)
+        listeners.delete(pod)
+        for (const { leases } of partitions.values()) leases.releaseAll(pod)
+      },
+    }
+    return state
+  }
+
+  function createRunnerState(consumer: string): RunnerState {
+    const closing = new AbortController()
+    const { signal: closed } = closing
+
+    function opened(partition: number): Partition {
+      if (closed.aborted) throw unavailable()
+      return partitionOf(partition)
+    }
+
+    /** Any id may be asked for, so that no partition is made for it. */
+    function repliesOf(replyId: string): Replies | undefined {
+      if (closed.aborted) throw unavailable()
+      const partition = partitionOfReply(replyId)
+      return partition === undefined ? undefined : partitions.get(partition)?.replies
+    }
+
+    const state: RunnerState = {
+      read: async ({ count, blockMs, signal }) => {
+        if (closed.aborted) throw unavailable()
+        const deliveries = takeSome(consumer, count)
+        if (deliveries.length > 0 || blockMs <= 0) return deliveries
+        const stop = signal === undefined ? closed : AbortSignal.any([signal, closed])
+        return readers.wait(() => takeSome(consumer, count), blockMs, stop)
+      },
+      acknowledge: async (acknowledgements) => {
+        for (const { partition, entry, runs = [] } of acknowledgements)
+          if (opened(partition).events.settle(entry, consumer))
+            partitionOf(partition).runs.eventForgotten(runs)
+      },
+      deadLetter: async (delivery, reason) => opened(delivery.partition).putAside(delivery, reason, consumer),
+      takeOver: async (refs) => refs.map((ref) => opened(ref.partition).runs.takeOver(ref)),
+      save: async (ref, checkpoint) => opened(ref.partition).runs.save(ref, checkpoint),
+      park: async (ref, checkpoint, delayMs) => opened(ref.partition).runs.park(ref, checkpoint, delayMs),
+      end: async (ref) => opened(ref.partition).runs.end(ref),
+      reply: async (address, message) => repliesOf(address.replyId)?.reply(address, message) ?? 'gone',
+      settle: async (address, run) => repliesOf(address.replyId)?.settle(address, run),
+      ready: async () => !closed.aborted,
+      close: async () => {
+        if (closed.aborted) return
+        closing.abort()
+        open.delete(state)
+        for (const { events, runs } of partitions.values()) {
+          runs.abandon(consumer)
+          events.abandon(consumer)
+        }
+        readers.wake()
+      },
+    }
+    return state
+  }
+
+  function opening<T extends { close(): Promise<void> }>(state: T): T {
+    if (stopped) throw unavailable()
+    open.add(state)
+    return state
+  }
+
+  return {
+    ingress: (podId) => opening(createIngressState(podId)),
+    runner: (consumerId) => opening(createRunnerState(consumerId)),
+    deadLetters: (partition) => [...(partitions.get(partition)?.deadLetters ?? [])],
+    close: async () => {
+      stopped = true
+      for (const state of open) await state.close()
+      for (const { runs } of partitions.values()) runs.close()
+    },
+  }
+}
+
+function unavailable(): StateUnavailable {
+  return new StateUnavailable('the state is closed')
+}

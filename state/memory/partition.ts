@@ -1,0 +1,105 @@
+import type { Clock } from '../clock.ts'
+import type { Admission, Delivery, EventDelivery, ReplyMessage, Verdict } from '../state.ts'
+import type { Backlog, Events } from './events.ts'
+import { createEvents } from './events.ts'
+import type { Leases } from './leases.ts'
+import { createLeases } from './leases.ts'
+import type { Replies } from './replies.ts'
+import { createReplies } from './replies.ts'
+import type { Runs } from './runs.ts'
+import { createRuns } from './runs.ts'
+import type { Windows } from './throttle.ts'
+import { createWindows } from './throttle.ts'
+
+/** An event that was put aside. */
+export interface DeadLetter {
+  event: EventDelivery['event']
+  deliveries: number
+  reason: string
+}
+
+export interface PartitionOptions {
+  clock: Clock
+  partition: number
+  backlog: Backlog
+  /** How many parked runs there may be before admissions are refused. */
+  parked: number
+  /** An event is put aside instead of being delivered once more. */
+  maxDeliveries: number
+  /** How many dead letters are kept; the oldest go first. */
+  deadLetters: number
+  runTtlMs: number
+  endedTtlMs: number
+  /** Called when there is something to deliver. */
+  onWork: () => void
+  deliverReply: (pod: string, replyId: string, message: ReplyMessage) => void
+}
+
+/** All state of one partition. */
+export interface Partition {
+  readonly windows: Windows
+  readonly leases: Leases
+  readonly events: Events
+  readonly replies: Replies
+  readonly runs: Runs
+  readonly deadLetters: DeadLetter[]
+  admit(admission: Admission, pod: string): Verdict
+  /** The next due run or event for the consumer. */
+  take(consumer: string): Delivery | undefined
+  putAside(delivery: EventDelivery, reason: string, consumer: string): void
+}
+
+export function createPartition(options: PartitionOptions): Partition {
+  const { clock, partition, onWork } = options
+  const now = (): number => clock.now()
+  const windows = createWindows(now)
+  const leases = createLeases()
+  const events = createEvents(partition, options.backlog)
+  const replies = createReplies(now, options.deliverReply)
+  const runs = createRuns({ ...options, onDue: onWork })
+  const deadLetters: DeadLetter[] = []
+
+  function putAside(delivery: EventDelivery, reason: string, consumer: string): void {
+    const { entry, event, deliveries } = delivery
+    if (!events.settle(entry, consumer)) return
+    deadLetters.push({ event, deliveries, reason })
+    if (deadLetters.length > options.deadLetters) deadLetters.shift()
+    if (event.reply !== undefined)
+      replies.reply({ replyId: event.reply.id, namespace: event.webhook.namespace }, { kind: 'failed' })
+  }
+
+  function takeEvent(consumer: string): EventDelivery | undefined {
+    for (let delivery = events.take(consumer); delivery !== undefined; delivery = events.take(consumer)) {
+      if (delivery.deliveries <= options.maxDeliveries) return delivery
+      const deliveries = options.maxDeliveries
+      putAside({ ...delivery, deliveries }, `not acknowledged after ${deliveries} deliveries`, consumer)
+    }
+    return undefined
+  }
+
+  return {
+    windows,
+    leases,
+    events,
+    replies,
+    runs,
+    deadLetters,
+    admit({ throttle, lease, event, replyTtlMs }, pod) {
+      const retryAfterMs = throttle === undefined ? 0 : windows.take(throttle)
+      if (retryAfterMs > 0) return { kind: 'throttled', retryAfterMs }
+      const backlogged = event !== undefined && (!events.hasRoom() || runs.parked >= options.parked)
+      if (lease !== undefined && !leases.take(lease, pod)) return { kind: 'crowded' }
+      if (event === undefined) return { kind: 'accepted' }
+      if (backlogged) {
+        if (lease !== undefined) leases.release(lease)
+        return { kind: 'backlogged' }
+      }
+      if (event.reply !== undefined) replies.open(event, pod, replyTtlMs ?? 0)
+      events.append(event)
+      onWork()
+      return { kind: 'accepted' }
+    },
+    take: (consumer) => runs.takeDue(consumer) ?? takeEvent(consumer),
+    putAside,
+  }
+}

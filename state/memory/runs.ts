@@ -1,0 +1,162 @@
+import type { Clock } from '../clock.ts'
+import type { Checkpoint, ResumeDelivery, RunRef, Takeover } from '../state.ts'
+import { ExpiringMap } from './expiring-map.ts'
+import { Fifo } from './fifo.ts'
+
+/** The runs of a partition: who may write to them, how far they had come, when the parked ones go on. */
+export interface Runs {
+  takeOver(run: RunRef): Takeover
+  save(run: RunRef, checkpoint: Checkpoint): boolean
+  park(run: RunRef, checkpoint: Checkpoint, delayMs: number): boolean
+  end(run: RunRef): boolean
+  /** The runs' event is forgotten: those that ended need not be remembered for long. */
+  eventForgotten(runIds: string[]): void
+  /** The next parked run that is due, now the consumer's. */
+  takeDue(consumer: string): ResumeDelivery | undefined
+  /** Makes the runs that the consumer resumed due again. */
+  abandon(consumer: string): void
+  /** How many runs are parked or resumed. */
+  readonly parked: number
+  close(): void
+}
+
+export interface RunsOptions {
+  clock: Clock
+  partition: number
+  /** How long a run is kept after it was written last, or after it was to go on. */
+  runTtlMs: number
+  /** How long an ended run is remembered after its event was forgotten, so that a stalled runner can't revive it. */
+  endedTtlMs: number
+  /** Called when a parked run became due. */
+  onDue: () => void
+}
+
+interface Run {
+  runId: string
+  epoch: number
+  /** The checkpoint as JSON, so that nobody holds on to a part of it. */
+  json: string | undefined
+  stage: 'running' | 'parked' | 'due' | 'resumed' | 'ended'
+  /** Who resumed it. */
+  consumer: string | undefined
+  cancelTimer: (() => void) | undefined
+  eventForgotten: boolean
+  expiresAt: number
+}
+
+export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: RunsOptions): Runs {
+  const runs = new ExpiringMap<Run>(() => clock.now())
+  /** Parked, due and resumed runs: they go on without their event. */
+  const detached = new Map<string, Run>()
+  const due = new Fifo<Run>()
+
+  function find(runId: string): Run | undefined {
+    return detached.get(runId) ?? runs.get(runId)
+  }
+
+  /** The run, if `epoch` may write to it; a new one when it is unknown. */
+  function claim({ runId, epoch }: RunRef): Run | undefined {
+    const run = find(runId) ?? {
+      runId,
+      epoch,
+      json: undefined,
+      stage: 'running',
+      consumer: undefined,
+      cancelTimer: undefined,
+      eventForgotten: false,
+      expiresAt: 0,
+    }
+    if (run.epoch > epoch) return undefined
+    run.epoch = epoch
+    return run
+  }
+
+  function store(run: Run, ttlMs: number): void {
+    run.expiresAt = clock.now() + ttlMs
+    runs.set(run.runId, run)
+  }
+
+  function makeDue(run: Run): void {
+    run.stage = 'due'
+    run.consumer = undefined
+    run.cancelTimer = undefined
+    due.push(run)
+    onDue()
+  }
+
+  function detach(run: Run, delayMs: number): void {
+    run.cancelTimer?.()
+    run.stage = 'parked'
+    run.consumer = undefined
+    detached.set(run.runId, run)
+    if (delayMs <= 0) makeDue(run)
+    else run.cancelTimer = clock.setTimer(() => makeDue(run), delayMs)
+  }
+
+  return {
+    takeOver(ref) {
+      const known = find(ref.runId)
+      if (known?.stage === 'ended') return { kind: 'ended' }
+      if (known !== undefined && known.stage !== 'running') return { kind: 'elsewhere' }
+      const run = claim(ref)
+      if (run === undefined) return { kind: 'elsewhere' }
+      store(run, runTtlMs)
+      if (run.json === undefined) return { kind: 'new' }
+      return { kind: 'checkpoint', checkpoint: JSON.parse(run.json) as Checkpoint }
+    },
+    save(ref, checkpoint) {
+      const run = claim(ref)
+      if (run === undefined || run.stage === 'ended') return false
+      run.json = JSON.stringify(checkpoint)
+      store(run, runTtlMs)
+      return true
+    },
+    park(ref, checkpoint, delayMs) {
+      const run = claim(ref)
+      if (run === undefined || run.stage === 'ended') return false
+      run.json = JSON.stringify(checkpoint)
+      store(run, delayMs + runTtlMs)
+      detach(run, delayMs)
+      return true
+    },
+    end(ref) {
+      const run = claim(ref)
+      if (run === undefined) return false
+      run.cancelTimer?.()
+      run.stage = 'ended'
+      run.json = undefined
+      detached.delete(run.runId)
+      store(run, run.eventForgotten ? endedTtlMs : runTtlMs)
+      return true
+    },
+    eventForgotten(runIds) {
+      for (const runId of runIds) {
+        const run = find(runId)
+        if (run === undefined) continue
+        run.eventForgotten = true
+        if (run.stage === 'ended') store(run, endedTtlMs)
+      }
+    },
+    takeDue(consumer) {
+      for (let run = due.shift(); run !== undefined; run = due.shift()) {
+        if (run.stage !== 'due' || run.json === undefined) continue
+        run.stage = 'resumed'
+        run.consumer = consumer
+        run.epoch += 1
+        const ref = { partition, runId: run.runId, epoch: run.epoch }
+        return { kind: 'resume', run: ref, checkpoint: JSON.parse(run.json) as Checkpoint }
+      }
+      return undefined
+    },
+    abandon(consumer) {
+      for (const run of detached.values())
+        if (run.stage === 'resumed' && run.consumer === consumer) makeDue(run)
+    },
+    get parked() {
+      return detached.size
+    },
+    close() {
+      for (const run of detached.values()) run.cancelTimer?.()
+    },
+  }
+}

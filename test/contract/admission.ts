@@ -1,0 +1,211 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type { Admission, IngressState, Verdict } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import type { HarnessOptions, StartHarness, StateHarness } from './harness.ts'
+import { callEvent, readEvent, readEvents, waitingEvent } from './harness.ts'
+
+const partition = 3
+
+function kinds(verdicts: Verdict[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { kind } of verdicts) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}
+
+function admitMany(ingress: IngressState, count: number, admission: Admission): Promise<Verdict[]> {
+  return Promise.all(Array.from({ length: count }, () => ingress.admit(admission)))
+}
+
+/** Throttle, leases and the door of the queue. */
+export function describeAdmission(startHarness: StartHarness): void {
+  let harness: StateHarness
+  const start = async (options?: HarnessOptions): Promise<IngressState> => {
+    harness = await startHarness(options)
+    return harness.ingress('pod-a')
+  }
+  afterEach(() => harness.close())
+
+  describe('throttle', () => {
+    const throttle = { key: 'orders', requests: 10, windowMs: 500 }
+
+    test('L32 lets exactly the limit pass, tells when there is room again, and lets as many pass then', async () => {
+      const ingress = await start()
+      const verdicts = await admitMany(ingress, 14, { partition, throttle })
+      expect(kinds(verdicts)).toEqual({ accepted: 10, throttled: 4 })
+      const waits = verdicts.flatMap((verdict) =>
+        verdict.kind === 'throttled' ? [verdict.retryAfterMs] : [],
+      )
+      for (const wait of waits) expect(wait).toBeGreaterThan(0)
+      for (const wait of waits) expect(wait).toBeLessThanOrEqual(500)
+      await harness.advance(Math.min(...waits))
+      expect(await ingress.admit({ partition, throttle })).toEqual({ kind: 'accepted' })
+      await harness.advance(500)
+      expect(kinds(await admitMany(ingress, 12, { partition, throttle }))).toEqual({
+        accepted: 10,
+        throttled: 2,
+      })
+    })
+
+    test('holds over all pods together', async () => {
+      const pods = [await start(), harness.ingress('pod-b'), harness.ingress('pod-c')]
+      const verdicts = await Promise.all(pods.map((pod) => admitMany(pod, 8, { partition, throttle })))
+      expect(kinds(verdicts.flat())).toEqual({ accepted: 10, throttled: 14 })
+    })
+
+    test('is not prolonged by refused calls', async () => {
+      const ingress = await start()
+      await admitMany(ingress, 10, { partition, throttle })
+      await harness.advance(250)
+      const refused = await admitMany(ingress, 5, { partition, throttle })
+      expect(kinds(refused)).toEqual({ throttled: 5 })
+      await harness.advance(250)
+      expect(kinds(await admitMany(ingress, 10, { partition, throttle }))).toEqual({ accepted: 10 })
+    })
+
+    test('keeps windows of other keys and partitions apart', async () => {
+      const ingress = await start()
+      await admitMany(ingress, 10, { partition, throttle })
+      const other = { ...throttle, key: 'invoices' }
+      expect(await ingress.admit({ partition, throttle: other })).toEqual({ kind: 'accepted' })
+      expect(await ingress.admit({ partition: 4, throttle })).toEqual({ kind: 'accepted' })
+      expect(await ingress.admit({ partition, throttle })).toMatchObject({ kind: 'throttled' })
+    })
+
+    test('obeys a changed limit at once and remembers what was accepted', async () => {
+      const ingress = await start()
+      await admitMany(ingress, 5, { partition, throttle })
+      const less = { ...throttle, requests: 3 }
+      expect(await ingress.admit({ partition, throttle: less })).toMatchObject({ kind: 'throttled' })
+      expect(kinds(await admitMany(ingress, 7, { partition, throttle }))).toEqual({
+        accepted: 5,
+        throttled: 2,
+      })
+      const more = { ...throttle, requests: 12 }
+      expect(kinds(await admitMany(ingress, 4, { partition, throttle: more }))).toEqual({
+        accepted: 2,
+        throttled: 2,
+      })
+    })
+  })
+
+  describe('lease', () => {
+    const lease = (id: string) => ({ key: 'orders', id, limit: 2 })
+
+    test('L36 lets at most the limit hold a place, and gives a released place to the next', async () => {
+      const ingress = await start()
+      const other = harness.ingress('pod-b')
+      const verdicts = await Promise.all(
+        ['a', 'b', 'c', 'd'].map((id, index) =>
+          (index % 2 ? other : ingress).admit({ partition, lease: lease(id) }),
+        ),
+      )
+      expect(kinds(verdicts)).toEqual({ accepted: 2, crowded: 2 })
+      for (const id of ['a', 'b', 'c', 'd']) await ingress.release(partition, lease(id))
+      await ingress.release(partition, lease('a'))
+      expect(await ingress.admit({ partition, lease: lease('e') })).toEqual({ kind: 'accepted' })
+      expect(await ingress.admit({ partition, lease: lease('f') })).toEqual({ kind: 'accepted' })
+      expect(await ingress.admit({ partition, lease: lease('g') })).toEqual({ kind: 'crowded' })
+    })
+
+    test('counts a holder once', async () => {
+      const ingress = await start()
+      for (const id of ['a', 'a', 'a', 'b'])
+        expect(await ingress.admit({ partition, lease: lease(id) })).toEqual({ kind: 'accepted' })
+    })
+
+    test('is kept for as long as its pod lives', async () => {
+      const ingress = await start()
+      await ingress.admit({ partition, lease: lease('a') })
+      await ingress.admit({ partition, lease: lease('b') })
+      await harness.advance(harness.lapseMs * 2)
+      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'crowded' })
+    })
+
+    test('lapses when its pod dies', async () => {
+      const ingress = await start()
+      const dying = harness.ingress('pod-b')
+      await ingress.admit({ partition, lease: lease('a') })
+      await dying.admit({ partition, lease: lease('b') })
+      await harness.crash(dying)
+      await harness.advance(harness.lapseMs)
+      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
+      expect(await ingress.admit({ partition, lease: lease('d') })).toEqual({ kind: 'crowded' })
+    })
+
+    test('of a pod that closes is free at once', async () => {
+      const ingress = await start()
+      const closing = harness.ingress('pod-b')
+      await closing.admit({ partition, lease: lease('a') })
+      await closing.admit({ partition, lease: lease('b') })
+      await closing.close()
+      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
+    })
+
+    test('is not taken by a call that is throttled, nor by one that finds the backlog full', async () => {
+      const ingress = await start({ backlog: 1 })
+      const throttle = { key: 'orders', requests: 1, windowMs: 60_000 }
+      await ingress.admit({ partition, throttle })
+      expect(await ingress.admit({ partition, throttle, lease: lease('a') })).toMatchObject({
+        kind: 'throttled',
+      })
+      await ingress.admit({ partition, event: callEvent() })
+      expect(await ingress.admit({ partition, lease: lease('b'), event: callEvent() })).toEqual({
+        kind: 'backlogged',
+      })
+      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
+      expect(await ingress.admit({ partition, lease: lease('d') })).toEqual({ kind: 'accepted' })
+    })
+
+    test('a call that finds no place is counted by the throttle and leaves no event', async () => {
+      const ingress = await start()
+      const throttle = { key: 'orders', requests: 3, windowMs: 60_000 }
+      const full = { key: 'orders', id: 'a', limit: 0 }
+      for (let calls = 0; calls < 3; calls += 1)
+        expect(await ingress.admit({ partition, throttle, lease: full, event: callEvent() })).toEqual({
+          kind: 'crowded',
+        })
+      expect(await ingress.admit({ partition, throttle })).toMatchObject({ kind: 'throttled' })
+      expect(await harness.runner('runner-a').read({ count: 1, blockMs: 0 })).toEqual([])
+    })
+  })
+
+  describe('backlog', () => {
+    test('refuses events beyond its bound until some are acknowledged, and stores nothing of them', async () => {
+      const ingress = await start({ backlog: 3 })
+      const runner = harness.runner('runner-a')
+      const admissions = Array.from({ length: 5 }, () => ingress.admit({ partition, event: callEvent() }))
+      expect(kinds(await Promise.all(admissions))).toEqual({ accepted: 3, backlogged: 2 })
+      expect(await ingress.admit({ partition: 4, event: callEvent() })).toEqual({ kind: 'accepted' })
+      const deliveries = await readEvents(runner, 4)
+      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'backlogged' })
+      await runner.acknowledge(deliveries)
+      const event = callEvent()
+      expect(await ingress.admit({ partition, event })).toEqual({ kind: 'accepted' })
+      expect((await readEvent(runner)).event.id).toBe(event.id)
+    })
+
+    test('counts parked runs by a bound of their own', async () => {
+      const ingress = await start({ parked: 2 })
+      const runner = harness.runner('runner-a')
+      const [one, two] = ['one', 'two'].map((runId) => ({ partition, runId, epoch: 1 }))
+      if (one === undefined || two === undefined) throw new Error('there are two runs')
+      await runner.park(one, {}, 60_000)
+      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
+      await runner.park(two, {}, 60_000)
+      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'backlogged' })
+      await runner.end(one)
+      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
+    })
+  })
+
+  test('after close everything is unavailable, and giving back does not fail', async () => {
+    const ingress = await start()
+    expect(await ingress.ready()).toBe(true)
+    await ingress.close()
+    await ingress.close()
+    expect(await ingress.ready()).toBe(false)
+    await expect(ingress.admit({ partition, event: callEvent() })).rejects.toThrow(StateUnavailable)
+    await ingress.release(partition, { key: 'orders', id: 'a' })
+    await ingress.closeReply(partition, waitingEvent(partition).reply.id)
+  })
+}

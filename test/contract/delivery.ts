@@ -1,0 +1,195 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type { CallEvent } from '../../state/event.ts'
+import type { IngressState } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import type { StartHarness, StateHarness } from './harness.ts'
+import { callEvent, inbox, readEvent, readEvents, waitingEvent } from './harness.ts'
+
+const partition = 3
+
+/** The way of an event to a runner, and to the next one when that one dies. */
+export function describeDelivery(startHarness: StartHarness): void {
+  let harness: StateHarness
+  const start = async (): Promise<IngressState> => {
+    harness = await startHarness()
+    return harness.ingress('pod-a')
+  }
+  afterEach(() => harness.close())
+
+  const shapes: [string, Partial<CallEvent>][] = [
+    ['a JSON body', {}],
+    ['an empty body', { body: Buffer.alloc(0) }],
+    ['a body that is not UTF-8', { body: Buffer.from([0, 255, 254, 10, 13, 128, 0]) }],
+    ['a body of 256 KiB', { body: Buffer.alloc(256 * 1_024, 'é') }],
+    ['a reply to wait for', { reply: { id: '3.x', mode: 'Output' } }],
+    [
+      'all its fields',
+      {
+        id: '01890a5d-ac96-774b-bcce-b302099a8057',
+        type: 'message',
+        webhook: { namespace: 'lager', name: 'größe' },
+        path: '/a/%2e/\\"b',
+        query: 'a=1&a=%20&é',
+        headers: { 'x-empty': '', 'x-quote': '"\n\u0000\u2028ü', __proto__x: 'y' },
+        clientIP: '2001:db8::1',
+        merged: true,
+      },
+    ],
+  ]
+  test.each(shapes)('an event with %s arrives as it was admitted', async (_, part) => {
+    const ingress = await start()
+    const event = callEvent(part)
+    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+    expect(await readEvent(harness.runner('runner-a'))).toEqual({
+      kind: 'event',
+      partition,
+      entry: expect.any(String),
+      event,
+      deliveries: 1,
+    })
+  })
+
+  test('events of a partition arrive in order, each at one runner', async () => {
+    const ingress = await start()
+    const events = Array.from({ length: 50 }, () => callEvent())
+    for (const event of events) await ingress.admit({ partition, event })
+    const runners = [harness.runner('runner-a'), harness.runner('runner-b')]
+    const seen: string[][] = [[], []]
+    while (seen.flat().length < 50)
+      for (const [index, runner] of runners.entries())
+        for (const { event } of await readEvents(runner, 5)) seen[index]?.push(event.id)
+    const order = events.map((event) => event.id)
+    expect(seen.flat().toSorted()).toEqual(order.toSorted())
+    for (const ids of seen) expect(ids).toEqual(order.filter((id) => ids.includes(id)))
+  })
+
+  test('events of every partition arrive', async () => {
+    const ingress = await start()
+    for (let each = 0; each < 8; each += 1) await ingress.admit({ partition: each, event: callEvent() })
+    const deliveries = await readEvents(harness.runner('runner-a'), 8)
+    expect(new Set(deliveries.map((delivery) => delivery.partition))).toEqual(
+      new Set([0, 1, 2, 3, 4, 5, 6, 7]),
+    )
+  })
+
+  test('a busy partition does not starve another', async () => {
+    const ingress = await start()
+    for (let calls = 0; calls < 100; calls += 1) await ingress.admit({ partition: 1, event: callEvent() })
+    await ingress.admit({ partition: 2, event: callEvent() })
+    const deliveries = await readEvents(harness.runner('runner-a'), 40)
+    expect(deliveries.map((delivery) => delivery.partition)).toContain(2)
+  })
+
+  test('a read waits for the next event', async () => {
+    const ingress = await start()
+    const reading = readEvent(harness.runner('runner-a'))
+    const event = callEvent()
+    await ingress.admit({ partition, event })
+    expect((await reading).event.id).toBe(event.id)
+  })
+
+  test('a read ends with nothing after its time, when it is aborted, and when its runner is closed', async () => {
+    await start()
+    const runner = harness.runner('runner-a')
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+    const timed = runner.read({ count: 1, blockMs: 300 })
+    await harness.advance(400)
+    expect(await timed).toEqual([])
+    const abort = new AbortController()
+    const aborted = runner.read({ count: 1, blockMs: 60_000, signal: abort.signal })
+    abort.abort()
+    expect(await aborted).toEqual([])
+    expect(await runner.read({ count: 1, blockMs: 60_000, signal: abort.signal })).toEqual([])
+    const closed = runner.read({ count: 1, blockMs: 60_000 })
+    await runner.close()
+    expect(await closed).toEqual([])
+  })
+
+  test.each(['crash', 'close'] as const)(
+    'what a runner has not acknowledged goes to others after its %s',
+    async (end) => {
+      const ingress = await start()
+      const events = Array.from({ length: 4 }, () => callEvent())
+      for (const event of events) await ingress.admit({ partition, event })
+      const first = harness.runner('runner-a')
+      const [done, ...left] = await readEvents(first, 3)
+      if (done === undefined) throw new Error('an event was read')
+      await first.acknowledge([done])
+      await (end === 'crash' ? harness.crash(first) : first.close())
+      const second = harness.runner('runner-b')
+      const deliveries = await readEvents(second, 3)
+      expect(new Map(deliveries.map(({ event, deliveries }) => [event.id, deliveries]))).toEqual(
+        new Map([...left.map(({ event }) => [event.id, 2] as const), [events[3]?.id, 1]]),
+      )
+      await second.acknowledge(deliveries)
+      await second.acknowledge(deliveries)
+      expect(await harness.runner('runner-c').read({ count: 10, blockMs: 0 })).toEqual([])
+    },
+  )
+
+  test('an event that outlives five runners is put aside, and its caller gets `failed`', async () => {
+    const ingress = await start()
+    const replies = inbox(ingress)
+    const event = waitingEvent(partition)
+    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+    for (let deliveries = 1; deliveries <= 5; deliveries += 1) {
+      const runner = harness.runner(`runner-${deliveries}`)
+      expect(await readEvent(runner)).toMatchObject({ deliveries, event: { id: event.id } })
+      await harness.crash(runner)
+    }
+    const last = harness.runner('runner-last')
+    const reading = last.read({ count: 1, blockMs: 60_000 })
+    expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
+    expect(await harness.deadLetters(partition)).toEqual([
+      { event, deliveries: 5, reason: expect.any(String) },
+    ])
+    await last.close()
+    expect(await reading).toEqual([])
+  })
+
+  test('a dead letter leaves the queue with its reason, and its caller gets `failed`', async () => {
+    const ingress = await start()
+    const replies = inbox(ingress)
+    const event = waitingEvent(partition)
+    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+    const runner = harness.runner('runner-a')
+    const delivery = await readEvent(runner)
+    await runner.deadLetter(delivery, 'the body can not be decoded')
+    expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
+    await runner.deadLetter(delivery, 'again')
+    expect(await harness.deadLetters(partition)).toEqual([
+      { event, deliveries: 1, reason: 'the body can not be decoded' },
+    ])
+    await runner.close()
+    expect(await harness.runner('runner-b').read({ count: 1, blockMs: 0 })).toEqual([])
+  })
+
+  describe('after close', () => {
+    test('everything of a runner is unavailable', async () => {
+      const ingress = await start()
+      const event = waitingEvent(partition)
+      await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+      const runner = harness.runner('runner-a')
+      const delivery = await readEvent(runner)
+      const run = { partition, runId: 'run', epoch: 1 }
+      expect(await runner.ready()).toBe(true)
+      await runner.close()
+      await runner.close()
+      expect(await runner.ready()).toBe(false)
+      const address = { replyId: event.reply.id, namespace: 'shop' }
+      const attempts = [
+        runner.read({ count: 1, blockMs: 0 }),
+        runner.acknowledge([delivery]),
+        runner.deadLetter(delivery, 'reason'),
+        runner.takeOver([run]),
+        runner.save(run, {}),
+        runner.park(run, {}, 10),
+        runner.end(run),
+        runner.reply(address, { kind: 'ended' }),
+        runner.settle(address, { runId: 'run', failed: false, total: 1 }),
+      ]
+      for (const attempt of await Promise.allSettled(attempts))
+        expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(StateUnavailable) })
+    })
+  })
+}

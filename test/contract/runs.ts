@@ -1,0 +1,154 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type { RunRef, RunnerState } from '../../state/state.ts'
+import type { StartHarness, StateHarness } from './harness.ts'
+import { callEvent, readEvent, readResume } from './harness.ts'
+
+const partition = 3
+const checkpoint = { frames: [{ task: '/do/0/größe', attempt: 1 }], context: null, text: '"\\\n\u0000' }
+
+function runOf(epoch: number, runId = 'run'): RunRef {
+  return { partition, runId, epoch }
+}
+
+/** Checkpoints, fencing, and runs that rest. */
+export function describeRuns(startHarness: StartHarness): void {
+  let harness: StateHarness
+  const start = async (): Promise<RunnerState> => {
+    harness = await startHarness()
+    return harness.runner('runner-a')
+  }
+  afterEach(() => harness.close())
+
+  test('who takes a run over learns how far it had come', async () => {
+    const runner = await start()
+    expect(await runner.save(runOf(1, 'saved'), { stale: true })).toBe(true)
+    expect(await runner.save(runOf(1, 'saved'), checkpoint)).toBe(true)
+    expect(await runner.end(runOf(1, 'ended'))).toBe(true)
+    const other = harness.runner('runner-b')
+    const runs = [runOf(2, 'unknown'), runOf(2, 'saved'), runOf(2, 'ended')]
+    const takeovers = [{ kind: 'new' }, { kind: 'checkpoint', checkpoint }, { kind: 'ended' }]
+    expect(await other.takeOver(runs)).toEqual(takeovers)
+    expect(await other.takeOver(runs)).toEqual(takeovers)
+    expect(await other.takeOver([])).toEqual([])
+  })
+
+  test('who lost a run can not write to it', async () => {
+    const runner = await start()
+    const other = harness.runner('runner-b')
+    await runner.save(runOf(1), { by: 'a' })
+    await other.takeOver([runOf(2), runOf(2, 'never saved')])
+    for (const runId of ['run', 'never saved']) {
+      expect(await runner.save(runOf(1, runId), { by: 'a' })).toBe(false)
+      expect(await runner.park(runOf(1, runId), { by: 'a' }, 0)).toBe(false)
+      expect(await runner.end(runOf(1, runId))).toBe(false)
+      expect(await runner.takeOver([runOf(1, runId)])).toEqual([{ kind: 'elsewhere' }])
+      expect(await other.save(runOf(2, runId), { by: 'b' })).toBe(true)
+    }
+    expect(await other.takeOver([runOf(3)])).toEqual([{ kind: 'checkpoint', checkpoint: { by: 'b' } }])
+  })
+
+  test('an ended run stays ended', async () => {
+    const runner = await start()
+    await runner.save(runOf(1), checkpoint)
+    expect(await runner.end(runOf(1))).toBe(true)
+    expect(await runner.end(runOf(1))).toBe(true)
+    expect(await runner.save(runOf(1), checkpoint)).toBe(false)
+    expect(await runner.park(runOf(1), checkpoint, 0)).toBe(false)
+    expect(await runner.takeOver([runOf(2)])).toEqual([{ kind: 'ended' }])
+    expect(await runner.save(runOf(2), checkpoint)).toBe(false)
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+  })
+
+  test('an ended run is remembered after its event is forgotten', async () => {
+    const runner = await start()
+    await harness.ingress('pod-a').admit({ partition, event: callEvent() })
+    const delivery = await readEvent(runner)
+    await runner.end(runOf(1))
+    await runner.acknowledge([{ ...delivery, runs: ['run', 'unknown'] }])
+    expect(await harness.runner('runner-b').takeOver([runOf(2)])).toEqual([{ kind: 'ended' }])
+  })
+
+  describe('a parked run', () => {
+    test('goes on after its delay, not before, once, with a raised epoch', async () => {
+      const runner = await start()
+      expect(await runner.park(runOf(1), checkpoint, 400)).toBe(true)
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+      await harness.advance(200)
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+      await harness.advance(200)
+      const other = harness.runner('runner-b')
+      expect(await readResume(other)).toEqual({ kind: 'resume', run: runOf(2), checkpoint })
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+      expect(await runner.save(runOf(1), checkpoint)).toBe(false)
+      expect(await other.save(runOf(2), checkpoint)).toBe(true)
+      expect(await other.end(runOf(2))).toBe(true)
+      await other.close()
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+    })
+
+    test('wakes a reader that waits', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), checkpoint, 300)
+      const reading = readResume(runner)
+      await harness.advance(300)
+      expect((await reading).run).toEqual(runOf(2))
+    })
+
+    test('may be parked again and again', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), { round: 1 }, 0)
+      for (let epoch = 2; epoch < 6; epoch += 1) {
+        expect(await readResume(runner)).toEqual({
+          kind: 'resume',
+          run: runOf(epoch),
+          checkpoint: { round: epoch - 1 },
+        })
+        expect(await runner.park(runOf(epoch), { round: epoch }, 20)).toBe(true)
+        await harness.advance(20)
+      }
+    })
+
+    test.each(['crash', 'close'] as const)('goes on elsewhere after the %s of its runner', async (end) => {
+      const runner = await start()
+      await runner.park(runOf(1), { saved: 1 }, 0)
+      await readResume(runner)
+      await runner.save(runOf(2), { saved: 2 })
+      await (end === 'crash' ? harness.crash(runner) : runner.close())
+      const other = harness.runner('runner-b')
+      const reading = readResume(other)
+      expect(await reading).toEqual({ kind: 'resume', run: runOf(3), checkpoint: { saved: 2 } })
+      expect(await other.end(runOf(2))).toBe(false)
+      expect(await other.end(runOf(3))).toBe(true)
+    })
+
+    test('stays with its runner for as long as that lives', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), checkpoint, 0)
+      await readResume(runner)
+      await harness.advance(harness.lapseMs * 2)
+      expect(await harness.runner('runner-b').read({ count: 1, blockMs: 0 })).toEqual([])
+      expect(await runner.end(runOf(2))).toBe(true)
+    })
+
+    test('is left alone when its event comes again', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), checkpoint, 0)
+      await runner.park(runOf(1, 'resting'), checkpoint, 60_000)
+      await readResume(runner)
+      const elsewhere = { kind: 'elsewhere' }
+      const other = harness.runner('runner-b')
+      expect(await other.takeOver([runOf(5), runOf(5, 'resting')])).toEqual([elsewhere, elsewhere])
+      expect(await runner.save(runOf(2), checkpoint)).toBe(true)
+      expect(await runner.end(runOf(2))).toBe(true)
+      expect(await other.takeOver([runOf(6)])).toEqual([{ kind: 'ended' }])
+    })
+
+    test('that is ended does not come back', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), checkpoint, 100)
+      expect(await runner.end(runOf(1))).toBe(true)
+      await harness.advance(200)
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+    })
+  })
+}
