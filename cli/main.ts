@@ -2,11 +2,13 @@
 import { parseArgs } from 'node:util'
 import { helpOf, parseArgsOptions, UsageError } from './commands/command.ts'
 import type { Command, Terminal } from './commands/command.ts'
+import { compile } from './commands/compile.ts'
 import { dev } from './commands/dev.ts'
 import { lint } from './commands/lint.ts'
+import { takeLifetime } from '../process/lifetime.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: Command[] = [dev, lint]
+const COMMANDS: Command[] = [dev, lint, compile]
 
 function overview(): string {
   const commands = COMMANDS.map((command) => `  ${command.name.padEnd(8)} ${command.summary}`)
@@ -50,17 +52,11 @@ function parseCommandLine(
   }
 }
 
-const stopping = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
-    stopping.abort()
-    // A second Ctrl-C does not wait for the drain.
-    process.once(signal, () => process.exit(130))
-  })
+const { stop } = takeLifetime(process)
 
 try {
   const { stdout, stderr, env } = process
-  process.exitCode = await main(process.argv.slice(2), { stdout, stderr, env, stop: stopping.signal })
+  process.exitCode = await main(process.argv.slice(2), { stdout, stderr, env, stop })
 } catch (error) {
   process.stderr.write(`hooklet: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = error instanceof UsageError ? 2 : 1

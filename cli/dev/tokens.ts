@@ -50,6 +50,8 @@ function readTokens(file: string): Record<string, string> {
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, string>) : {}
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
-    throw new Error(`The file of URL tokens ${file} can't be read: ${(error as Error).message}`, { cause: error })
+    throw new Error(`The file of URL tokens ${file} can't be read: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }

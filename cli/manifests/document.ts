@@ -17,6 +17,12 @@ export interface PlacedFault extends Position {
   message: string
 }
 
+/** `file:line:column field: message`, as editors and compilers write it. */
+export function formatFault(fault: PlacedFault, nameFile: (file: string) => string): string {
+  const place = `${nameFile(fault.file)}:${fault.line}:${fault.column}`
+  return fault.path === '' ? `${place} ${fault.message}` : `${place} ${fault.path}: ${fault.message}`
+}
+
 /** One YAML document of a file. */
 export interface ManifestDocument {
   file: string

@@ -21,7 +21,7 @@ export function isIgnored(name: string): boolean {
  * passed over. Rejects when `root` can't be read.
  */
 export async function listFiles(root: string, wanted: (file: string) => boolean): Promise<string[]> {
-  if ((await stat(root)).isFile()) return [root]
+  if ((await stat(root)).isFile()) return wanted(root) ? [root] : []
   const found: string[] = []
   const visit = async (folder: string): Promise<void> => {
     const entries = await readdir(folder, { withFileTypes: true })

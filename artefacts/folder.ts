@@ -1,0 +1,102 @@
+/**
+ * Compiled artefacts in a folder: `NAMESPACE.NAME.route.json` and `NAMESPACE.NAME.plan.json`, one JSON object each, as
+ * `hooklet compile` writes them. Ingress and runner read them from here when no API server is there to watch.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { watch } from 'chokidar'
+
+/** Where the artefacts of one kind go. */
+export interface ArtefactSink<Artefact> {
+  /** Throws when the artefact is not one; the former version stays. */
+  put(artefact: Artefact): unknown
+  remove(name: ArtefactName): unknown
+}
+
+export interface ArtefactName {
+  namespace: string
+  name: string
+}
+
+export interface ArtefactFolderOptions<Artefact> {
+  folder: string
+  kind: 'route' | 'plan'
+  sink: ArtefactSink<Artefact>
+  /** Told of a file that is not taken, and why. */
+  onFault(file: string, error: Error): void
+}
+
+/** Changes that come within this time are one. */
+const SETTLE_MS = 50
+/** No artefact is larger: an API server takes no larger object. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+/** The file name of an artefact. Namespaces hold no dot, so that the two parts stay apart. */
+export function artefactFile({ namespace, name }: ArtefactName, kind: 'route' | 'plan'): string {
+  return `${namespace}.${name}.${kind}.json`
+}
+
+/**
+ * Fills the sink from the folder and keeps it in step. Resolves after the first complete reading, so that a process is ready only
+ * then; rejects when the folder can't be read.
+ */
+export async function followArtefactFolder<Artefact extends ArtefactName>(
+  options: ArtefactFolderOptions<Artefact>,
+): Promise<{ close(): Promise<void> }> {
+  const { folder, kind, sink, onFault } = options
+  const taken = new Map<string, { version: string; name: ArtefactName }>()
+  const suffix = `.${kind}.json`
+
+  const take = async (file: string): Promise<void> => {
+    const known = taken.get(file)
+    try {
+      const { size, mtimeMs, ino } = await stat(path.join(folder, file))
+      const version = `${ino}/${mtimeMs}/${size}`
+      if (known?.version === version) return
+      if (size > MAX_BYTES) throw new Error('is larger than 4 MiB')
+      const artefact = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as Artefact
+      if (artefactFile(artefact, kind) !== file)
+        throw new Error(`holds ${artefact.namespace}/${artefact.name}, which belongs into another file`)
+      sink.put(artefact)
+      taken.set(file, { version, name: { namespace: artefact.namespace, name: artefact.name } })
+    } catch (error) {
+      onFault(file, error as Error)
+    }
+  }
+
+  const read = async (): Promise<void> => {
+    const files = (await readdir(folder)).filter((file) => file.endsWith(suffix))
+    const present = new Set(files)
+    for (const [file, { name }] of taken)
+      if (!present.has(file)) {
+        sink.remove(name)
+        taken.delete(file)
+      }
+    for (const file of files.toSorted()) await take(file)
+  }
+
+  const watcher = watch(folder, { ignoreInitial: true, depth: 0 })
+  await new Promise<void>((resolve) => watcher.once('ready', resolve))
+  let timer: NodeJS.Timeout | undefined
+  let reading = read()
+  watcher.on('all', () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      reading = reading.then(read).catch((error: unknown) => onFault(folder, error as Error))
+    }, SETTLE_MS)
+  })
+  watcher.on('error', (error) => onFault(folder, error as Error))
+  try {
+    await reading
+  } catch (error) {
+    await watcher.close()
+    throw error
+  }
+  return {
+    async close() {
+      clearTimeout(timer)
+      await watcher.close()
+      await reading
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import { namespaceOf } from '../../operator/source.ts'
+import type { CompiledWebhook } from '../../operator/webhook/webhook.ts'
+import type { CompiledWorkflow } from '../../operator/workflow/workflow.ts'
+import type { RouteTable } from '../../ingress/routes/table.ts'
+import type { Expressions } from '../../runner/expression/expression.ts'
+import type { PlanTable } from '../../runner/plans/table.ts'
+import { compileObjects } from '../manifests/compile.ts'
+import type { Finding } from '../manifests/compile.ts'
+import type { StoredObject } from '../manifests/store.ts'
+import type { Row } from './table.ts'
+import type { TokenStore } from './tokens.ts'
+
+export interface PublisherDeps {
+  expressions: Expressions
+  routes: RouteTable
+  plans: PlanTable
+  tokens: TokenStore
+  baseUrl: string
+}
+
+/** Compiles the objects and serves the result; tells what is served and what is not taken. */
+export type Publish = (objects: StoredObject[]) => Promise<{ rows: Row[]; findings: Finding[] }>
+
+interface Name {
+  namespace: string
+  name: string
+}
+
+/**
+ * Serves what a folder holds. A Workflow with a fault keeps its last good plan; a Webhook that misses a Secret or global is closed
+ * (503) until it is there.
+ */
+export function createPublisher({ expressions, routes, plans, tokens, baseUrl }: PublisherDeps): Publish {
+  let served: Name[] = []
+  let running: Name[] = []
+
+  const serveRoutes = (webhooks: CompiledWebhook[]): void => {
+    const wanted = webhooks.flatMap(({ route }) => (route ? [route] : []))
+    // Removed first: a new webhook may take over the token of one that is gone.
+    for (const name of leftOut(served, wanted)) routes.remove(name)
+    for (const route of wanted) routes.put(route)
+    served = wanted.map(({ namespace, name }) => ({ namespace, name }))
+  }
+
+  const servePlans = (workflows: CompiledWorkflow[]): void => {
+    const present = workflows.map(({ workflow }) => ({
+      namespace: namespaceOf(workflow),
+      name: workflow.metadata.name,
+    }))
+    for (const name of leftOut(running, present)) plans.remove(name)
+    for (const { plan } of workflows) if (plan) plans.put(plan)
+    running = present
+  }
+
+  return async (objects) => {
+    const { webhooks, workflows, findings } = await compileObjects(objects, {
+      expressions,
+      tokenOf: (namespace, name) => tokens.tokenOf(namespace, name),
+    })
+    serveRoutes(webhooks)
+    servePlans(workflows)
+    return { rows: webhooks.flatMap((compiled) => rowOf(compiled, baseUrl)), findings }
+  }
+}
+
+function leftOut(before: Name[], now: Name[]): Name[] {
+  const kept = new Set(now.map(({ namespace, name }) => `${namespace}/${name}`))
+  return before.filter(({ namespace, name }) => !kept.has(`${namespace}/${name}`))
+}
+
+function rowOf({ webhook, route, problem }: CompiledWebhook, baseUrl: string): Row[] {
+  if (!route) return []
+  const { basic, bearer } = webhook.spec.auth ?? {}
+  return [
+    {
+      namespace: route.namespace,
+      name: route.name,
+      url: `${baseUrl}/webhooks/${route.token}`,
+      token: route.token,
+      auth: basic ? 'basic' : bearer ? 'bearer' : 'none',
+      ...(problem ? { problem: problem.message } : {}),
+    },
+  ]
+}

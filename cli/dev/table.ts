@@ -1,0 +1,72 @@
+/** What `hooklet dev` shows its user: each webhook with its URL and a line to try it. */
+import { readFile } from 'node:fs/promises'
+import { curlLine, readExchanges, webhookOf } from '../manifests/exchange.ts'
+import type { Exchange } from '../manifests/exchange.ts'
+import { listFiles } from '../manifests/folder.ts'
+
+/** A webhook that is served. */
+export interface Row {
+  namespace: string
+  name: string
+  url: string
+  token: string
+  /** Which credentials a caller needs, for the curl line. */
+  auth: 'none' | 'basic' | 'bearer'
+  /** Why calls are refused, when they are. */
+  problem?: string
+}
+
+/** The first request that an `.http` file under `root` has for each webhook, by the webhook's name. */
+export async function readSamples(root: string): Promise<Map<string, Exchange>> {
+  const samples = new Map<string, Exchange>()
+  for (const file of await listFiles(root, (name) => name.endsWith('.http')))
+    for (const exchange of readExchanges(await readFile(file, 'utf8'))) {
+      const name = webhookOf(exchange)
+      if (name !== undefined && !samples.has(name)) samples.set(name, exchange)
+    }
+  return samples
+}
+
+/** A curl line for the webhook: its sample request, or a POST of a small JSON object. */
+export function tryLine(row: Row, samples: Map<string, Exchange>, baseUrl: string): string {
+  const exchange = samples.get(row.name) ?? plainRequest(row)
+  return curlLine(exchange, (name) => {
+    if (name === 'base') return baseUrl
+    if (name === row.name) return row.url
+    return name === `${row.name}.token` ? row.token : undefined
+  })
+}
+
+function plainRequest(row: Row): Exchange {
+  const credentials: Record<Row['auth'], [string, string][]> = {
+    none: [],
+    basic: [['Authorization', 'Basic BASE64_OF_USER_COLON_PASSWORD']],
+    bearer: [['Authorization', 'Bearer YOUR_TOKEN']],
+  }
+  return {
+    title: '',
+    method: 'POST',
+    target: `{{${row.name}}}`,
+    headers: [...credentials[row.auth], ['Content-Type', 'application/json']],
+    body: '{"hello": "world"}',
+  }
+}
+
+/** The table of all rows, for people: a line for each URL, and below it the line to try. */
+export function formatTable(rows: Row[], samples: Map<string, Exchange>, baseUrl: string): string {
+  const label = (row: Row): string =>
+    row.namespace === 'default' ? row.name : `${row.namespace}/${row.name}`
+  const width = Math.max(0, ...rows.map((row) => label(row).length))
+  const indent = ' '.repeat(width + 4)
+  return rows
+    .map((row) => {
+      const problem = row.problem === undefined ? [] : [`${indent}not ready: ${row.problem}`]
+      const lines = [
+        `  ${label(row).padEnd(width)}  ${row.url}`,
+        ...problem,
+        indent + tryLine(row, samples, baseUrl),
+      ]
+      return lines.join('\n')
+    })
+    .join('\n')
+}

@@ -1,0 +1,91 @@
+/**
+ * The configuration of a process: declared once, read from the environment once, frozen. The reference page `docs/reference/configuration.md` is
+ * generated from the declarations.
+ */
+
+/** One setting. `parse` throws an Error whose message says what is wanted. */
+export interface Setting<Value> {
+  /** The environment variable. */
+  env: string
+  /** What it is for, with units; a sentence of the reference page. */
+  doc: string
+  /** What the page shows as default; absent when the setting is required. */
+  shown?: string
+  fallback?: Value
+  parse(text: string): Value
+  /** Its value may never be printed. */
+  secret?: boolean
+}
+
+export type Settings = Record<string, Setting<unknown>>
+export type Config<S extends Settings> = {
+  readonly [Name in keyof S]: S[Name] extends Setting<infer Value> ? Value : never
+}
+
+/** The environment does not fit the declarations; the message has a line for each fault and no values of secrets. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+type Options<Value> = { env: string; doc: string; fallback?: Value; secret?: boolean }
+
+export function text(options: Options<string>): Setting<string> {
+  return declare(options, (value) => value)
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(options: Options<number> & { min: number; max: number }): Setting<number> {
+  const { min, max } = options
+  return declare(options, (value) => {
+    const number = Number(value)
+    if (!/^-?\d+$/.test(value) || number < min || number > max)
+      throw new Error(`must be a whole number from ${min} to ${max}`)
+    return number
+  })
+}
+
+export function oneOf<const Choice extends string>(
+  options: Options<Choice> & { choices: readonly Choice[] },
+): Setting<Choice> {
+  const { choices } = options
+  return declare(options, (value) => {
+    const choice = choices.find((candidate) => candidate === value)
+    if (choice === undefined) throw new Error(`must be one of ${choices.join(', ')}`)
+    return choice
+  })
+}
+
+function declare<Value>(options: Options<Value>, parse: (text: string) => Value): Setting<Value> {
+  const { env, doc, fallback, secret } = options
+  return {
+    env,
+    doc,
+    parse,
+    ...(fallback === undefined ? {} : { fallback, shown: String(fallback) }),
+    ...(secret === undefined ? {} : { secret }),
+  }
+}
+
+/**
+ * Reads every setting. An empty variable counts as absent.
+ * @throws {ConfigError} that names every variable that is missing or wrong.
+ */
+export function readConfig<S extends Settings>(settings: S, env: NodeJS.ProcessEnv): Config<S> {
+  const faults: string[] = []
+  const values = Object.entries(settings).map(([name, setting]): [string, unknown] => {
+    const given = env[setting.env]
+    if (given === undefined || given === '') {
+      if (setting.fallback === undefined) faults.push(`${setting.env} is not set: ${setting.doc}`)
+      return [name, setting.fallback]
+    }
+    try {
+      return [name, setting.parse(given)]
+    } catch (error) {
+      const shown = setting.secret ? '' : ` (is ${JSON.stringify(given)})`
+      faults.push(`${setting.env} ${(error as Error).message}${shown}`)
+      return [name, undefined]
+    }
+  })
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'))
+  return Object.freeze(Object.fromEntries(values)) as Config<S>
+}
