@@ -99,7 +99,7 @@ describe('a folder with a pinned token, a global and a workflow', () => {
   test('a broken edit is reported with file and line, and the last good version is served on', async () => {
     await serve()
     const broken: [file: string, text: string, line: number][] = [
-      ['flow.yaml', 'kind: [', 2],
+      ['flow.yaml', 'kind: [', 1],
       ['flow.yaml', workflow('x').replace('triggers', 'trigers'), 5],
       ['flow.yaml', workflow('${ .a | }'), 7],
       ['hook.yaml', HOOK.replace('Reply', 'Rely'), 6],

@@ -51,7 +51,7 @@ test('a right file has no finding and exit code 0', async () => {
 
 describe('each mistake is one finding with its line, and the exit code is 1', () => {
   test.each([
-    ['a typo in a task', '    - a: {sett: {x: 1}}', 7, 'spec.do[0].a', /sett.*set/],
+    ['a typo in a task', '    - a: {sett: {x: 1}}', 7, 'spec.do[0].a', /did you mean "set"/],
     ['an unknown target', '    - a: {set: {x: 1}, then: nowhere}', 7, 'spec.do[0].a.then', /nowhere/],
     [
       'an expression that does not compile',
@@ -77,7 +77,7 @@ describe('each mistake is one finding with its line, and the exit code is 1', ()
         'metadata: {name: h}',
         'spec:',
         '  limits: {connections: 0}',
-        '  verification: {type: Fitbit}',
+        '  verification: {type: Fitbit, code: {value: c}}',
         '  response: {statusCode: 200}',
       ].join('\n'),
     )

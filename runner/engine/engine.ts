@@ -1,0 +1,316 @@
+/** Executes a run step by step: a state machine over {@link RunState}, which it can leave and enter at every task with an effect. */
+import type { Json } from '../../state/event.ts'
+import type { InputPlan, OutputPlan, TaskPlan } from '../plan.ts'
+import { taskTypeOf } from '../tasks/registry.ts'
+import type { Step, TaskAtWork } from '../tasks/task.ts'
+import { Evaluator, instant } from './evaluator.ts'
+import type { Scope } from './evaluator.ts'
+import { failure } from './problem.ts'
+import type { Problem } from './problem.ts'
+import { asProblem } from './recognise.ts'
+import { Fenced, Halted } from './run.ts'
+import type { Run } from './run.ts'
+import { newFrame } from './run-state.ts'
+import type { Frame, RunState } from './run-state.ts'
+
+export type Outcome =
+  | { kind: 'completed'; output: Json }
+  | { kind: 'failed'; error: Problem }
+  /** Stored, to be woken later. */
+  | { kind: 'parked' }
+  /** Another runner has the run. */
+  | { kind: 'fenced' }
+
+/** How many tasks a run may begin, loops included. */
+const MAX_STEPS = 10_000
+
+/**
+ * Executes a run until it is over or sleeps. Changes `run.state`.
+ * @throws {Halted} when `run.halt` asks to stop: the run goes on from its last checkpoint elsewhere.
+ * @throws {StateUnavailable} likewise.
+ */
+export async function execute(run: Run): Promise<Outcome> {
+  try {
+    return await new Engine(run).run()
+  } catch (error) {
+    if (error instanceof Fenced) return { kind: 'fenced' }
+    throw error
+  }
+}
+
+class Engine {
+  readonly #run: Run
+  readonly #state: RunState
+  readonly #evaluator: Evaluator
+  /** An error on its way up to a task that holds it. */
+  #error: Problem | undefined
+  /** An effect has happened since the last checkpoint. */
+  #unsaved = false
+
+  constructor(run: Run) {
+    this.#run = run
+    this.#state = run.state
+    this.#evaluator = new Evaluator(run)
+  }
+
+  async run(): Promise<Outcome> {
+    for (;;) {
+      if (this.#run.halt.aborted) throw new Halted()
+      try {
+        const outcome = await this.#turn()
+        if (outcome) return outcome
+      } catch (error) {
+        this.#fail(error)
+      }
+    }
+  }
+
+  /** The failing task is the last frame; from here on the error is its surroundings' matter. */
+  #fail(error: unknown): void {
+    const task = this.#state.frames.length > 0 ? this.#taskAt(this.#state.frames.length - 1) : undefined
+    const { problem, final } = asProblem(error, task?.pointer ?? '/', this.#run)
+    this.#error = problem
+    if (final) this.#state.frames.length = 0
+    else this.#state.frames.pop()
+  }
+
+  async #turn(): Promise<Outcome | undefined> {
+    this.#checkDeadlines()
+    if (this.#error) return await this.#handleError(this.#error)
+    if (this.#state.phase === 'new') {
+      await this.#beginWorkflow()
+      return undefined
+    }
+    const frame = this.#state.frames.at(-1)
+    if (!frame) return await this.#finish()
+    if (this.#unsaved) await this.#save()
+    if (!frame.begun && !(await this.#beginTask(frame))) return undefined
+    return await this.#apply(await taskTypeOf(this.#task(frame)).begin(this.#atWork(frame)))
+  }
+
+  async #handleError(error: Problem): Promise<Outcome | undefined> {
+    const frame = this.#state.frames.at(-1)
+    if (!frame) return { kind: 'failed', error }
+    if (this.#unsaved) await this.#save()
+    const step = await taskTypeOf(this.#task(frame)).failed?.(this.#atWork(frame), error)
+    if (!step) {
+      this.#state.frames.pop()
+      return undefined
+    }
+    this.#error = undefined
+    return await this.#apply(step)
+  }
+
+  /** The outermost limit that is over decides; what lies in it is left behind. */
+  #checkDeadlines(): void {
+    const now = this.#run.clock.now()
+    const { frames, deadline } = this.#state
+    if (deadline !== undefined && now >= deadline && this.#state.phase === 'running' && frames.length > 0) {
+      frames.length = 0
+      throw failure('timeout', "the workflow's timeout is over", { final: true })
+    }
+    for (const [depth, frame] of frames.entries()) {
+      if (frame.deadline !== undefined && now >= frame.deadline) {
+        frames.length = depth + 1
+        throw failure('timeout', "the task's timeout is over")
+      }
+      if (frame.attemptDeadline !== undefined && now >= frame.attemptDeadline && frames.length > depth + 1) {
+        frames.length = depth + 2
+        throw failure('timeout', "the attempt's time is over")
+      }
+    }
+  }
+
+  async #beginWorkflow(): Promise<void> {
+    const state = this.#state
+    const { plan, clock } = this.#run
+    state.startedAt = clock.now()
+    state.data = await this.#readInput(plan.input, state.call, undefined)
+    if (plan.timeout)
+      state.deadline = state.startedAt + (await this.#evaluator.milliseconds(plan.timeout, state.data, {}))
+    state.phase = 'running'
+    if (plan.do.length > 0) state.frames.push(newFrame('do', 0, state.data))
+  }
+
+  /** False: the task is skipped. */
+  async #beginTask(frame: Frame): Promise<boolean> {
+    const task = this.#task(frame)
+    if (++this.#state.steps > MAX_STEPS)
+      throw failure('runtime', `a run begins at most ${MAX_STEPS} tasks`, { final: true })
+    frame.startedAt = this.#run.clock.now()
+    if (task.if && !(await this.#evaluator.holds(task.if, frame.rawInput, this.#scope(frame)))) {
+      await this.#leave(frame, frame.rawInput, 'continue')
+      return false
+    }
+    frame.input = await this.#readInput(task.input, frame.rawInput, frame)
+    if (task.timeout)
+      frame.deadline =
+        frame.startedAt + (await this.#evaluator.milliseconds(task.timeout, frame.input, this.#scope(frame)))
+    frame.begun = true
+    return true
+  }
+
+  async #readInput(plan: InputPlan | undefined, raw: Json, frame: Frame | undefined): Promise<Json> {
+    if (plan?.schema !== undefined) await this.#evaluator.fit(plan.schema, raw, 'the input')
+    return plan?.from ? await this.#evaluator.evaluate(plan.from, raw, this.#scope(frame)) : raw
+  }
+
+  async #writeOutput(plan: OutputPlan | undefined, raw: Json, scope: Scope): Promise<Json> {
+    const output = plan?.as ? await this.#evaluator.evaluate(plan.as, raw, scope) : raw
+    if (plan?.schema !== undefined) await this.#evaluator.fit(plan.schema, output, 'the output')
+    return output
+  }
+
+  /** Follows steps until a task has to begin, an error rises, or the run sleeps. */
+  async #apply(first: Step): Promise<Outcome | undefined> {
+    const frame = this.#state.frames.at(-1) as Frame
+    switch (first.kind) {
+      case 'park':
+        return await this.#park(first.until)
+      case 'list':
+        return await this.#enter(frame, first)
+      case 'done': {
+        const task = this.#task(frame)
+        const output = await this.#conclude(frame, task, first.output)
+        return await this.#leave(frame, output, first.then ?? task.then)
+      }
+    }
+  }
+
+  async #enter(frame: Frame, { list, input }: Extract<Step, { kind: 'list' }>): Promise<Outcome | undefined> {
+    const task = this.#task(frame)
+    const tasks = taskTypeOf(task).lists?.(task)[list] ?? []
+    if (tasks.length === 0) return await this.#listEnded(input, false)
+    this.#state.frames.push(newFrame(list, 0, input))
+    return undefined
+  }
+
+  /** `output` and `export` of a task that has its result. */
+  async #conclude(frame: Frame, task: TaskPlan, raw: Json): Promise<Json> {
+    const scope = this.#scope(frame, raw)
+    const output = await this.#writeOutput(task.output, raw, scope)
+    if (task.export) this.#state.context = await this.#writeOutput(task.export, output, { ...scope, output })
+    return output
+  }
+
+  /** Takes the task's frame away and goes on where `then` says. */
+  async #leave(frame: Frame, output: Json, then: string): Promise<Outcome | undefined> {
+    const { frames } = this.#state
+    const siblings = this.#siblings(frames.length - 1)
+    frames.pop()
+    this.#state.data = output
+    if (then === 'end') {
+      frames.length = 0
+      return undefined
+    }
+    const next =
+      then === 'continue'
+        ? frame.index + 1
+        : then === 'exit'
+          ? -1
+          : siblings.findIndex(({ name }) => name === then)
+    if (next === -1 && then !== 'exit')
+      throw failure('configuration', `then names no task of its list: ${then}`)
+    if (siblings[next]) {
+      frames.push(newFrame(frame.list, next, output))
+      return undefined
+    }
+    return await this.#listEnded(output, then === 'exit')
+  }
+
+  async #listEnded(output: Json, exited: boolean): Promise<Outcome | undefined> {
+    const frame = this.#state.frames.at(-1)
+    if (!frame) return undefined
+    delete frame.attemptDeadline
+    const step = await taskTypeOf(this.#task(frame)).ended?.(this.#atWork(frame), output, exited)
+    return await this.#apply(step ?? { kind: 'done', output })
+  }
+
+  async #finish(): Promise<Outcome> {
+    const { plan } = this.#run
+    const scope: Scope = { output: this.#state.data }
+    // What fails now has no task around it.
+    this.#state.phase = 'ended'
+    return { kind: 'completed', output: await this.#writeOutput(plan.output, this.#state.data, scope) }
+  }
+
+  async #park(until: number): Promise<Outcome> {
+    const limits = this.#state.frames.flatMap(({ deadline, attemptDeadline }) => [deadline, attemptDeadline])
+    const wakeAt = Math.min(
+      until,
+      ...[...limits, this.#state.deadline].filter((limit) => limit !== undefined),
+    )
+    if (!(await this.#run.park(this.#state, Math.max(0, wakeAt - this.#run.clock.now())))) throw new Fenced()
+    return { kind: 'parked' }
+  }
+
+  async #save(): Promise<void> {
+    if (!(await this.#run.save(this.#state))) throw new Fenced()
+    this.#unsaved = false
+  }
+
+  #siblings(depth: number): TaskPlan[] {
+    let tasks: TaskPlan[] = this.#run.plan.do
+    for (let level = 1; level <= depth; level++) {
+      const around = tasks[this.#state.frames[level - 1]?.index ?? -1]
+      const list = this.#state.frames[level]?.list ?? 'do'
+      tasks = (around && taskTypeOf(around).lists?.(around)[list]) ?? []
+    }
+    return tasks
+  }
+
+  #taskAt(depth: number): TaskPlan | undefined {
+    return this.#siblings(depth)[this.#state.frames[depth]?.index ?? -1]
+  }
+
+  #task(frame: Frame): TaskPlan {
+    const task = this.#taskAt(this.#state.frames.lastIndexOf(frame))
+    if (!task)
+      throw failure('configuration', 'the run stands at a task that the Workflow does not have', {
+        final: true,
+      })
+    return task
+  }
+
+  #scope(frame: Frame | undefined, output?: Json): Scope {
+    const variables: Record<string, Json> = {}
+    for (const around of this.#state.frames) Object.assign(variables, around.variables)
+    if (!frame) return { variables }
+    const task = this.#task(frame)
+    const about = {
+      name: task.name,
+      reference: task.pointer,
+      input: frame.rawInput,
+      startedAt: instant(frame.startedAt),
+      ...(output === undefined ? {} : { output, ...taskTypeOf(task).about?.(frame) }),
+    }
+    return { variables, input: frame.input, task: about, ...(output === undefined ? {} : { output }) }
+  }
+
+  #atWork(frame: Frame): TaskAtWork<TaskPlan> {
+    const { runId, plan, clock, random, fetch, halt } = this.#run
+    const { visits, reply } = this.#state
+    const limits = this.#state.frames.flatMap((around) => [around.deadline, around.attemptDeadline])
+    const deadline = Math.min(...[...limits, this.#state.deadline].filter((limit) => limit !== undefined))
+    return {
+      ...{ task: this.#task(frame), frame, plan, runId, clock, random, fetch, halt },
+      ...(reply ? { replyId: reply.id } : {}),
+      ...(deadline === Infinity ? {} : { deadline }),
+      evaluate: (value, input) => this.#evaluator.evaluate(value, input, this.#scope(frame)),
+      holds: (value, input) => this.#evaluator.holds(value, input, this.#scope(frame)),
+      milliseconds: (duration, input) => this.#evaluator.milliseconds(duration, input, this.#scope(frame)),
+      checkpoint: () => this.#save(),
+      effectDone: () => void (this.#unsaved = true),
+      reply: (replyId, message) => this.#run.reply(replyId, message),
+      visits: {
+        count: (pointer) => {
+          const before = visits[pointer] ?? 0
+          visits[pointer] = before + 1
+          return before
+        },
+        snapshot: () => ({ ...visits }),
+        restore: (snapshot) => void (this.#state.visits = { ...(snapshot as Record<string, number>) }),
+      },
+    }
+  }
+}

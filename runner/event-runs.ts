@@ -1,0 +1,93 @@
+/** From one event to its runs: which Workflows it triggers, and what is told to the caller who waits. */
+import { createHash } from 'node:crypto'
+import type { CallEvent, Json } from '../state/event.ts'
+import type { EventDelivery, ReplyAddress, RunnerState, RunRef } from '../state/state.ts'
+import type { Problem } from './engine/problem.ts'
+import { asProblem } from './engine/recognise.ts'
+import type { Machinery } from './engine/run.ts'
+import type { RunState } from './engine/run-state.ts'
+import type { Plan } from './plan.ts'
+import type { PlanTable } from './plans/table.ts'
+import type { RunInput } from './request/input.ts'
+
+/** A Workflow that an event triggers. One whose condition can't be evaluated counts as a run that failed. */
+export type Triggered = { plan: Plan; run: RunRef } & ({ problem?: undefined } | { problem: Problem })
+
+/** The Workflows whose trigger holds for the call, in the order of their names. */
+export async function triggeredPlans(
+  { event, partition, deliveries }: EventDelivery,
+  call: RunInput,
+  { plans, ...machinery }: Pick<Machinery, 'expressions' | 'onFault'> & { plans: PlanTable },
+): Promise<Triggered[]> {
+  const { namespace, name } = event.webhook
+  const candidates = plans.triggeredBy(namespace, name).filter(({ suspended }) => !suspended)
+  const judged = await Promise.all(
+    candidates.map(async (plan): Promise<Triggered | undefined> => {
+      const run = { partition, runId: runIdOf(event, plan), epoch: deliveries }
+      try {
+        return (await holds(plan, call, machinery)) ? { plan, run } : undefined
+      } catch (error) {
+        return { plan, run, problem: asProblem(error, '/', machinery).problem }
+      }
+    }),
+  )
+  return judged.filter((triggered) => triggered !== undefined)
+}
+
+async function holds(
+  plan: Plan,
+  call: Json,
+  { expressions }: Pick<Machinery, 'expressions'>,
+): Promise<boolean> {
+  const { namespace, name } = (call as RunInput).webhook
+  const trigger = plan.triggers.find(({ webhook }) => webhook === name && plan.namespace === namespace)
+  if (!trigger?.when) return trigger !== undefined
+  const variables = { globals: plan.globals, secrets: plan.secrets }
+  const passed = Object.fromEntries(
+    Object.entries(variables).filter(([variable]) => trigger.when?.variables.includes(variable)),
+  )
+  const result = await expressions.evaluate(trigger.when, call, passed)
+  return result !== false && result !== null
+}
+
+/** The same for the same event and Workflow, whoever runs it and however often. */
+function runIdOf(event: CallEvent, plan: Plan): string {
+  const workflow = createHash('sha256').update(plan.uid).digest('hex').slice(0, 12)
+  return `${event.id}-${workflow}`
+}
+
+/** A run before its first task. */
+export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total: number): RunState {
+  return {
+    version: 1,
+    generation: plan.generation,
+    workflow: { namespace: plan.namespace, name: plan.name, uid: plan.uid },
+    eventId: event.id,
+    startedAt: 0,
+    call,
+    context: null,
+    data: call,
+    frames: [],
+    phase: 'new',
+    steps: 0,
+    visits: {},
+    ...(event.reply ? { reply: { id: event.reply.id, mode: event.reply.mode, total } } : {}),
+  }
+}
+
+/** Tells the waiting caller, if there is one, how a run ended. Done before the run is forgotten, so that a crash between repeats it. */
+export async function settleRun(
+  state: RunnerState,
+  run: { runId: string; namespace: string; reply: RunState['reply'] },
+  outcome: { kind: 'completed'; output: Json } | { kind: 'failed' },
+): Promise<void> {
+  if (!run.reply) return
+  const address: ReplyAddress = { replyId: run.reply.id, namespace: run.namespace }
+  if (outcome.kind === 'completed' && run.reply.mode === 'Output')
+    await state.reply(address, { kind: 'output', body: outcome.output })
+  await state.settle(address, {
+    runId: run.runId,
+    failed: outcome.kind === 'failed',
+    total: run.reply.total,
+  })
+}

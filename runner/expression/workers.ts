@@ -1,0 +1,140 @@
+/** Runs jobs in worker threads that can be stopped at any time: what a tenant wrote never runs in the thread that serves all. */
+import { Worker } from 'node:worker_threads'
+import { ExpressionError } from './expression.ts'
+import type { Job, Message, Outcome } from './messages.ts'
+
+export interface PoolLimits {
+  workers: number
+  timeLimitMs: number
+  maxQueue: number
+}
+
+/** WebAssembly memory does not shrink: a worker is replaced after as many evaluations. */
+const EVALUATIONS_PER_WORKER = 20_000
+
+interface Ticket {
+  job: Job
+  settle(outcome: Outcome): void
+  fail(error: ExpressionError): void
+}
+
+interface Seat {
+  worker: Worker
+  ready: boolean
+  ticket?: Ticket | undefined
+  deadline?: NodeJS.Timeout | undefined
+  evaluations: number
+}
+
+export class WorkerPool {
+  readonly #script: URL
+  readonly #limits: PoolLimits
+  readonly #seats = new Set<Seat>()
+  readonly #queue: Ticket[] = []
+  readonly #leaving = new Set<Promise<unknown>>()
+  #closed = false
+
+  constructor(script: URL, limits: PoolLimits) {
+    this.#script = script
+    this.#limits = limits
+  }
+
+  /** @throws {ExpressionError} when the job took too long, when too many wait, and when the pool is closed. */
+  run(job: Job): Promise<Outcome> {
+    if (this.#closed)
+      return Promise.reject(new ExpressionError('the evaluation of expressions has been stopped'))
+    if (this.#queue.length >= this.#limits.maxQueue)
+      return Promise.reject(new ExpressionError('too many expressions wait to be evaluated'))
+    return new Promise<Outcome>((resolve, reject) => {
+      this.#queue.push({ job, settle: resolve, fail: reject })
+      this.#assign()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const stopped = new ExpressionError('the evaluation of expressions has been stopped')
+    for (const ticket of this.#queue.splice(0)) ticket.fail(stopped)
+    for (const seat of this.#seats) {
+      seat.ticket?.fail(stopped)
+      this.#dismiss(seat)
+    }
+    await Promise.all(this.#leaving)
+  }
+
+  #assign(): void {
+    for (const seat of this.#seats) if (seat.ready && !seat.ticket) this.#give(seat)
+    // Workers on their way count for the work that waits.
+    const coming = [...this.#seats].filter((seat) => !seat.ready).length
+    if (this.#queue.length > coming && this.#seats.size < this.#limits.workers) this.#hire()
+  }
+
+  #give(seat: Seat): void {
+    const ticket = this.#queue.shift()
+    if (!ticket) return
+    seat.ticket = ticket
+    seat.worker.ref()
+    seat.evaluations += 1
+    seat.deadline = setTimeout(() => {
+      ticket.fail(new ExpressionError(`the expression took longer than ${this.#limits.timeLimitMs} ms`))
+      this.#replace(seat)
+    }, this.#limits.timeLimitMs)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    seat.worker.postMessage(ticket.job)
+  }
+
+  #hire(): void {
+    const worker = new Worker(this.#script, {
+      // jq-wasm writes to the console when jq aborts; the outcome says it already.
+      stdout: true,
+      stderr: true,
+      // A worker sees nothing of the process's environment or flags.
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 },
+    })
+    worker.stdout.resume()
+    worker.stderr.resume()
+    const seat: Seat = { worker, ready: false, evaluations: 0 }
+    this.#seats.add(seat)
+    worker.on('message', (message: Message) => this.#hear(seat, message))
+    worker.on('error', () => this.#lose(seat))
+    worker.on('exit', () => this.#lose(seat))
+  }
+
+  #hear(seat: Seat, message: Message): void {
+    if (!this.#seats.has(seat)) return
+    if (message.kind === 'ready') {
+      seat.ready = true
+    } else {
+      clearTimeout(seat.deadline)
+      seat.ticket?.settle(message)
+      seat.ticket = undefined
+      // An idle worker does not keep the process alive.
+      seat.worker.unref()
+      if (message.kind === 'aborted' || seat.evaluations >= EVALUATIONS_PER_WORKER) this.#dismiss(seat)
+    }
+    this.#assign()
+  }
+
+  /** The worker ended by itself: out of memory, or it could not start. */
+  #lose(seat: Seat): void {
+    if (!this.#seats.has(seat)) return
+    // Without a ticket it never came up: the job that waits longest fails, so that a worker that can't start ends in errors, not in a loop.
+    const ticket = seat.ticket ?? this.#queue.shift()
+    ticket?.settle({ kind: 'aborted' })
+    this.#replace(seat)
+  }
+
+  #replace(seat: Seat): void {
+    this.#dismiss(seat)
+    this.#assign()
+  }
+
+  #dismiss(seat: Seat): void {
+    clearTimeout(seat.deadline)
+    this.#seats.delete(seat)
+    const leaving: Promise<unknown> = seat.worker.terminate().finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
+  }
+}

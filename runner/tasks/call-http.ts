@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import type { Json } from '../../state/event.ts'
+import { WorkflowError, failure } from '../engine/problem.ts'
+import { buildRequest } from '../functions/http-request.ts'
+import { readResponse } from '../functions/http-response.ts'
+import type { HttpCallTask } from '../plan.ts'
+import type { TaskAtWork, TaskType } from './task.ts'
+
+/** A call that no `timeout` bounds. */
+const DEFAULT_TIMEOUT_MS = 30_000
+
+/**
+ * An HTTP request. Its memory is how often the task had begun before, so that a request that is repeated after a crash or by a retry
+ * carries the same `Idempotency-Key`. A status other than 2xx is a communication error with that status.
+ */
+export const httpTask: TaskType<HttpCallTask> = {
+  async begin(at) {
+    const { task, frame, runId, visits } = at
+    frame.memory ??= visits.count(task.pointer)
+    const request = await buildRequest(task, (value) => at.evaluate(value, frame.input))
+    if (!request.headers.has('idempotency-key'))
+      request.headers.set('idempotency-key', idempotencyKey(runId, task.pointer, Number(frame.memory)))
+    await at.checkpoint()
+    const output = await withTimeout(at, async (signal) =>
+      readResponse(task.result, await send(at, request, signal)),
+    )
+    at.effectDone()
+    return { kind: 'done', output }
+  },
+}
+
+/** `<run>:<pointer>:<iteration>`; hashed where a task's name makes it too long or unfit for a header. */
+function idempotencyKey(runId: string, pointer: string, iteration: number): string {
+  const key = `${runId}:${pointer}:${iteration}`
+  return /^[\x21-\x7e]{1,200}$/.test(key) ? key : createHash('sha256').update(key).digest('base64url')
+}
+
+async function send(
+  at: TaskAtWork<HttpCallTask>,
+  request: Awaited<ReturnType<typeof buildRequest>>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { url, ...init } = request
+  const response = await at.fetch(url, { ...init, redirect: at.task.redirect ? 'follow' : 'manual', signal })
+  if (response.ok) return response
+  await response.body?.cancel()
+  throw failure('communication', `the server answered ${response.status}`, { status: response.status })
+}
+
+/** What fails in `act` becomes an error of the run; when the run is to stop, it stays as it is. */
+async function withTimeout(
+  { clock, deadline, halt }: Pick<TaskAtWork<HttpCallTask>, 'clock' | 'deadline' | 'halt'>,
+  act: (signal: AbortSignal) => Promise<Json>,
+): Promise<Json> {
+  const timeout = new AbortController()
+  const leftMs = Math.min(DEFAULT_TIMEOUT_MS, deadline === undefined ? Infinity : deadline - clock.now())
+  const cancel = clock.setTimer(() => timeout.abort(), Math.max(0, leftMs))
+  try {
+    return await act(AbortSignal.any([timeout.signal, halt]))
+  } catch (error) {
+    if (halt.aborted || error instanceof WorkflowError) throw error
+    if (timeout.signal.aborted) throw failure('timeout', 'the server did not answer in time')
+    throw failure('communication', `the server can't be reached${codeOf(error)}`)
+  } finally {
+    cancel()
+  }
+}
+
+/** The system's code (`ECONNREFUSED`) and no more: messages may hold the URL, and with it a secret. */
+function codeOf(error: unknown): string {
+  const { cause } = error as { cause?: { code?: unknown } }
+  return typeof cause?.code === 'string' && /^[A-Z_]+$/.test(cause.code) ? `: ${cause.code}` : ''
+}

@@ -1,0 +1,57 @@
+/** What a type of task is to the engine. One file a type, all of them in `registry.ts`. */
+import type { Clock } from '../../state/clock.ts'
+import type { Json } from '../../state/event.ts'
+import type { ReplyMessage, ReplyOutcome } from '../../state/state.ts'
+import type { Problem } from '../engine/problem.ts'
+import type { Frame, ListName } from '../engine/run-state.ts'
+import type { Duration, Plan, TaskPlan, Value } from '../plan.ts'
+
+/** What is to be done next with a task. */
+export type Step =
+  /** It has its result. `then` overrides the task's own. */
+  | { kind: 'done'; output: Json; then?: string }
+  /** It runs one of its lists. */
+  | { kind: 'list'; list: ListName; input: Json }
+  /** The run sleeps, and the task begins again with its frame as it is when the time has come. Milliseconds since the epoch. */
+  | { kind: 'park'; until: number }
+
+/** A task at work, and what it may use. */
+export interface TaskAtWork<Task extends TaskPlan> {
+  task: Task
+  frame: Frame
+  plan: Plan
+  runId: string
+  /** The id that the waiting caller is reached by, if one waits. */
+  replyId?: string
+  clock: Clock
+  random: () => number
+  fetch: typeof globalThis.fetch
+  /** The run is to stop at once, not to fail. */
+  halt: AbortSignal
+  /** When the nearest `timeout` around the task is over. */
+  deadline?: number
+  evaluate(value: Value, input: Json): Promise<Json>
+  /** jq's own truth: everything but false and null. */
+  holds(value: Value, input: Json): Promise<boolean>
+  milliseconds(duration: Duration, input: Json): Promise<number>
+  /** Called before an effect: what has been done so far is not done again when the runner dies in it. */
+  checkpoint(): Promise<void>
+  /** Called after an effect: it is stored before anything else happens. */
+  effectDone(): void
+  reply(replyId: string, message: ReplyMessage): Promise<ReplyOutcome>
+  /** The counts of effects, for a task that repeats tasks as the same attempt. */
+  visits: { count(pointer: string): number; snapshot(): Json; restore(snapshot: Json): void }
+}
+
+export interface TaskType<Task extends TaskPlan> {
+  /** Its lists of tasks. */
+  lists?(task: Task): Partial<Record<ListName, TaskPlan[]>>
+  /** Begins it; or goes on with it, after a `park` or when the run was taken over, with the `memory` that it left. */
+  begin(at: TaskAtWork<Task>): Promise<Step> | Step
+  /** A list that it ran has ended; `exited` tells that a task of it said `then: exit`. */
+  ended?(at: TaskAtWork<Task>, output: Json, exited: boolean): Promise<Step> | Step
+  /** A list that it ran has failed. `undefined`: it does not hold the error. */
+  failed?(at: TaskAtWork<Task>, error: Problem): Promise<Step | undefined>
+  /** What `$task` holds besides the standard's members, once it has its result. */
+  about?(frame: Frame): Record<string, Json>
+}

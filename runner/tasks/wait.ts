@@ -1,0 +1,11 @@
+import type { WaitTask } from '../plan.ts'
+import type { TaskType } from './task.ts'
+
+/** Parks the run. Its memory is the time until which it waits. */
+export const waitTask: TaskType<WaitTask> = {
+  async begin({ task, frame, clock, milliseconds }) {
+    if (frame.memory === null) frame.memory = clock.now() + (await milliseconds(task.wait, frame.input))
+    const until = Number(frame.memory)
+    return until > clock.now() ? { kind: 'park', until } : { kind: 'done', output: frame.input }
+  },
+}
