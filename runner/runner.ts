@@ -84,24 +84,10 @@ export function createRunner(deps: RunnerDeps): Runner {
         else await new Promise<void>((resolve) => (room = resolve))
       } catch (error) {
         if (!(error instanceof StateUnavailable)) onFault(error)
-        await pause()
+        // The state is away; whoever watches it says why.
+        await elapsed(clock, PAUSE_MS, reading.signal)
       }
     }
-  }
-
-  /** The state is away; its own log says why. Ends early when the runner stops. */
-  function pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = clock.setTimer(resolve, PAUSE_MS)
-      reading.signal.addEventListener(
-        'abort',
-        () => {
-          cancel()
-          resolve()
-        },
-        { once: true },
-      )
-    })
   }
 
   function take(delivery: Delivery): void {
@@ -206,13 +192,9 @@ export function createRunner(deps: RunnerDeps): Runner {
     room?.()
     await loop
     const idle = Promise.all(inHand)
-    let cancel = (): void => {}
-    if (deadlineMs > 0)
-      await Promise.race([
-        idle,
-        new Promise<void>((resolve) => (cancel = clock.setTimer(resolve, deadlineMs))),
-      ])
-    cancel()
+    const over = new AbortController()
+    if (deadlineMs > 0) await Promise.race([idle, elapsed(clock, deadlineMs, over.signal)])
+    over.abort()
     halting.abort()
     await idle
     await schemas.close()
@@ -227,6 +209,20 @@ export function createRunner(deps: RunnerDeps): Runner {
       return stopped
     },
   }
+}
+
+/** Resolves after that time, or when the signal aborts. */
+function elapsed(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.setTimer(done, ms)
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
+  })
 }
 
 /** A run's state as it goes into the shared state. */

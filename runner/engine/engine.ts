@@ -293,7 +293,14 @@ class Engine {
     const limits = this.#state.frames.flatMap((around) => [around.deadline, around.attemptDeadline])
     const deadline = Math.min(...[...limits, this.#state.deadline].filter((limit) => limit !== undefined))
     return {
-      ...{ task: this.#task(frame), frame, plan, runId, clock, random, fetch, halt },
+      task: this.#task(frame),
+      frame,
+      plan,
+      runId,
+      clock,
+      random,
+      fetch,
+      halt,
       ...(reply ? { replyId: reply.id } : {}),
       ...(deadline === Infinity ? {} : { deadline }),
       evaluate: (value, input) => this.#evaluator.evaluate(value, input, this.#scope(frame)),

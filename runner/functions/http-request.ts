@@ -57,7 +57,7 @@ async function authorization(
 ): Promise<string> {
   const text = async (value: Value): Promise<string> => {
     const result = await evaluate(value)
-    if (typeof result !== 'string' || /[\0-\x1f\x7f]/.test(result))
+    if (typeof result !== 'string' || /\p{Cc}/u.test(result))
       throw failure('configuration', 'a credential is not a text')
     return result
   }

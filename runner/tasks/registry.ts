@@ -24,5 +24,5 @@ const TASK_TYPES = {
 
 export function taskTypeOf(task: TaskPlan): TaskType<TaskPlan> {
   // The registry pairs each name with the type of its own tasks.
-  return TASK_TYPES[task.type] as unknown as TaskType<TaskPlan>
+  return TASK_TYPES[task.type]
 }

@@ -34,10 +34,26 @@ describe('the variables that a program takes from outside', () => {
 
 describe('what is let through', () => {
   const cases = [
-    ...['.input', '.env.debug', '{input}', '{input: 1, debug: 2, env}', '$input', '. as {input: $x} | $x'],
-    ...['"input \\(1) halt"', '."input"', '{"input": .halt}', '{a: 1, input}', '{if: 1} | .if', '.5 + 1.e3'],
-    ...['try error("x") catch .', 'if . then 1 elif 2 then 3 else 4 end', '.. | numbers', '.[1:-1]?'],
-    ...['.a |= 1 | .b //= 2 | .c %= 3', '"}"', '"]) \\")"', 'def f: ")"; f'],
+    '.input',
+    '.env.debug',
+    '{input}',
+    '{input: 1, debug: 2, env}',
+    '$input',
+    '. as {input: $x} | $x',
+    '"input \\(1) halt"',
+    '."input"',
+    '{"input": .halt}',
+    '{a: 1, input}',
+    '{if: 1} | .if',
+    '.5 + 1.e3',
+    'try error("x") catch .',
+    'if . then 1 elif 2 then 3 else 4 end',
+    '.. | numbers',
+    '.[1:-1]?',
+    '.a |= 1 | .b //= 2 | .c %= 3',
+    '"}"',
+    '"]) \\")"',
+    'def f: ")"; f',
   ]
   test.each(cases)('%s', (program) => {
     expect(readProgram(program).text).toBe(program)

@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createConnection, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A private Redis (or Valkey) of a test. */
+export interface RedisServer {
+  port: number
+  url: string
+  /** Stops it at once, as a crash would. What it stored comes back with `start` when it runs with `--appendonly yes`. */
+  kill(): Promise<void>
+  start(): Promise<void>
+  /** Freezes it: connections stay, nothing is answered. */
+  pause(): void
+  resume(): void
+  close(): Promise<void>
+}
+
+/** `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server. */
+export async function startRedisServer(args: string[] = []): Promise<RedisServer> {
+  const binary = process.env['HOOKLET_REDIS_SERVER'] ?? 'redis-server'
+  const directory = await mkdtemp(join(tmpdir(), 'hooklet-redis-'))
+  const port = await freePort()
+  let child: ChildProcess
+
+  async function start(): Promise<void> {
+    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '']
+    child = spawn(binary, [...fixed, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const { stdout } = child
+    if (stdout === null) throw new Error('redis-server has no output')
+    for await (const chunk of stdout.iterator({ destroyOnReturn: false }))
+      if (/Ready to accept connections/.test(String(chunk))) break
+    stdout.resume()
+    if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
+  }
+
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+
+  await start()
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    kill,
+    start,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async close() {
+      await kill()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Sends one command and gives the raw first part of the answer. */
+export async function redisCommand(port: number, ...command: string[]): Promise<string> {
+  const socket = createConnection(port, '127.0.0.1')
+  socket.write(
+    `*${command.length}\r\n${command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`).join('')}`,
+  )
+  const [chunk] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return chunk.toString()
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
