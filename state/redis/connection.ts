@@ -1,0 +1,153 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { NatMap } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
+import type { Clock } from '../clock.ts'
+import { StateUnavailable } from '../state.ts'
+import { createCork } from './cork.ts'
+import type { Script } from './script.ts'
+import type { RedisTarget } from './url.ts'
+
+export type Argument = string | number | Buffer
+
+export interface ConnectionOptionsOfState {
+  target: RedisTarget
+  tls?: ConnectionOptions
+  /** Where nodes are reached that announce addresses of another network. */
+  natMap?: NatMap
+  clock: Clock
+  /** After this time a command counts as failed. */
+  commandTimeoutMs: number
+  onError(error: unknown): void
+}
+
+/** The connections of one process: one for commands, one for the channel it listens to. */
+export interface Connection {
+  /** Runs a script in one round trip. Rejects with {@link StateUnavailable}. The first calls wait for the connection; later none is ever queued. */
+  run(script: Script, keys: string[], args: Argument[]): Promise<unknown>
+  /** The same, with every string of the answer as a Buffer. */
+  runForBuffers(script: Script, keys: string[], args: Argument[]): Promise<unknown>
+  /** For acts that need no Redis: the value, or a rejection once this is closed. */
+  ensureOpen<T>(value: T): Promise<T>
+  ready(): Promise<boolean>
+  close(): void
+}
+
+/** Connects, and listens to the channel; both are taken up again by themselves whenever they are lost. */
+export function connect(
+  options: ConnectionOptionsOfState,
+  channel: string,
+  onMessage: (message: string) => void,
+): Connection {
+  const { clock, commandTimeoutMs, onError } = options
+  const commands = createClient(options, false)
+  const subscriber = createClient(options, true)
+  const cork = createCork(() =>
+    commands instanceof Redis ? [commands.stream] : commands.nodes().map((node) => node.stream),
+  )
+  let closed = false
+  let opening: Promise<unknown> | undefined
+
+  for (const client of [commands, subscriber]) client.on('error', onError)
+  subscriber.on('message', (_, message: string) => onMessage(message))
+  opening = within(
+    Promise.all([new Promise((resolve) => commands.once('ready', resolve)), subscriber.subscribe(channel)]),
+    clock,
+    commandTimeoutMs,
+  ).finally(() => (opening = undefined))
+  opening.catch(onError)
+
+  async function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
+    if (closed) throw new StateUnavailable('the state is closed')
+    try {
+      if (opening !== undefined) await opening
+      return await send(script.sha, 'evalsha').catch((error: unknown) => {
+        // Redis was restarted, or this is a node that does not know the script yet.
+        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return send(script.source, 'eval')
+        throw error
+      })
+    } catch (error) {
+      throw new StateUnavailable('Redis did not take a command', { cause: error })
+    }
+
+    function send(code: string, command: 'eval' | 'evalsha'): Promise<unknown> {
+      cork()
+      const parameters = [code, keys.length, ...keys, ...args]
+      return buffers ? commands.callBuffer(command, parameters) : commands.call(command, parameters)
+    }
+  }
+
+  return {
+    run: (script, keys, args) => call(script, keys, args, false),
+    runForBuffers: (script, keys, args) => call(script, keys, args, true),
+    async ensureOpen(value) {
+      if (closed) throw new StateUnavailable('the state is closed')
+      return value
+    },
+    async ready() {
+      try {
+        if (closed) return false
+        if (opening !== undefined) await opening
+        return (await commands.ping()) === 'PONG'
+      } catch {
+        return false
+      }
+    },
+    close() {
+      closed = true
+      commands.disconnect()
+      subscriber.disconnect()
+    },
+  }
+}
+
+const backoffMs = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
+
+function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis | Cluster {
+  const { target, commandTimeoutMs, natMap } = options
+  const { username, password, addresses, db } = target
+  const tls = target.tls || options.tls !== undefined ? (options.tls ?? {}) : undefined
+  const shared = {
+    connectTimeout: commandTimeoutMs,
+    // What was in flight when the connection broke is not sent again: it may have been done.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: queue ? null : 0,
+    // After a failover the old master answers READONLY until the connection is made anew.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    ...(queue ? {} : { commandTimeout: commandTimeoutMs }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+  }
+  if (target.kind === 'cluster') {
+    const clusterOptions = {
+      redisOptions: shared,
+      enableOfflineQueue: queue,
+      clusterRetryStrategy: backoffMs,
+      clusterNodeRetryStrategy: backoffMs,
+      slotsRefreshTimeout: commandTimeoutMs,
+      ...(natMap === undefined ? {} : { natMap }),
+    }
+    return new Cluster(addresses, clusterOptions)
+  }
+  const single = { ...shared, db, enableOfflineQueue: queue, retryStrategy: backoffMs }
+  if (target.kind === 'standalone') return new Redis({ ...single, ...addresses[0] })
+  const { master, sentinelUsername, sentinelPassword } = target
+  return new Redis({
+    ...single,
+    sentinels: addresses,
+    sentinelRetryStrategy: backoffMs,
+    ...(master === undefined ? {} : { name: master }),
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    ...(natMap === undefined ? {} : { natMap }),
+  })
+}
+
+function within<T>(promise: Promise<T>, clock: Clock, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.setTimer(() => reject(new StateUnavailable('Redis can not be reached')), ms)
+    promise.then(resolve, reject).finally(cancel)
+  })
+}

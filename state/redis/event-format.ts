@@ -1,0 +1,16 @@
+/** An event as two fields of a stream entry: all but its body as JSON, and the bytes of the body. */
+import { isUtf8 } from 'node:buffer'
+import type { CallEvent } from '../event.ts'
+
+export function encodeEvent({ body, ...head }: CallEvent): { head: string; body: string | Buffer } {
+  // A command of strings only is written at once; one with a Buffer is put together from parts.
+  return { head: JSON.stringify(head), body: isUtf8(body) ? body.toString() : body }
+}
+
+export function decodeEvent(head: Buffer, body: Buffer): CallEvent {
+  return { ...decodeHead(head), body }
+}
+
+export function decodeHead(head: Buffer): Omit<CallEvent, 'body'> {
+  return JSON.parse(head.toString()) as Omit<CallEvent, 'body'>
+}

@@ -1,0 +1,74 @@
+import type { Delivery } from '../state.ts'
+import type { Connection } from './connection.ts'
+import type { Keys } from './keys.ts'
+import { group } from './keys.ts'
+import type { Settings } from './options.ts'
+import type { Scripts } from './script.ts'
+
+/** What a runner works on: events that are not acknowledged and resumed runs that are neither parked nor over. */
+export interface Held {
+  add(delivery: Delivery): void
+  dropEvent(partition: number, entry: string): void
+  dropRun(partition: number, runId: string): void
+  /** Tells Redis that it is still worked on. */
+  renew(): Promise<void>
+  /** Gives all of it to other runners, now. */
+  handOver(): Promise<void>
+}
+
+export interface HeldDeps {
+  consumer: string
+  keys: Keys
+  scripts: Scripts
+  settings: Settings
+  connection: Connection
+}
+
+/** How many entries and runs go into one script, so that none holds Redis up. */
+const batch = 100
+
+export function createHeld({ consumer, keys, scripts, settings, connection }: HeldDeps): Held {
+  const partitions = new Map<number, { entries: Set<string>; runs: Set<string> }>()
+
+  function of(partition: number): { entries: Set<string>; runs: Set<string> } {
+    const known = partitions.get(partition)
+    if (known !== undefined) return known
+    const created = { entries: new Set<string>(), runs: new Set<string>() }
+    partitions.set(partition, created)
+    return created
+  }
+
+  async function hold(lapseMs: number): Promise<void> {
+    for (const [partition, { entries, runs }] of partitions) {
+      const all = [...entries]
+        .map((id) => ({ id, isRun: false }))
+        .concat([...runs].map((id) => ({ id, isRun: true })))
+      for (let from = 0; from < all.length; from += batch) {
+        const some = all.slice(from, from + batch)
+        const runIds = some.filter(({ isRun }) => isRun).map(({ id }) => id)
+        const entryIds = some.filter(({ isRun }) => !isRun).map(({ id }) => id)
+        const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
+        const args = [group, consumer, lapseMs, partition, entryIds.length, ...entryIds, ...runIds]
+        await connection.run(
+          scripts.hold,
+          [...names, ...runIds.map((runId) => keys.run(partition, runId))],
+          args,
+        )
+      }
+    }
+  }
+
+  return {
+    add(delivery) {
+      if (delivery.kind === 'event') of(delivery.partition).entries.add(delivery.entry)
+      else of(delivery.run.partition).runs.add(delivery.run.runId)
+    },
+    dropEvent: (partition, entry) => void of(partition).entries.delete(entry),
+    dropRun: (partition, runId) => void of(partition).runs.delete(runId),
+    renew: () => hold(settings.lapseMs),
+    async handOver() {
+      await hold(0)
+      partitions.clear()
+    },
+  }
+}

@@ -1,0 +1,205 @@
+import { partitionOfReply } from '../reply-id.ts'
+import type { Admission, IngressState, ReplyMessage, Verdict } from '../state.ts'
+import { StateUnavailable } from '../state.ts'
+import type { Argument, Connection } from './connection.ts'
+import { encodeEvent } from './event-format.ts'
+import { every } from './every.ts'
+import type { Keys } from './keys.ts'
+import type { Settings } from './options.ts'
+import type { Scripts } from './script.ts'
+
+export interface IngressDeps {
+  pod: string
+  keys: Keys
+  scripts: Scripts
+  settings: Settings
+  connect: (channel: string, onMessage: (message: string) => void) => Connection
+}
+
+/** How many keys go into one script, so that none holds Redis up. */
+const batch = 200
+
+/** The state as one ingress process sees it, see `IngressState`. */
+export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
+  const { clock, onError, lapseMs } = settings
+  const channel = keys.repliesOf(pod)
+  /** The places held here, by partition: lease key and id. */
+  const leases = createGroups<{ key: string; id: string }>()
+  /** The replies that callers here wait for, since when, and until when at most. */
+  const open = new Map<string, { partition: number; since: number; until: number }>()
+  /** Replies that were delivered, whose messages Redis need not keep. */
+  let delivered = createGroups<string>()
+  let listener: ((replyId: string, message: ReplyMessage) => void) | undefined
+  let closed = false
+
+  const connection = connect(channel, (message) => {
+    const end = message.indexOf('\n')
+    deliver(message.slice(0, end), message.slice(end + 1))
+  })
+
+  function deliver(replyId: string, json: string): void {
+    const reply = open.get(replyId)
+    if (reply === undefined) return
+    open.delete(replyId)
+    delivered.add(reply.partition, replyId, replyId)
+    listener?.(replyId, JSON.parse(json) as ReplyMessage)
+  }
+
+  async function admit(admission: Admission): Promise<Verdict> {
+    const { partition, throttle, lease, event, replyTtlMs = 0 } = admission
+    const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
+    const args: Argument[] = ['', '', '', '', '', '']
+    if (throttle !== undefined) {
+      names.push(keys.window(partition, throttle.key))
+      args[0] = throttle.requests
+      args[1] = throttle.windowMs
+    }
+    if (lease !== undefined) {
+      names.push(keys.lease(partition, lease.key))
+      args[2] = lease.id
+      args[3] = lease.limit
+      args[4] = lapseMs
+    }
+    if (event !== undefined) {
+      const { head, body } = encodeEvent(event)
+      args[5] = head
+      args.push(body, settings.backlog, settings.parked, partition)
+    }
+    const replyId = event?.reply?.id
+    if (event !== undefined && replyId !== undefined) {
+      names.push(keys.reply(partition, replyId))
+      args.push(replyTtlMs, channel, event.webhook.namespace)
+      open.set(replyId, { partition, since: clock.now(), until: clock.now() + replyTtlMs })
+    }
+    // Held from now on, so that a place whose taking is in doubt can be given back.
+    if (lease !== undefined) leases.add(partition, holder(lease), lease)
+    const code = await connection.run(scripts.admit, names, args).catch((error: unknown) => {
+      forget(admission)
+      throw error
+    })
+    if (code === 0) return { kind: 'accepted' }
+    forget(admission)
+    if (code === -1) return { kind: 'crowded' }
+    if (code === -2) return { kind: 'backlogged' }
+    if (typeof code !== 'number' || code < 0)
+      throw new StateUnavailable('Redis gave an answer of another version')
+    return { kind: 'throttled', retryAfterMs: code }
+  }
+
+  function forget({ partition, lease, event }: Admission): void {
+    if (lease !== undefined) leases.delete(partition, holder(lease))
+    if (event?.reply !== undefined) open.delete(event.reply.id)
+  }
+
+  async function renewLeases(): Promise<void> {
+    for (const [partition, held] of leases.batches(batch)) {
+      const names = held.map(({ key }) => keys.lease(partition, key))
+      await connection.run(scripts['renew-leases'], names, [lapseMs, ...held.map(({ id }) => id)])
+    }
+  }
+
+  async function releaseLeases(): Promise<void> {
+    const releases = [...leases.batches(batch)].map(([partition, held]) => {
+      const names = held.map(({ key }) => keys.lease(partition, key))
+      return connection.run(
+        scripts['release-leases'],
+        names,
+        held.map(({ id }) => id),
+      )
+    })
+    await Promise.all(releases)
+  }
+
+  /** A publication reaches nobody while the connection is lost; what it said is fetched later. */
+  async function fetchMissed(): Promise<void> {
+    const before = clock.now() - settings.sweepMs
+    const missed = createGroups<string>()
+    for (const [replyId, { partition, since, until }] of open) {
+      if (until <= clock.now()) open.delete(replyId)
+      else if (since <= before) missed.add(partition, replyId, replyId)
+    }
+    for (const [partition, replyIds] of missed.batches(batch)) {
+      const names = replyIds.map((replyId) => keys.reply(partition, replyId))
+      const messages = (await connection.run(scripts['fetch-replies'], names, [])) as (string | null)[]
+      for (const [index, replyId] of replyIds.entries()) {
+        const message = messages[index]
+        if (typeof message === 'string') deliver(replyId, message)
+      }
+    }
+  }
+
+  async function forgetDelivered(): Promise<void> {
+    const done = delivered
+    delivered = createGroups()
+    for (const [partition, replyIds] of done.batches(batch))
+      await connection.run(
+        scripts['close-replies'],
+        replyIds.map((replyId) => keys.reply(partition, replyId)),
+        [],
+      )
+  }
+
+  const stops = [
+    every(lapseMs / 3, clock, renewLeases, onError),
+    every(settings.sweepMs, clock, fetchMissed, onError),
+    every(250, clock, forgetDelivered, onError),
+  ]
+
+  return {
+    admit,
+    async release(partition, lease) {
+      leases.delete(partition, holder(lease))
+      await connection
+        .run(scripts['release-leases'], [keys.lease(partition, lease.key)], [lease.id])
+        .catch(onError)
+    },
+    async closeReply(partition, replyId) {
+      open.delete(replyId)
+      if (partitionOfReply(replyId) === undefined) return
+      await connection.run(scripts['close-replies'], [keys.reply(partition, replyId)], []).catch(onError)
+    },
+    onReply: (callback) => void (listener = callback),
+    ready: () => connection.ready(),
+    async close() {
+      if (closed) return
+      closed = true
+      for (const stop of stops) stop()
+      await Promise.all([releaseLeases(), forgetDelivered()]).catch(onError)
+      connection.close()
+    },
+  }
+}
+
+function holder({ key, id }: { key: string; id: string }): string {
+  return `${key}\n${id}`
+}
+
+/** Things by partition and name. */
+interface Groups<T> {
+  add(partition: number, name: string, value: T): void
+  delete(partition: number, name: string): void
+  /** All of it, at most so many of one partition at a time. */
+  batches(size: number): Iterable<[number, T[]]>
+}
+
+function createGroups<T>(): Groups<T> {
+  const groups = new Map<number, Map<string, T>>()
+  return {
+    add(partition, name, value) {
+      const group = groups.get(partition)
+      if (group === undefined) groups.set(partition, new Map([[name, value]]))
+      else group.set(name, value)
+    },
+    delete(partition, name) {
+      const group = groups.get(partition)
+      if (group?.delete(name) === true && group.size === 0) groups.delete(partition)
+    },
+    *batches(size) {
+      for (const [partition, group] of groups) {
+        const values = [...group.values()]
+        for (let from = 0; from < values.length; from += size)
+          yield [partition, values.slice(from, from + size)]
+      }
+    },
+  }
+}

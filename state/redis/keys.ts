@@ -1,0 +1,45 @@
+/**
+ * Every key and channel of the shared state. All keys of a partition carry its hash tag, so that a script that gets them
+ * touches one slot of a Redis Cluster. `docs/state.md` lists what each holds, for how long, and its size.
+ */
+export interface Keys {
+  /** Stream: accepted events that are not acknowledged. */
+  events(partition: number): string
+  /** Stream: events put aside. */
+  deadLetters(partition: number): string
+  /** Set: channels of runners that found no work here. */
+  idle(partition: number): string
+  /** Sorted set: runs that go on without their event, by the time at which they may be taken. */
+  parked(partition: number): string
+  /** List: times of the last accepted calls, newest first. */
+  window(partition: number, key: string): string
+  /** Sorted set: holders by the time at which they lapse. */
+  lease(partition: number, key: string): string
+  /** Hash: a reply that a caller waits for. */
+  reply(partition: number, replyId: string): string
+  /** Hash: how far a run has come. */
+  run(partition: number, runId: string): string
+  /** Channel: replies for a pod. */
+  repliesOf(podId: string): string
+  /** Channel: partitions with work for a runner. */
+  workOf(consumerId: string): string
+}
+
+/** The consumer group of all runners. */
+export const group = 'runners'
+
+export function createKeys(prefix: string): Keys {
+  const inPartition = (partition: number, name: string): string => `${prefix}:{p${partition}}:${name}`
+  return {
+    events: (partition) => inPartition(partition, 'events'),
+    deadLetters: (partition) => inPartition(partition, 'dead-letters'),
+    idle: (partition) => inPartition(partition, 'idle'),
+    parked: (partition) => inPartition(partition, 'parked'),
+    window: (partition, key) => inPartition(partition, `window:${key}`),
+    lease: (partition, key) => inPartition(partition, `lease:${key}`),
+    reply: (partition, replyId) => inPartition(partition, `reply:${replyId}`),
+    run: (partition, runId) => inPartition(partition, `run:${runId}`),
+    repliesOf: (podId) => `${prefix}:replies:${podId}`,
+    workOf: (consumerId) => `${prefix}:work:${consumerId}`,
+  }
+}

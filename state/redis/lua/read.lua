@@ -1,0 +1,83 @@
+-- Work of one partition for a consumer: due runs, events of dead consumers (when asked for), new events. See `RunnerState.read`.
+--
+-- KEYS  1 events  2 parked  3 idle  4 dead letters
+-- ARGV  1 group  2 consumer  3 count  4 lapseMs  5 maxDeliveries  6 cap of the dead letters  7 "1": look for events of dead consumers
+--       8 the consumer's channel  9 how long it counts as idle, ms  10 prefix of the keys of runs
+-- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint}, events as {entry, deliveries, head, body}, the heads of events put aside
+-- Atomic, so that nobody else gets the same work, and a consumer that finds nothing is known as idle before the next event is appended.
+-- The keys of runs are made here: they carry the hash tag of the others.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local group, consumer, lapseMs = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local left = tonumber(ARGV[3])
+local runs, events, aside = {}, {}, {}
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, left)) do
+  local run = ARGV[10] .. id
+  local checkpoint = redis.call('HGET', run, 'checkpoint')
+  if checkpoint then
+    local epoch = redis.call('HINCRBY', run, 'epoch', 1)
+    redis.call('HSET', run, 'consumer', consumer)
+    redis.call('ZADD', KEYS[2], now + lapseMs, id)
+    runs[#runs + 1] = { id, epoch, checkpoint }
+    left = left - 1
+  else
+    redis.call('ZREM', KEYS[2], id)
+  end
+end
+
+local function field(fields, name)
+  for i = 1, #fields, 2 do
+    if fields[i] == name then
+      return fields[i + 1]
+    end
+  end
+end
+
+local function putAside(id, deliveries)
+  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+  if entry then
+    local head = field(entry[2], 'h')
+    local reason = 'not acknowledged after ' .. deliveries .. ' deliveries'
+    redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[6], '*', 'h', head, 'b', field(entry[2], 'b'), 'deliveries', deliveries, 'reason', reason)
+    aside[#aside + 1] = head
+  end
+  redis.call('XACK', KEYS[1], group, id)
+  redis.call('XDEL', KEYS[1], id)
+end
+
+if ARGV[7] == '1' and left > 0 then
+  local stale = redis.pcall('XPENDING', KEYS[1], group, 'IDLE', lapseMs, '-', '+', left)
+  for _, pending in ipairs(stale.err and {} or stale) do
+    local id, deliveries = pending[1], pending[4]
+    if deliveries >= tonumber(ARGV[5]) then
+      putAside(id, deliveries)
+    else
+      local entry = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)[1]
+      if entry then
+        events[#events + 1] = { id, deliveries + 1, field(entry[2], 'h'), field(entry[2], 'b') }
+        left = left - 1
+      end
+    end
+  end
+end
+
+if left > 0 then
+  local read = { 'XREADGROUP', 'GROUP', group, consumer, 'COUNT', left, 'STREAMS', KEYS[1], '>' }
+  local streams = redis.pcall(unpack(read))
+  if streams and streams.err then
+    -- The group goes with the stream when Redis has lost its data.
+    redis.call('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM')
+    streams = redis.call(unpack(read))
+  end
+  for _, entry in ipairs(streams and streams[1] and streams[1][2] or {}) do
+    events[#events + 1] = { entry[1], 1, field(entry[2], 'h'), field(entry[2], 'b') }
+  end
+end
+
+if #runs + #events == 0 then
+  redis.call('SADD', KEYS[3], ARGV[8])
+  redis.call('PEXPIRE', KEYS[3], ARGV[9])
+end
+return { runs, events, aside }

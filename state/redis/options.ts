@@ -1,0 +1,59 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { NatMap } from 'ioredis'
+import type { Clock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
+
+export interface RedisStateOptions {
+  /** See `parseRedisUrl` for its forms. */
+  url: string
+  /** Certificates and the like, for `rediss`; the roots of the process by default. */
+  tls?: ConnectionOptions
+  /** Where nodes of a cluster, or of a Sentinel, are reached that announce addresses of another network. */
+  natMap?: NatMap
+  /** Begins every key and channel. `hooklet` by default. */
+  prefix?: string
+  /** How many partitions there are; all processes that share a state must agree on it. 64 by default. */
+  partitions?: number
+  /** Events of a partition that may be unacknowledged before calls are refused. 10,000 by default. */
+  backlog?: number
+  /** Runs of a partition that may be parked before calls are refused. 100,000 by default. */
+  parked?: number
+  /** After so many deliveries without an acknowledgement an event is put aside. 5 by default. */
+  maxDeliveries?: number
+  /** How many events put aside are kept for each partition; the oldest go first. 1,000 by default. */
+  deadLetters?: number
+  /** After this silence a process counts as dead, and what it held is free. 15 s by default. */
+  lapseMs?: number
+  /** How often a runner looks for work that nobody told it of, and an ingress for replies it missed. 1 s by default. */
+  sweepMs?: number
+  /** After this time a command counts as failed. 900 ms by default. */
+  commandTimeoutMs?: number
+  /** How long a run is kept after it was written last, or after it was to go on. 7 days by default. */
+  runTtlMs?: number
+  /** How long an ended run is remembered after its event was forgotten. 10 min by default. */
+  endedTtlMs?: number
+  clock?: Clock
+  /** Told of lost connections and failed work in the background; nothing by default. Errors never hold payloads or credentials. */
+  onError?: (error: unknown) => void
+}
+
+export type Settings = Required<Omit<RedisStateOptions, 'url' | 'tls' | 'natMap'>>
+
+export function settingsOf({ url: _url, tls: _tls, natMap: _natMap, ...given }: RedisStateOptions): Settings {
+  return {
+    prefix: 'hooklet',
+    partitions: 64,
+    backlog: 10_000,
+    parked: 100_000,
+    maxDeliveries: 5,
+    deadLetters: 1_000,
+    lapseMs: 15_000,
+    sweepMs: 1_000,
+    commandTimeoutMs: 900,
+    runTtlMs: 7 * 86_400_000,
+    endedTtlMs: 600_000,
+    clock: systemClock,
+    onError: () => {},
+    ...given,
+  }
+}

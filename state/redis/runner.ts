@@ -1,0 +1,116 @@
+import { partitionOfReply } from '../reply-id.ts'
+import type { ReplyAddress, ReplyMessage, ReplyOutcome, RunnerState, RunRef, Takeover } from '../state.ts'
+import type { Connection } from './connection.ts'
+import { decodeHead } from './event-format.ts'
+import { every } from './every.ts'
+import { createHeld } from './held.ts'
+import type { Keys } from './keys.ts'
+import { group } from './keys.ts'
+import type { Settings } from './options.ts'
+import { createReader } from './reader.ts'
+import type { Scripts } from './script.ts'
+
+export interface RunnerDeps {
+  consumer: string
+  keys: Keys
+  scripts: Scripts
+  settings: Settings
+  connect: (channel: string, onMessage: (message: string) => void) => Connection
+}
+
+/** The state as one runner process sees it, see `RunnerState`. */
+export function createRunnerState(deps: RunnerDeps): RunnerState {
+  const { consumer, keys, scripts, settings, connect } = deps
+  const { clock, onError, lapseMs, runTtlMs, endedTtlMs, deadLetters } = settings
+  const connection = connect(keys.workOf(consumer), (message) => reader.wake(message))
+  const held = createHeld({ ...deps, connection })
+  const reader = createReader({ ...deps, connection, held, onPutAside: failCaller })
+  let closed = false
+  const stopHeartbeat = every(lapseMs / 3, clock, () => held.renew(), onError)
+
+  async function failCaller(head: Buffer): Promise<void> {
+    const { reply, webhook } = decodeHead(head)
+    if (reply !== undefined)
+      await answer({ replyId: reply.id, namespace: webhook.namespace }, { kind: 'failed' })
+  }
+
+  async function answer({ replyId, namespace }: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome> {
+    const partition = partitionOfReply(replyId)
+    if (partition === undefined) return connection.ensureOpen('gone')
+    const args = [replyId, namespace, JSON.stringify(message)]
+    const code = await connection.run(scripts.reply, [keys.reply(partition, replyId)], args)
+    return code === 2 ? 'first' : code === 1 ? 'late' : 'gone'
+  }
+
+  function keysOf({ partition, runId }: RunRef): string[] {
+    return [keys.run(partition, runId), keys.parked(partition)]
+  }
+
+  async function takeOver(run: RunRef): Promise<Takeover> {
+    const answer = await connection.run(scripts['take-over'], keysOf(run), [run.epoch, runTtlMs, run.runId])
+    const [kind, json] = answer as [Takeover['kind'], string?]
+    return kind === 'checkpoint' ? { kind, checkpoint: JSON.parse(json ?? 'null') } : { kind }
+  }
+
+  return {
+    read: (options) => reader.read(options),
+    async acknowledge(acknowledgements) {
+      await connection.ensureOpen(undefined)
+      const partitions = Map.groupBy(acknowledgements, ({ partition }) => partition)
+      const acts = [...partitions].map(async ([partition, some]) => {
+        const runs = some.flatMap(({ runs = [] }) => runs).map((runId) => keys.run(partition, runId))
+        const entries = some.map(({ entry }) => entry)
+        const args = [group, consumer, endedTtlMs, ...entries]
+        await connection.run(scripts.acknowledge, [keys.events(partition), ...runs], args)
+        for (const entry of entries) held.dropEvent(partition, entry)
+      })
+      await Promise.all(acts)
+    },
+    async deadLetter({ partition, entry, event, deliveries }, reason) {
+      const names = [keys.events(partition), keys.deadLetters(partition)]
+      const args = [group, consumer, entry, deadLetters, deliveries, reason]
+      const put = await connection.run(scripts['dead-letter'], names, args)
+      held.dropEvent(partition, entry)
+      if (put !== 1 || event.reply === undefined) return
+      await answer({ replyId: event.reply.id, namespace: event.webhook.namespace }, { kind: 'failed' })
+    },
+    takeOver: (runs) => connection.ensureOpen(undefined).then(() => Promise.all(runs.map(takeOver))),
+    async save(run, checkpoint) {
+      const args = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId]
+      return (await connection.run(scripts.save, keysOf(run), args)) === 1
+    },
+    async park(run, checkpoint, delayMs) {
+      const delay = Math.max(0, Math.ceil(delayMs))
+      const args = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId, delay]
+      if ((await connection.run(scripts.save, keysOf(run), args)) !== 1) return false
+      held.dropRun(run.partition, run.runId)
+      reader.lookAgain(run.partition, delay)
+      return true
+    },
+    async end(run) {
+      const args = [run.epoch, run.runId, runTtlMs, endedTtlMs]
+      const ended = (await connection.run(scripts.end, keysOf(run), args)) === 1
+      held.dropRun(run.partition, run.runId)
+      return ended
+    },
+    reply: answer,
+    async settle({ replyId, namespace }, { runId, failed, total }) {
+      const partition = partitionOfReply(replyId)
+      if (partition === undefined) return connection.ensureOpen(undefined)
+      const args = [replyId, namespace, runId, failed ? '1' : '0', total, ended, failure]
+      await connection.run(scripts.settle, [keys.reply(partition, replyId)], args)
+    },
+    ready: () => connection.ready(),
+    async close() {
+      if (closed) return
+      closed = true
+      stopHeartbeat()
+      await reader.close()
+      await held.handOver().catch(onError)
+      connection.close()
+    },
+  }
+}
+
+const ended = JSON.stringify({ kind: 'ended' } satisfies ReplyMessage)
+const failure = JSON.stringify({ kind: 'failed' } satisfies ReplyMessage)
