@@ -47,14 +47,14 @@ export function connect(
   let closed = false
   let opening: Promise<unknown> | undefined
 
-  for (const client of [commands, subscriber]) client.on('error', onError)
+  for (const client of [commands, subscriber]) client.on('error', (error) => onError(withoutArguments(error)))
   subscriber.on('message', (_, message: string) => onMessage(message))
   opening = within(
     Promise.all([new Promise((resolve) => commands.once('ready', resolve)), subscriber.subscribe(channel)]),
     clock,
     commandTimeoutMs,
   ).finally(() => (opening = undefined))
-  opening.catch(onError)
+  opening.catch((error: unknown) => onError(withoutArguments(error)))
 
   async function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
     if (closed) throw new StateUnavailable('the state is closed')
@@ -66,7 +66,9 @@ export function connect(
         throw error
       })
     } catch (error) {
-      throw new StateUnavailable('Redis did not take a command', { cause: error })
+      throw error instanceof StateUnavailable
+        ? error
+        : new StateUnavailable('Redis did not take a command', { cause: withoutArguments(error) })
     }
 
     function send(code: string, command: 'eval' | 'evalsha'): Promise<unknown> {
@@ -100,6 +102,15 @@ export function connect(
   }
 }
 
+/** Errors of ioredis hold the command with its arguments, among them passwords and the bodies of calls; some messages of Redis repeat them. */
+function withoutArguments(error: unknown): Error {
+  if (error instanceof StateUnavailable) return error
+  if (!(error instanceof Error)) return new Error('unknown error')
+  const bare = new Error(error.message.replace(/,? with args beginning with.*/s, ''))
+  bare.name = error.name
+  return bare
+}
+
 const backoffMs = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
 
@@ -109,6 +120,8 @@ function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis 
   const tls = target.tls || options.tls !== undefined ? (options.tls ?? {}) : undefined
   const shared = {
     connectTimeout: commandTimeoutMs,
+    // One right less for the user of Redis.
+    disableClientInfo: true,
     // What was in flight when the connection broke is not sent again: it may have been done.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: queue ? null : 0,

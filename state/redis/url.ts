@@ -33,10 +33,10 @@ export function parseRedisUrl(url: string): RedisTarget {
       'the Redis URL must look like redis://host:6379, redis+sentinel://host:26379/master or redis+cluster://host:6379',
     )
   const kind = (groups['kind'] ?? 'standalone') as RedisTarget['kind']
-  const path = (groups['path'] ?? '').split('/').slice(1).map(decodeURIComponent)
+  const path = (groups['path'] ?? '').split('/').slice(1).map(decode)
   const master = kind === 'sentinel' ? path.shift() : undefined
   if (kind === 'sentinel' && !master)
-    throw new Error('a redis+sentinel URL names its master: redis+sentinel://host:26379/master')
+    throw new Error('the Redis URL of a Sentinel names its master: redis+sentinel://host:26379/master')
   const [db = '', ...rest] = path
   if (!/^\d{0,4}$/.test(db) || rest.length > 0)
     throw new Error('the path of the Redis URL must end with the number of a database')
@@ -45,7 +45,7 @@ export function parseRedisUrl(url: string): RedisTarget {
     .split(',')
     .map((host) => parseAddress(host, kind === 'sentinel' ? 26_379 : 6_379))
   if (kind === 'standalone' && addresses.length > 1)
-    throw new Error('several hosts need redis+sentinel:// or redis+cluster://')
+    throw new Error('several Redis hosts need redis+sentinel:// or redis+cluster://')
   const parameters = new URLSearchParams(groups['query'] ?? '')
   return {
     kind,
@@ -63,10 +63,18 @@ function optional<K extends string>(key: K, value: string | null | undefined): {
   return (value ? { [key]: value } : {}) as { [P in K]?: string }
 }
 
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new Error('the Redis URL has a % that begins no percent-encoding')
+  }
+}
+
 function parseLogin(login = ''): Pick<RedisTarget, 'username' | 'password'> {
   const colon = login.indexOf(':')
-  const username = decodeURIComponent(colon < 0 ? login : login.slice(0, colon))
-  const password = colon < 0 ? '' : decodeURIComponent(login.slice(colon + 1))
+  const username = decode(colon < 0 ? login : login.slice(0, colon))
+  const password = colon < 0 ? '' : decode(login.slice(colon + 1))
   return { ...optional('username', username), ...optional('password', password) }
 }
 

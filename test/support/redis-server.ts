@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,22 +20,32 @@ export interface RedisServer {
   close(): Promise<void>
 }
 
-/** `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server. */
-export async function startRedisServer(args: string[] = []): Promise<RedisServer> {
+/**
+ * Starts a server that saves nothing unless the arguments say so. With `config`, a Sentinel's for instance, it runs from a file of these lines.
+ * `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server.
+ */
+export async function startRedisServer(args: string[] = [], config: string[] = []): Promise<RedisServer> {
   const binary = process.env['HOOKLET_REDIS_SERVER'] ?? 'redis-server'
   const directory = await mkdtemp(join(tmpdir(), 'hooklet-redis-'))
-  const port = await freePort()
+  const port = await redisPort()
   let child: ChildProcess
 
   async function start(): Promise<void> {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '']
-    child = spawn(binary, [...fixed, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    if (config.length > 0) await writeFile(join(directory, 'server.conf'), `${config.join('\n')}\n`)
+    const file = config.length > 0 ? [join(directory, 'server.conf')] : []
+    child = spawn(binary, [...file, ...fixed, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     const { stdout } = child
     if (stdout === null) throw new Error('redis-server has no output')
-    for await (const chunk of stdout.iterator({ destroyOnReturn: false }))
-      if (/Ready to accept connections/.test(String(chunk))) break
-    stdout.resume()
-    if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
+    let log = ''
+    for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
+      log += String(chunk)
+      if (/Ready to accept connections|Sentinel ID is/.test(log)) {
+        stdout.resume()
+        return
+      }
+    }
+    throw new Error(`${binary} did not start:\n${log}`)
   }
 
   async function kill(): Promise<void> {
@@ -57,6 +67,14 @@ export async function startRedisServer(args: string[] = []): Promise<RedisServer
       await kill()
       await rm(directory, { recursive: true, force: true })
     },
+  }
+}
+
+/** A free port that leaves room for the bus of a cluster, 10,000 higher. */
+async function redisPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    if (port < 55_000) return port
   }
 }
 

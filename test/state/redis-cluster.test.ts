@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { createKeys } from '../../state/redis/keys.ts'
+import { describeState } from '../contract/state.ts'
+import type { RedisCluster } from '../support/redis-cluster.ts'
+import { startRedisCluster } from '../support/redis-cluster.ts'
+import { redisCommand } from '../support/redis-server.ts'
+import { redisHarness } from './redis-harness.ts'
+
+let cluster: RedisCluster
+beforeAll(async () => {
+  cluster = await startRedisCluster(3)
+})
+afterAll(() => cluster.close())
+
+describeState(
+  'Redis Cluster of three masters',
+  redisHarness(() => ({ ports: cluster.ports, cluster: true })),
+)
+
+test('all keys of a partition lie in one slot, and partitions spread over all masters', async () => {
+  const keys = createKeys('hooklet')
+  const port = cluster.ports[0] ?? 0
+  const slotOf = async (key: string): Promise<number> =>
+    Number((await redisCommand(port, 'CLUSTER', 'KEYSLOT', key)).slice(1))
+  const masters = new Set<number>()
+  for (let partition = 0; partition < 64; partition += 1) {
+    const names = [
+      keys.events(partition),
+      keys.deadLetters(partition),
+      keys.idle(partition),
+      keys.parked(partition),
+      keys.window(partition, 'a {b} c'),
+      keys.lease(partition, 'a'),
+      keys.reply(partition, '3.a'),
+      keys.run(partition, 'a'),
+    ]
+    const slots = new Set(await Promise.all(names.map(slotOf)))
+    expect(slots.size).toBe(1)
+    for (const slot of slots) masters.add(Math.floor((slot * 3) / 16_384))
+  }
+  expect(masters.size).toBe(3)
+})

@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
+import { createRedisState } from '../../state/redis/redis.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import { addressOf, callEvent, inbox, readEvent, readEvents, waitingEvent } from '../contract/harness.ts'
+import type { RedisServer } from '../support/redis-server.ts'
+import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+
+const partition = 3
+let server: RedisServer
+let states: RedisState[] = []
+
+beforeEach(async () => {
+  server = await startRedisServer(['--appendonly', 'yes', '--appendfsync', 'always'])
+})
+afterEach(async () => {
+  await Promise.all(states.splice(0).map((state) => state.close()))
+  await server.close()
+})
+
+function open(options: Partial<RedisStateOptions> = {}): RedisState {
+  const state = createRedisState({ url: server.url, sweepMs: 200, ...options })
+  states.push(state)
+  return state
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true')
+    await sleep(20)
+  }
+}
+
+/** How long the act takes to be refused. */
+async function refusal(act: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await expect(act()).rejects.toThrow(StateUnavailable)
+  return performance.now() - start
+}
+
+describe('while Redis is away', () => {
+  test('calls are refused within a second, and accepted again when it is back', async () => {
+    const ingress = open().ingress('pod')
+    const admit = () => ingress.admit({ partition, event: callEvent() })
+    await admit()
+    await server.kill()
+    expect(await refusal(admit)).toBeLessThan(1_000)
+    expect(await ingress.ready()).toBe(false)
+    expect(await refusal(admit)).toBeLessThan(100)
+    await ingress.release(partition, { key: 'orders', id: 'a' })
+    await ingress.closeReply(partition, '3.x')
+    await server.start()
+    await until(() => ingress.ready())
+    expect(await admit()).toEqual({ kind: 'accepted' })
+  })
+
+  test('a process that starts meanwhile is not ready, refuses, and serves once Redis is there', async () => {
+    await server.kill()
+    const state = open()
+    const ingress = state.ingress('pod')
+    const runner = state.runner('runner')
+    expect(await refusal(() => ingress.admit({ partition, event: callEvent() }))).toBeLessThan(1_000)
+    expect(await refusal(() => runner.read({ count: 1, blockMs: 5_000 }))).toBeLessThan(1_000)
+    expect(await ingress.ready()).toBe(false)
+    await server.start()
+    await until(async () => (await ingress.ready()) && (await runner.ready()))
+    const replies = inbox(ingress)
+    const event = waitingEvent(partition)
+    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+    expect((await readEvent(runner)).event).toEqual(event)
+    await runner.reply(addressOf(event), { kind: 'output', body: 1 })
+    expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'output', body: 1 } })
+  })
+
+  test('a Redis that hangs is no different', async () => {
+    const ingress = open().ingress('pod')
+    await ingress.admit({ partition })
+    server.pause()
+    expect(await refusal(() => ingress.admit({ partition, event: callEvent() }))).toBeLessThan(1_000)
+    server.resume()
+    await until(() => ingress.ready())
+    expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
+  })
+})
+
+test('every accepted event outlives a kill of Redis under load', async () => {
+  const state = open()
+  const pods = [state.ingress('pod-a'), state.ingress('pod-b')]
+  await Promise.all(pods.map((pod) => pod.admit({ partition })))
+  const accepted = new Set<string>()
+  let refused = 0
+  const stop = new AbortController()
+  const callers = Array.from({ length: 16 }, async (_, caller) => {
+    while (!stop.signal.aborted) {
+      const event = callEvent()
+      try {
+        await pods[caller % 2]?.admit({ partition: caller % 4, event })
+        accepted.add(event.id)
+      } catch (error) {
+        expect(error).toBeInstanceOf(StateUnavailable)
+        refused += 1
+        await sleep(5)
+      }
+    }
+  })
+  await until(async () => accepted.size > 200)
+  await server.kill()
+  await until(async () => refused > 20)
+  await server.start()
+  const before = accepted.size
+  await until(async () => accepted.size > before + 100)
+  stop.abort()
+  await Promise.all(callers)
+  const runner = state.runner('runner')
+  const seen = new Set<string>()
+  while ([...accepted].some((id) => !seen.has(id))) {
+    const deliveries = await runner.read({ count: 64, blockMs: 5_000 })
+    if (deliveries.length === 0) throw new Error('accepted events are lost')
+    for (const delivery of deliveries) if (delivery.kind === 'event') seen.add(delivery.event.id)
+    await runner.acknowledge(deliveries.flatMap((delivery) => (delivery.kind === 'event' ? [delivery] : [])))
+  }
+  expect(seen.size).toBeGreaterThanOrEqual(accepted.size)
+})
+
+test('a caller gets the reply whose publication was missed', async () => {
+  const state = open()
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const replies = inbox(ingress)
+  const event = waitingEvent(partition)
+  await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+  await runner.ready()
+  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+  expect(await runner.reply(addressOf(event), { kind: 'output', body: 'late but there' })).toBe('first')
+  expect(await replies.next()).toEqual({
+    replyId: event.reply.id,
+    message: { kind: 'output', body: 'late but there' },
+  })
+})
+
+test('an event is found whose publication was missed', async () => {
+  const state = open()
+  const ingress = state.ingress('pod')
+  const reading = readEvent(state.runner('runner'))
+  await ingress.ready()
+  await until(async () => (await redisCommand(server.port, 'SCARD', 'hooklet:{p3}:idle')) === ':1\r\n')
+  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+  const event = callEvent()
+  await ingress.admit({ partition, event })
+  expect((await reading).event.id).toBe(event.id)
+})
+
+test('scripts are loaded again when Redis has forgotten them, and groups when it has lost its data', async () => {
+  const state = open()
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  await ingress.admit({ partition, event: callEvent() })
+  await runner.acknowledge(await readEvents(runner, 1))
+  await redisCommand(server.port, 'SCRIPT', 'FLUSH')
+  await redisCommand(server.port, 'FLUSHALL')
+  const event = callEvent()
+  expect(await ingress.admit({ partition, event })).toEqual({ kind: 'accepted' })
+  expect(await readEvent(runner)).toMatchObject({ event: { id: event.id }, deliveries: 1 })
+})
+
+test('a runner that stalls loses its events and runs, and can not acknowledge or write to them', async () => {
+  // The heartbeat of the first comes too late for the second.
+  const stalled = open({ lapseMs: 600_000 }).runner('stalled')
+  const state = open({ lapseMs: 100 })
+  await state.ingress('pod').admit({ partition, event: callEvent() })
+  const deliveries = await readEvents(stalled, 1)
+  const run = { partition, runId: 'run', epoch: 1 }
+  await stalled.save(run, { saved: 1 })
+  const second = state.runner('second')
+  const [taken] = await readEvents(second, 1)
+  expect(taken).toMatchObject({ entry: deliveries[0]?.entry, deliveries: 2 })
+  expect(await second.takeOver([{ ...run, epoch: 2 }])).toEqual([
+    { kind: 'checkpoint', checkpoint: { saved: 1 } },
+  ])
+  await stalled.acknowledge(deliveries)
+  expect(await stalled.save(run, { saved: 2 })).toBe(false)
+  await second.close()
+  expect(await readEvent(state.runner('third'))).toMatchObject({ entry: deliveries[0]?.entry, deliveries: 3 })
+})
+
+test('when a runner is busy, another that waits gets the event', async () => {
+  const state = open({ sweepMs: 60_000 })
+  const ingress = state.ingress('pod')
+  const busy = state.runner('busy')
+  expect(await busy.read({ count: 1, blockMs: 0 })).toEqual([])
+  const idle = state.runner('idle')
+  const reading = readEvent(idle)
+  await until(async () => (await redisCommand(server.port, 'SCARD', 'hooklet:{p3}:idle')) === ':2\r\n')
+  const event = callEvent()
+  await ingress.admit({ partition, event })
+  expect((await reading).event.id).toBe(event.id)
+})
+
+test('every key has an end or a bound', async () => {
+  const prefix = randomUUID()
+  const state = open({ prefix })
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const event = waitingEvent(partition)
+  const lease = { key: 'orders', id: 'a', limit: 5 }
+  const throttle = { key: 'orders', requests: 5, windowMs: 10_000 }
+  await ingress.admit({ partition, event, lease, throttle, replyTtlMs: 60_000 })
+  await ingress.admit({ partition, event: callEvent() })
+  const deliveries = await readEvents(runner, 2)
+  if (deliveries[1] !== undefined) await runner.deadLetter(deliveries[1], 'reason')
+  const runs = ['ended', 'parked', 'saved', 'taken'].map((runId) => ({ partition, runId, epoch: 1 }))
+  const [ended, parked, saved, taken] = runs
+  if (!ended || !parked || !saved || !taken) throw new Error('there are four runs')
+  await runner.end(ended)
+  await runner.park(parked, {}, 60_000)
+  await runner.save(saved, {})
+  await runner.takeOver([taken])
+  await runner.settle(addressOf(event), { runId: 'ended', failed: false, total: 2 })
+  await runner.reply(addressOf(event), { kind: 'ended' })
+  const keys = (await redisCommand(server.port, 'KEYS', `${prefix}:*`)).match(/[0-9a-f-]{36}:\S+/g) ?? []
+  const withoutEnd = []
+  for (const key of keys)
+    if ((await redisCommand(server.port, 'PTTL', key)) === ':-1\r\n') withoutEnd.push(key)
+  // The bounds of these are the backlog, the cap of the dead letters, and the parked runs.
+  const bounded = /:\{p\d+\}:(events|dead-letters|parked)$/
+  expect(withoutEnd.filter((key) => !bounded.test(key))).toEqual([])
+  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(9)
+})
