@@ -21,7 +21,7 @@ const pausedText = 'Flow status is `paused`. Unpause to run this flow using a we
 export const answers = {
   Healthy: { status: 200, body: '{"status":"ok"}' },
   Ready: { status: 200, body: '{"status":"ready"}' },
-  Suspended: { status: 200, body: '{"success":true}' },
+  Suspended: { status: 200, body: '{ "success" : true }' },
   Paused: {
     status: 200,
     body: JSON.stringify({ status: 200, error: 'biz_logic', message: pausedText, data: null }),

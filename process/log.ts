@@ -9,7 +9,12 @@ export type { Logger }
  * a line elsewhere.
  */
 export function createLog({ level, stream }: { level: string; stream: NodeJS.WriteStream }): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
   if (!stream.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }))
   return pino(options, pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true, destination: 2 }))
 }

@@ -178,7 +178,10 @@ export function createRunner(deps: RunnerDeps): Runner {
     const { namespace, name } = workflow
     const fields = { namespace, workflow: name, run, outcome: outcome.kind, ms }
     if (outcome.kind !== 'failed') {
-      log[outcome.kind === 'completed' ? 'info' : 'debug'](fields, 'Run left')
+      log[outcome.kind === 'completed' ? 'info' : 'debug'](
+        fields,
+        outcome.kind === 'completed' ? 'Run completed' : 'Run set aside',
+      )
       return
     }
     const { type, instance, title, detail } = outcome.error

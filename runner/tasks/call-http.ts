@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Json } from '../../state/event.ts'
 import { WorkflowError, failure } from '../engine/problem.ts'
+import { Halted } from '../engine/run.ts'
 import { buildRequest } from '../functions/http-request.ts'
 import { readResponse } from '../functions/http-response.ts'
 import type { HttpCallTask } from '../plan.ts'
@@ -58,7 +59,8 @@ async function withTimeout(
   try {
     return await act(AbortSignal.any([timeout.signal, halt]))
   } catch (error) {
-    if (halt.aborted || error instanceof WorkflowError) throw error
+    if (halt.aborted) throw new Halted()
+    if (error instanceof WorkflowError) throw error
     if (timeout.signal.aborted) throw failure('timeout', 'the server did not answer in time')
     throw failure('communication', `the server can't be reached${codeOf(error)}`)
   } finally {
