@@ -72,9 +72,18 @@ export function createWorkbench(): Workbench {
       for (;;) {
         try {
           const outcome = await execute({
-            ...{ expressions, schemas, fetch, clock, random, plan },
+            expressions,
+            schemas,
+            fetch,
+            clock,
+            random,
+            plan,
             runId: `run-${event.id}`,
-            runtime: { name: 'hooklet', version: 'test', metadata: {} },
+            runtime: {
+              name: 'hooklet',
+              version: 'test',
+              metadata: {},
+            },
             onFault: (error) => {
               throw error
             },

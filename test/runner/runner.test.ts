@@ -1,0 +1,331 @@
+import { afterAll, afterEach, expect, test } from '@jest/globals'
+import { compileExpression, compileValue } from '../../runner/expression/template.ts'
+import { createExpressionPool } from '../../runner/expression/pool.ts'
+import type { Plan, TaskPlan } from '../../runner/plan.ts'
+import { createPlanTable } from '../../runner/plans/table.ts'
+import type { PlanTable } from '../../runner/plans/table.ts'
+import { createRunner } from '../../runner/runner.ts'
+import type { Runner } from '../../runner/runner.ts'
+import { createMemoryState } from '../../state/memory/memory.ts'
+import type { MemoryState } from '../../state/memory/memory.ts'
+import type { IngressState, ReplyMessage } from '../../state/state.ts'
+import type { CallEvent, Json, ReplyMode } from '../../state/event.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import type { ManualClock } from '../support/manual-clock.ts'
+
+const expressions = createExpressionPool()
+afterAll(() => expressions.close())
+
+interface Stage {
+  state: MemoryState
+  ingress: IngressState
+  plans: PlanTable
+  clock: ManualClock
+  logged: { fields: Record<string, unknown>; message: string }[]
+  /** Starts a runner of that name. */
+  start(name: string, fetch?: typeof globalThis.fetch): Runner
+  /** Has a call accepted, and resolves with what the waiting caller is told. */
+  call(mode: ReplyMode, more?: Partial<CallEvent>): Promise<ReplyMessage>
+  /** Resolves when a line with that message is logged. */
+  line(message: string): Promise<Record<string, unknown>>
+}
+
+const cleanup: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const undo of cleanup.splice(0).toReversed()) await undo()
+})
+
+function stage(): Stage {
+  const clock = createManualClock()
+  const state = createMemoryState({ clock })
+  cleanup.push(() => state.close())
+  const ingress = state.ingress('pod')
+  const plans = createPlanTable()
+  const logged: Stage['logged'] = []
+  const lines = new Set<() => void>()
+  const record = (fields: object, message: string): void => {
+    logged.push({ fields: fields as Record<string, unknown>, message })
+    for (const look of lines) look()
+  }
+  const waiting = new Map<string, (message: ReplyMessage) => void>()
+  ingress.onReply((id, message) => waiting.get(id)?.(message))
+  let nth = 0
+  return {
+    state,
+    ingress,
+    plans,
+    clock,
+    logged,
+    start(name, fetch = globalThis.fetch) {
+      const runnerState = state.runner(name)
+      const runner = createRunner({
+        state: runnerState,
+        plans,
+        expressions,
+        fetch,
+        clock,
+        random: () => 0,
+        log: {
+          debug: record,
+          info: record,
+          warn: record,
+          error: record,
+        },
+        runtime: { name: 'hooklet' },
+      })
+      runner.start()
+      cleanup.push(async () => {
+        await runner.stop({ deadlineMs: 0 })
+        await runnerState.close()
+      })
+      return runner
+    },
+    async call(mode, more = {}) {
+      nth += 1
+      const id = `0.reply-${nth}`
+      const answer = new Promise<ReplyMessage>((resolve) => waiting.set(id, resolve))
+      const verdict = await ingress.admit({
+        partition: 0,
+        event: eventOf(nth, { id, mode }, more),
+        replyTtlMs: 60_000,
+      })
+      expect(verdict).toEqual({ kind: 'accepted' })
+      return await answer
+    },
+    line: (message) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const found = logged.find((entry) => entry.message === message)
+          if (!found) return
+          lines.delete(look)
+          resolve(found.fields)
+        }
+        lines.add(look)
+        look()
+      }),
+  }
+}
+
+function eventOf(nth: number, reply: CallEvent['reply'], more: Partial<CallEvent>): CallEvent {
+  return {
+    id: `event-${nth}`,
+    time: '2026-01-01T00:00:00.000Z',
+    type: 'http',
+    webhook: { namespace: 'default', name: 'hook' },
+    method: 'post',
+    path: '/',
+    query: '',
+    headers: {},
+    clientIP: '127.0.0.1',
+    merged: false,
+    body: Buffer.alloc(0),
+    ...(reply ? { reply } : {}),
+    ...more,
+  }
+}
+
+const at = { pointer: '/do/0/t', then: 'continue' }
+const reply = (body: Json): TaskPlan => ({
+  ...at,
+  name: 'r',
+  type: 'call:reply',
+  with: compileValue({ body }),
+})
+const set = (value: Json): TaskPlan => ({ ...at, name: 's', type: 'set', set: compileValue(value) })
+const fail: TaskPlan = {
+  ...at,
+  name: 'f',
+  type: 'raise' as const,
+  error: {
+    type: { literal: 'https://example.com/e' },
+    status: { literal: 400 },
+    title: { literal: 'secret title' },
+  },
+}
+const wait = (ms: number): TaskPlan => ({ ...at, name: 'w', type: 'wait', wait: { ms } })
+
+function plan(name: string, tasks: TaskPlan[], more: Partial<Plan> = {}): Plan {
+  return {
+    version: 1,
+    namespace: 'default',
+    name,
+    uid: `uid-${name}`,
+    generation: 1,
+    suspended: false,
+    triggers: [{ webhook: 'hook' }],
+    globals: {},
+    secrets: {},
+    document: { name, namespace: 'default', version: '0.0.1', dsl: '1.0.3' },
+    do: tasks,
+    ...more,
+  }
+}
+
+test('the first reply of several workflows is the answer', async () => {
+  const { plans, start, call } = stage()
+  plans.put(plan('slow', [wait(1_000), reply('slow')]))
+  plans.put(plan('quick', [reply('quick')]))
+  start('a')
+  expect(await call('Reply')).toMatchObject({ kind: 'reply', body: 'quick' })
+})
+
+test('Output: the output of the workflow is the answer', async () => {
+  const { plans, start, call } = stage()
+  plans.put(plan('w', [set({ path: '${ .path }' })]))
+  start('a')
+  expect(await call('Output', { path: '/p' })).toEqual({ kind: 'output', body: { path: '/p' } })
+})
+
+test('a failing run is told at once, when no other can reply any more', async () => {
+  const { plans, start, call, clock, line } = stage()
+  plans.put(plan('failing', [fail]))
+  start('a')
+  expect(await call('Reply')).toEqual({ kind: 'failed' })
+
+  plans.put(plan('sleeping', [wait(5_000), set({ a: 1 })]))
+  const answer = call('Reply')
+  await line('Run set aside')
+  await clock.advance(5_000)
+  expect(await answer).toEqual({ kind: 'failed' })
+})
+
+test('no workflow, a suspended one, and one whose condition is false: ended without a reply', async () => {
+  const { plans, start, call } = stage()
+  start('a')
+  expect(await call('Reply')).toEqual({ kind: 'ended' })
+  plans.put(plan('suspended', [reply('no')], { suspended: true }))
+  plans.put(
+    plan('other', [reply('no')], {
+      triggers: [{ webhook: 'hook', when: compileExpression('.method == "get"') }],
+    }),
+  )
+  plans.put(plan('foreign', [reply('no')], { namespace: 'elsewhere' }))
+  expect(await call('Reply')).toEqual({ kind: 'ended' })
+  plans.remove({ namespace: 'default', name: 'other' })
+  expect(plans.triggeredBy('default', 'hook').map(({ name }) => name)).toEqual(['suspended'])
+})
+
+test('a condition that fails is a failed run, and the others go on', async () => {
+  const { plans, start, call } = stage()
+  plans.put(
+    plan('broken', [reply('no')], { triggers: [{ webhook: 'hook', when: compileExpression('1 + {}') }] }),
+  )
+  start('a')
+  expect(await call('Reply')).toEqual({ kind: 'failed' })
+  plans.put(plan('sound', [reply('yes')]))
+  expect(await call('Reply')).toMatchObject({ body: 'yes' })
+})
+
+test('a condition may read globals', async () => {
+  const { plans, start, call } = stage()
+  const when = compileExpression('.path == $globals.PATH')
+  plans.put(plan('w', [reply('yes')], { triggers: [{ webhook: 'hook', when }], globals: { PATH: '/p' } }))
+  start('a')
+  expect(await call('Reply', { path: '/p' })).toMatchObject({ body: 'yes' })
+  expect(await call('Reply', { path: '/q' })).toEqual({ kind: 'ended' })
+})
+
+test('a parked run is bound to the generation that it began with', async () => {
+  const { plans, start, call, clock, line } = stage()
+  plans.put(plan('w', [wait(1_000), reply('first')]))
+  start('a')
+  const answer = call('Reply')
+  await line('Run set aside')
+  plans.put(plan('w', [reply('second')], { generation: 2 }))
+  await clock.advance(1_000)
+  expect(await answer).toMatchObject({ body: 'first' })
+  expect(await call('Reply')).toMatchObject({ body: 'second' })
+})
+
+test('a run whose Workflow was deleted while it slept fails', async () => {
+  const { plans, start, call, clock, line } = stage()
+  plans.put(plan('w', [wait(1_000), reply('first')]))
+  start('a')
+  const answer = call('Reply')
+  await line('Run set aside')
+  plans.remove({ namespace: 'default', name: 'w' })
+  await clock.advance(1_000)
+  expect(await answer).toEqual({ kind: 'failed' })
+})
+
+test('what a runner leaves behind when it stops, another one takes over', async () => {
+  const { plans, start, call, state } = stage()
+  const reached = Promise.withResolvers<void>()
+  const ask: TaskPlan = {
+    ...at,
+    name: 'ask',
+    type: 'call:http' as const,
+    method: 'GET',
+    endpoint: { literal: 'http://127.0.0.1:9/' },
+    ...{
+      result: 'content' as const,
+      redirect: false,
+    },
+  }
+  plans.put(plan('w', [ask, reply('done')]))
+  const keys: (string | null)[] = []
+  const hang: typeof fetch = (_, init) => {
+    keys.push(new Headers(init?.headers).get('idempotency-key'))
+    reached.resolve()
+    return new Promise((_resolve, reject) => {
+      init?.signal?.addEventListener('abort', () => reject(new Error('aborted')))
+    })
+  }
+  const answers: typeof fetch = (_, init) => {
+    keys.push(new Headers(init?.headers).get('idempotency-key'))
+    return Promise.resolve(new Response('{}', { headers: { 'content-type': 'application/json' } }))
+  }
+  const runnerState = state.runner('first')
+  const first = createRunner({
+    state: runnerState,
+    plans,
+    expressions,
+    fetch: hang,
+    clock: createManualClock(),
+    random: () => 0,
+    log: {
+      debug: () => {},
+      info: () => {},
+      warn: () => {},
+      error: (fields) => expect(fields).toBeUndefined(),
+    },
+    runtime: null,
+  })
+  first.start()
+  const answer = call('Reply')
+  await reached.promise
+  await first.stop({ deadlineMs: 0 })
+  await runnerState.close()
+  start('second', answers)
+  expect(await answer).toMatchObject({ kind: 'reply', body: 'done' })
+  expect(keys).toHaveLength(2)
+  expect(keys[0]).toBe(keys[1])
+})
+
+test('the log tells where a run failed and nothing of what it held', async () => {
+  const { plans, start, call, logged } = stage()
+  plans.put(plan('failing', [fail]))
+  start('a')
+  await call('Reply', { body: Buffer.from('body text') })
+  const { fields } = logged.find(({ message }) => message === 'Run failed') ?? { fields: {} }
+  expect(fields).toMatchObject({
+    namespace: 'default',
+    workflow: 'failing',
+    outcome: 'failed',
+    error: { type: 'https://example.com/e', instance: '/do/0/t' },
+  })
+  expect(JSON.stringify(fields)).not.toMatch(/body text|secret title/)
+})
+
+test('former generations are kept up to a bound', () => {
+  const table = createPlanTable()
+  for (let generation = 1; generation <= 20; generation++) table.put(plan('w', [], { generation }))
+  const name = { namespace: 'default', name: 'w' }
+  expect(table.find(name, 20)?.generation).toBe(20)
+  expect(table.find(name, 10)?.generation).toBe(10)
+  expect(table.find(name, 9)).toBeUndefined()
+  expect(table.size).toBe(1)
+  expect(table.remove(name)).toBe(true)
+  expect(table.remove(name)).toBe(false)
+  expect(table.find(name, 19)).toBeUndefined()
+})
