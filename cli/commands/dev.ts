@@ -26,6 +26,11 @@ export const dev: Command = {
       value: 'URL',
       help: 'What callers see in front of /webhooks/, for a tunnel or proxy',
     },
+    redis: {
+      type: 'string',
+      value: 'URL',
+      help: 'Redis to keep the state in (default: in memory, forgotten on exit)',
+    },
     'state-dir': {
       type: 'string',
       value: 'DIR',
@@ -38,12 +43,14 @@ export const dev: Command = {
     if (positionals.length > 1) throw new UsageError('hooklet dev takes one folder.')
     const root = positionals[0] ?? EXAMPLES
     const log = createLog({ level: levelOf(values['log-level']), stream: terminal.stderr })
-    const screen = createScreen(root, terminal)
+    const stateNote = values['redis'] === undefined ? 'state in memory: forgotten on exit' : 'state in Redis'
+    const screen = createScreen(root, terminal, stateNote)
     const server = await startDev({
       root,
       host: String(values['host']),
       port: portOf(values['port']),
       ...(values['base-url'] === undefined ? {} : { baseUrl: urlOf(values['base-url']) }),
+      ...(values['redis'] === undefined ? {} : { redis: String(values['redis']) }),
       stateDir: String(values['state-dir'] ?? defaultStateDir(terminal.env)),
       log,
       onChange: (report) => screen.show(report),
@@ -62,6 +69,7 @@ export const dev: Command = {
 function createScreen(
   root: string,
   terminal: Terminal,
+  stateNote: string,
 ): { show(report: DevReport): void; ready(): Promise<void> } {
   let shown: Map<string, string> | undefined
   let shownFaults = ''
@@ -72,7 +80,7 @@ function createScreen(
     const now = new Map(rows.map((row) => [rowKey(row), JSON.stringify(row)]))
     const lines: string[] = []
     if (!shown) {
-      lines.push(`Hooklet serves ${relative(root)} on ${baseUrl} (state in memory: forgotten on exit)`, '')
+      lines.push(`Hooklet serves ${relative(root)} on ${baseUrl} (${stateNote})`, '')
       lines.push(rows.length > 0 ? formatTable(rows, samples, baseUrl) : '  No webhooks yet.', '')
     } else {
       const fresh = rows.filter((row) => shown?.get(rowKey(row)) !== JSON.stringify(row))

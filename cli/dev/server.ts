@@ -12,6 +12,8 @@ import { createPlanTable } from '../../runner/plans/table.ts'
 import { createRunner } from '../../runner/runner.ts'
 import { systemClock } from '../../state/clock.ts'
 import { createMemoryState } from '../../state/memory/memory.ts'
+import { createRedisState } from '../../state/redis/redis.ts'
+import type { RedisState } from '../../state/redis/redis.ts'
 import { createAdmission } from '../admission/admission.ts'
 import type { Logger } from '../../process/log.ts'
 import type { PlacedFault } from '../manifests/document.ts'
@@ -30,6 +32,8 @@ export interface DevOptions {
   port: number
   /** What callers see in front of `/webhooks/…`; by default the address that is listened on. */
   baseUrl?: string
+  /** Where the state is kept; in memory when absent. */
+  redis?: string
   /** Where the URL tokens are kept over restarts. */
   stateDir: string
   log: Logger
@@ -56,7 +60,9 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
   const { root, log, onChange } = options
   const clock = systemClock
   const started = new AsyncDisposableStack()
-  const state = createMemoryState({ clock })
+  // Unique among all that share the state.
+  const process = `dev-${randomBytes(4).toString('hex')}`
+  const state = options.redis === undefined ? createMemoryState({ clock }) : openRedis(options.redis, log)
   started.defer(() => state.close())
   const expressions = createExpressionPool()
   started.defer(() => expressions.close())
@@ -64,11 +70,11 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
   try {
     const routes = createRouteTable()
     const plans = createPlanTable()
-    const ingress = createIngress({ state: state.ingress('dev'), table: routes, clock, log })
+    const ingress = createIngress({ state: state.ingress(process), table: routes, clock, log })
     const address = await ingress.listen({ port: options.port, host: options.host })
     const baseUrl = (options.baseUrl ?? `http://${urlHost(options.host)}:${address.port}`).replace(/\/+$/, '')
     const runner = createRunner({
-      state: state.runner('dev'),
+      state: state.runner(process),
       plans,
       expressions,
       fetch,
@@ -117,6 +123,10 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
     await started.disposeAsync()
     throw error
   }
+}
+
+function openRedis(url: string, log: Logger): RedisState {
+  return createRedisState({ url, onError: (error) => log.warn({ err: error }, 'Shared state has a fault') })
 }
 
 /** One file of tokens for each folder that was ever served. */

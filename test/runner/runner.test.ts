@@ -257,10 +257,8 @@ test('what a runner leaves behind when it stops, another one takes over', async 
     type: 'call:http' as const,
     method: 'GET',
     endpoint: { literal: 'http://127.0.0.1:9/' },
-    ...{
-      result: 'content' as const,
-      redirect: false,
-    },
+    result: 'content' as const,
+    redirect: false,
   }
   plans.put(plan('w', [ask, reply('done')]))
   const keys: (string | null)[] = []

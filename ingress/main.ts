@@ -1,0 +1,51 @@
+/** An ingress process: routes from a folder of artefacts, state in Redis. Configured by the environment, see `config.ts`. */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { followArtefactFolder } from '../artefacts/folder.ts'
+import { readConfig } from '../process/config.ts'
+import { aborted } from '../process/lifetime.ts'
+import { createLog } from '../process/log.ts'
+import { runProcess } from '../process/main.ts'
+import { systemClock } from '../state/clock.ts'
+import { createRedisState } from '../state/redis/redis.ts'
+import { INGRESS_SETTINGS } from './config.ts'
+import { createIngress } from './ingress.ts'
+import type { Route } from './route.ts'
+import { createRouteTable } from './routes/table.ts'
+
+await runProcess(process, async (stop) => {
+  const config = readConfig(INGRESS_SETTINGS, process.env)
+  const log = createLog({ level: config.logLevel, stream: process.stderr })
+  const state = createRedisState({
+    url: config.redis,
+    prefix: config.redisPrefix,
+    partitions: config.partitions,
+    onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
+  })
+  const table = createRouteTable({ partitions: config.partitions })
+  // Calls are taken only when every route is known: a 404 is a promise, too.
+  const routes = await followArtefactFolder<Route>({
+    folder: config.artefacts,
+    kind: 'route',
+    sink: {
+      put(route) {
+        if (!table.put(route)) throw new Error('has the token of another webhook')
+      },
+      remove: (name) => table.remove(name),
+    },
+    onFault: (file, error) => log.error({ file, err: error }, 'Route is not taken'),
+  })
+  // Unique among all that run: what a former process of the same pod held must lapse, not come back.
+  const pod = `${hostname()}-${randomBytes(4).toString('hex')}`
+  const ingress = createIngress({ state: state.ingress(pod), table, clock: systemClock, log })
+  try {
+    const { port } = await ingress.listen({ port: config.port, host: config.host })
+    log.info({ pod, port, routes: table.size }, 'Ingress listens')
+    await aborted(stop)
+    log.info({ pod }, 'Ingress stops')
+    await ingress.close({ deadlineMs: config.drainSeconds * 1000, acceptMs: config.acceptSeconds * 1000 })
+  } finally {
+    await routes.close()
+    await state.close()
+  }
+})

@@ -1,0 +1,36 @@
+/** What every process of the data plane can be told. */
+import { integer, oneOf, text } from './config.ts'
+
+export const COMMON_SETTINGS = {
+  host: text({ env: 'HOOKLET_HOST', doc: 'Address to listen on.', fallback: '0.0.0.0' }),
+  artefacts: text({
+    env: 'HOOKLET_ARTEFACTS',
+    doc: 'Folder of compiled routes and plans, as `hooklet compile` writes it. Followed while the process runs.',
+  }),
+  redis: text({
+    env: 'HOOKLET_REDIS',
+    doc: 'URL of the shared state; its forms are on the page about the state.',
+    secret: true,
+  }),
+  redisPrefix: text({ env: 'HOOKLET_REDIS_PREFIX', doc: 'What every key begins with.', fallback: 'hooklet' }),
+  partitions: integer({
+    env: 'HOOKLET_PARTITIONS',
+    doc: 'Into how many partitions the shared state is divided; the same for all processes, and not to be changed while events wait.',
+    fallback: 64,
+    min: 1,
+    max: 1024,
+  }),
+  drainSeconds: integer({
+    env: 'HOOKLET_DRAIN_SECONDS',
+    doc: 'How long, in seconds, what is in flight may take to end after SIGTERM.',
+    fallback: 70,
+    min: 0,
+    max: 3600,
+  }),
+  logLevel: oneOf({
+    env: 'HOOKLET_LOG_LEVEL',
+    doc: 'The least severe lines to log.',
+    fallback: 'info',
+    choices: ['debug', 'info', 'warn', 'error'],
+  }),
+} as const

@@ -1,0 +1,64 @@
+/** A runner process: plans from a folder of artefacts, state in Redis. Configured by the environment, see `config.ts`. */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import manifest from '../package.json' with { type: 'json' }
+import { followArtefactFolder } from '../artefacts/folder.ts'
+import { readConfig } from '../process/config.ts'
+import { serveHealth } from '../process/health.ts'
+import { aborted } from '../process/lifetime.ts'
+import { createLog } from '../process/log.ts'
+import { runProcess } from '../process/main.ts'
+import { systemClock } from '../state/clock.ts'
+import { createRedisState } from '../state/redis/redis.ts'
+import { RUNNER_SETTINGS } from './config.ts'
+import { createExpressionPool } from './expression/pool.ts'
+import type { Plan } from './plan.ts'
+import { createPlanTable } from './plans/table.ts'
+import { createRunner } from './runner.ts'
+
+await runProcess(process, async (stop) => {
+  const config = readConfig(RUNNER_SETTINGS, process.env)
+  const log = createLog({ level: config.logLevel, stream: process.stderr })
+  const state = createRedisState({
+    url: config.redis,
+    prefix: config.redisPrefix,
+    partitions: config.partitions,
+    onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
+  })
+  const plans = createPlanTable()
+  // Events are read only when every plan is known: one without a plan would end without a run.
+  const artefacts = await followArtefactFolder<Plan>({
+    folder: config.artefacts,
+    kind: 'plan',
+    sink: plans,
+    onFault: (file, error) => log.error({ file, err: error }, 'Plan is not taken'),
+  })
+  const consumer = `${hostname()}-${randomBytes(4).toString('hex')}`
+  const runnerState = state.runner(consumer)
+  const expressions = createExpressionPool({ workers: config.expressionWorkers })
+  const runner = createRunner({
+    state: runnerState,
+    plans,
+    expressions,
+    fetch,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    runtime: { name: 'hooklet', version: manifest.version, metadata: { publicUrl: config.publicUrl } },
+    concurrency: config.concurrency,
+  })
+  const health = await serveHealth({
+    host: config.host,
+    port: config.port,
+    ready: async () => !stop.aborted && (await runnerState.ready()),
+  })
+  runner.start()
+  log.info({ consumer, healthPort: health.port, plans: plans.size }, 'Runner reads')
+  await aborted(stop)
+  log.info({ consumer }, 'Runner stops')
+  await runner.stop({ deadlineMs: config.drainSeconds * 1000 })
+  await health.close()
+  await artefacts.close()
+  await expressions.close()
+  await state.close()
+})
