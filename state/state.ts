@@ -19,6 +19,7 @@ export class StateUnavailable extends Error {
 export interface Throttle {
   /** Names the window; equal keys share it. */
   key: string
+  /** At least 1. */
   requests: number
   windowMs: number
 }
