@@ -16,5 +16,8 @@ export function createLog({ level, stream }: { level: string; stream: NodeJS.Wri
     formatters: { level: (label: string) => ({ level: label }) },
   }
   if (!stream.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }))
-  return pino(options, pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true, destination: 2 }))
+  return pino(
+    options,
+    pretty({ colorize: true, singleLine: true, translateTime: 'HH:MM:ss', sync: true, destination: 2 }),
+  )
 }
