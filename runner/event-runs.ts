@@ -75,19 +75,14 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
   }
 }
 
-/** Tells the waiting caller, if there is one, how a run ended. Done before the run is forgotten, so that a crash between repeats it. */
+/** Tells the waiting caller how a run ended that has not replied. */
 export async function settleRun(
   state: RunnerState,
-  run: { runId: string; namespace: string; reply: RunState['reply'] },
+  { runId, namespace, reply }: { runId: string; namespace: string; reply: NonNullable<RunState['reply']> },
   outcome: { kind: 'completed'; output: Json } | { kind: 'failed' },
 ): Promise<void> {
-  if (!run.reply) return
-  const address: ReplyAddress = { replyId: run.reply.id, namespace: run.namespace }
-  if (outcome.kind === 'completed' && run.reply.mode === 'Output')
+  const address: ReplyAddress = { replyId: reply.id, namespace }
+  if (outcome.kind === 'completed' && reply.mode === 'Output')
     await state.reply(address, { kind: 'output', body: outcome.output })
-  await state.settle(address, {
-    runId: run.runId,
-    failed: outcome.kind === 'failed',
-    total: run.reply.total,
-  })
+  else await state.settle(address, { runId, failed: outcome.kind === 'failed', total: reply.total })
 }

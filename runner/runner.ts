@@ -1,6 +1,13 @@
 import type { Clock } from '../state/clock.ts'
 import type { Json } from '../state/event.ts'
-import type { Delivery, EventDelivery, ResumeDelivery, RunnerState, RunRef } from '../state/state.ts'
+import type {
+  Delivery,
+  EventDelivery,
+  ResumeDelivery,
+  RunnerState,
+  RunRef,
+  Takeover,
+} from '../state/state.ts'
 import { StateUnavailable } from '../state/state.ts'
 import { execute } from './engine/engine.ts'
 import type { Outcome } from './engine/engine.ts'
@@ -11,6 +18,7 @@ import { Halted } from './engine/run.ts'
 import type { Machinery } from './engine/run.ts'
 import type { RunState } from './engine/run-state.ts'
 import { newRunState, settleRun, triggeredPlans } from './event-runs.ts'
+import type { Triggered } from './event-runs.ts'
 import type { Expressions } from './expression/expression.ts'
 import type { Log } from './log.ts'
 import type { Plan } from './plan.ts'
@@ -91,19 +99,36 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   function take(delivery: Delivery): void {
-    const work = (delivery.kind === 'event' ? handleEvent(delivery) : resume(delivery))
-      // Left unsettled: it is delivered again, here or elsewhere.
-      .catch((error: unknown) => {
-        if (!(error instanceof StateUnavailable) && !(error instanceof Halted)) onFault(error)
-      })
-      .finally(() => {
-        inHand.delete(work)
-        room?.()
-      })
+    const work = carry(delivery).finally(() => {
+      inHand.delete(work)
+      room?.()
+    })
     inHand.add(work)
   }
 
-  async function handleEvent(delivery: EventDelivery): Promise<void> {
+  /** Works on a delivery until it is settled. What an absence of the state cut off goes on from its last checkpoint when it is back. */
+  async function carry(delivery: Delivery): Promise<void> {
+    for (let again = false; !halting.signal.aborted; again = true)
+      try {
+        if (delivery.kind === 'event') await handleEvent(delivery, again)
+        else await resume(delivery, again)
+        return
+      } catch (error) {
+        // Left as it is: it is delivered to another runner.
+        if (error instanceof Halted) return
+        if (error instanceof StateUnavailable) await elapsed(clock, PAUSE_MS, halting.signal)
+        else return await setAside(delivery, error)
+      }
+  }
+
+  /** A fault of ours must neither be lost nor come again for ever. */
+  async function setAside(delivery: Delivery, fault: unknown): Promise<void> {
+    onFault(fault)
+    if (delivery.kind === 'event')
+      await state.deadLetter(delivery, 'the runner has a fault; its log tells more').catch(onFault)
+  }
+
+  async function handleEvent(delivery: EventDelivery, again: boolean): Promise<void> {
     const { event, deliveries } = delivery
     const call = await decodeCall(event)
     const triggered = await triggeredPlans(delivery, call, { plans, ...machinery })
@@ -113,32 +138,45 @@ export function createRunner(deps: RunnerDeps): Runner {
         { replyId: event.reply.id, namespace: event.webhook.namespace },
         { runId: '', failed: false, total },
       )
-    const takeovers = deliveries > 1 && total > 0 ? await state.takeOver(triggered.map(({ run }) => run)) : []
+    const mayHaveBegun = (again || deliveries > 1) && total > 0
+    const takeovers = mayHaveBegun ? await state.takeOver(triggered.map(({ run }) => run)) : []
     const outcomes = await Promise.all(
-      triggered.map(async (one, index) => {
-        const takeover = takeovers[index] ?? { kind: 'new' }
-        switch (takeover.kind) {
-          case 'ended':
-            return 'completed'
-          case 'elsewhere':
-            return 'parked'
-          case 'new':
-            return await conduct(one.run, newRunState(one.plan, call, event, total), one)
-          case 'checkpoint': {
-            const runState = takeover.checkpoint as unknown as RunState
-            return await conduct(one.run, runState, boundPlan(runState))
-          }
-        }
-      }),
+      triggered.map((one, index) =>
+        begin(one, takeovers[index] ?? { kind: 'new' }, () => newRunState(one.plan, call, event, total)),
+      ),
     )
     // A fenced run is in the hands of the runner that has the event now.
     if (!outcomes.includes('fenced'))
       await state.acknowledge([{ ...delivery, runs: triggered.map(({ run }) => run.runId) }])
   }
 
-  async function resume({ run, checkpoint }: ResumeDelivery): Promise<void> {
+  /** Begins a run, or goes on with what is left of it. */
+  async function begin(
+    { run, ...bound }: Triggered,
+    takeover: Takeover,
+    fresh: () => RunState,
+  ): Promise<Outcome['kind']> {
+    switch (takeover.kind) {
+      case 'new':
+        return await conduct(run, fresh(), bound)
+      case 'checkpoint':
+        return await proceed(run, takeover.checkpoint)
+      case 'ended':
+        return 'completed'
+      case 'elsewhere':
+        return 'parked'
+    }
+  }
+
+  async function proceed(run: RunRef, checkpoint: Json): Promise<Outcome['kind']> {
     const runState = checkpoint as unknown as RunState
-    await conduct(run, runState, boundPlan(runState))
+    return await conduct(run, runState, boundPlan(runState))
+  }
+
+  async function resume({ run, checkpoint }: ResumeDelivery, again: boolean): Promise<void> {
+    const [takeover] = again ? await state.takeOver([run]) : []
+    if (takeover === undefined) await proceed(run, checkpoint)
+    else if (takeover.kind === 'checkpoint') await proceed(run, takeover.checkpoint)
   }
 
   /** The plan that a run began with. */
@@ -152,6 +190,10 @@ export function createRunner(deps: RunnerDeps): Runner {
   /** Executes a run until it is over or sleeps, and tells everyone who should know. */
   async function conduct(ref: RunRef, runState: RunState, bound: Bound): Promise<Outcome['kind']> {
     const startedAt = clock.now()
+    const { namespace } = runState.workflow
+    const { reply } = runState
+    let stored = runState.phase !== 'new'
+    let answered = false
     const outcome: Outcome = bound.problem
       ? { kind: 'failed', error: bound.problem }
       : await execute({
@@ -160,16 +202,22 @@ export function createRunner(deps: RunnerDeps): Runner {
           plan: bound.plan,
           state: runState,
           halt: halting.signal,
-          save: (checkpoint) => state.save(ref, toJson(checkpoint)),
+          save: (checkpoint) => {
+            stored = true
+            return state.save(ref, toJson(checkpoint))
+          },
           park: (checkpoint, delayMs) => state.park(ref, toJson(checkpoint), delayMs),
-          reply: (replyId, message) =>
-            state.reply({ replyId, namespace: runState.workflow.namespace }, message),
+          reply: (replyId, message) => {
+            answered ||= replyId === reply?.id
+            return state.reply({ replyId, namespace }, message)
+          },
         })
     report(ref.runId, runState, outcome, clock.now() - startedAt)
     if (outcome.kind === 'completed' || outcome.kind === 'failed') {
-      const { namespace } = runState.workflow
-      await settleRun(state, { runId: ref.runId, namespace, reply: runState.reply }, outcome)
-      await state.end(ref)
+      // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need not be told of the end.
+      if (reply && !answered) await settleRun(state, { runId: ref.runId, namespace, reply }, outcome)
+      // The only run of an event that left nothing behind is forgotten with the event.
+      if (stored || reply?.total !== 1) await state.end(ref)
     }
     return outcome.kind
   }

@@ -21,7 +21,7 @@ export type Outcome =
   /** Another runner has the run. */
   | { kind: 'fenced' }
 
-/** How many tasks a run may begin, loops included. */
+/** How many tasks, and lists of tasks, a run may begin: an endless loop ends here. */
 const MAX_STEPS = 10_000
 
 /**
@@ -42,8 +42,6 @@ class Engine {
   readonly #run: Run
   readonly #state: RunState
   readonly #evaluator: Evaluator
-  /** An error on its way up to a task that holds it. */
-  #error: Problem | undefined
   /** An effect has happened since the last checkpoint. */
   #unsaved = false
 
@@ -67,16 +65,18 @@ class Engine {
 
   /** The failing task is the last frame; from here on the error is its surroundings' matter. */
   #fail(error: unknown): void {
+    // What the runner shuts down on its way out is not the run's failure.
+    if (this.#run.halt.aborted) throw new Halted()
     const task = this.#state.frames.length > 0 ? this.#taskAt(this.#state.frames.length - 1) : undefined
     const { problem, final } = asProblem(error, task?.pointer ?? '/', this.#run)
-    this.#error = problem
+    this.#state.error = problem
     if (final) this.#state.frames.length = 0
     else this.#state.frames.pop()
   }
 
   async #turn(): Promise<Outcome | undefined> {
     this.#checkDeadlines()
-    if (this.#error) return await this.#handleError(this.#error)
+    if (this.#state.error) return await this.#handleError(this.#state.error)
     if (this.#state.phase === 'new') {
       await this.#beginWorkflow()
       return undefined
@@ -97,7 +97,7 @@ class Engine {
       this.#state.frames.pop()
       return undefined
     }
-    this.#error = undefined
+    delete this.#state.error
     return await this.#apply(step)
   }
 
@@ -135,8 +135,7 @@ class Engine {
   /** False: the task is skipped. */
   async #beginTask(frame: Frame): Promise<boolean> {
     const task = this.#task(frame)
-    if (++this.#state.steps > MAX_STEPS)
-      throw failure('runtime', `a run begins at most ${MAX_STEPS} tasks`, { final: true })
+    this.#countStep()
     frame.startedAt = this.#run.clock.now()
     if (task.if && !(await this.#evaluator.holds(task.if, frame.rawInput, this.#scope(frame)))) {
       await this.#leave(frame, frame.rawInput, 'continue')
@@ -148,6 +147,11 @@ class Engine {
         frame.startedAt + (await this.#evaluator.milliseconds(task.timeout, frame.input, this.#scope(frame)))
     frame.begun = true
     return true
+  }
+
+  #countStep(): void {
+    if (++this.#state.steps > MAX_STEPS)
+      throw failure('runtime', `a run takes at most ${MAX_STEPS} steps`, { final: true })
   }
 
   async #readInput(plan: InputPlan | undefined, raw: Json, frame: Frame | undefined): Promise<Json> {
@@ -180,6 +184,7 @@ class Engine {
   async #enter(frame: Frame, { list, input }: Extract<Step, { kind: 'list' }>): Promise<Outcome | undefined> {
     const task = this.#task(frame)
     const tasks = taskTypeOf(task).lists?.(task)[list] ?? []
+    this.#countStep()
     if (tasks.length === 0) return await this.#listEnded(input, false)
     this.#state.frames.push(newFrame(list, 0, input))
     return undefined
@@ -197,21 +202,16 @@ class Engine {
   async #leave(frame: Frame, output: Json, then: string): Promise<Outcome | undefined> {
     const { frames } = this.#state
     const siblings = this.#siblings(frames.length - 1)
+    const next = then === 'continue' ? frame.index + 1 : siblings.findIndex(({ name }) => name === then)
+    if (next === -1 && then !== 'exit' && then !== 'end')
+      throw failure('configuration', `then names no task of its list: ${then}`)
     frames.pop()
     this.#state.data = output
     if (then === 'end') {
       frames.length = 0
       return undefined
     }
-    const next =
-      then === 'continue'
-        ? frame.index + 1
-        : then === 'exit'
-          ? -1
-          : siblings.findIndex(({ name }) => name === then)
-    if (next === -1 && then !== 'exit')
-      throw failure('configuration', `then names no task of its list: ${then}`)
-    if (siblings[next]) {
+    if (then !== 'exit' && siblings[next]) {
       frames.push(newFrame(frame.list, next, output))
       return undefined
     }

@@ -3,6 +3,7 @@
  * with the plan. What an expression made of them is data like any other.
  */
 import type { Json, ReplyMode } from '../../state/event.ts'
+import type { Problem } from './problem.ts'
 
 export interface RunState {
   version: 1
@@ -23,7 +24,9 @@ export interface RunState {
   /** The tasks that have begun and not ended, outermost first; the last one is at work. Empty before the first and after the last. */
   frames: Frame[]
   phase: 'new' | 'running' | 'ended'
-  /** How many tasks have begun: bounds endless loops. */
+  /** An error on its way up to a task that holds it. */
+  error?: Problem
+  /** How many tasks and lists of tasks have begun: bounds endless loops. */
   steps: number
   /** How often each task with an effect, by pointer, has begun; a retry does not count anew. */
   visits: Record<string, number>

@@ -48,7 +48,7 @@ async function send(
   throw failure('communication', `the server answered ${response.status}`, { status: response.status })
 }
 
-/** What fails in `act` becomes an error of the run; when the run is to stop, it stays as it is. */
+/** What fails in `act` becomes an error of the run. When the runner stops, the engine does not ask what failed. */
 async function withTimeout(
   { clock, deadline, halt }: Pick<TaskAtWork<HttpCallTask>, 'clock' | 'deadline' | 'halt'>,
   act: (signal: AbortSignal) => Promise<Json>,

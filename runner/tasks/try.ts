@@ -40,6 +40,8 @@ export const tryTask: TaskType<TryTask> = {
   async failed(at, error) {
     const { task, frame } = at
     const memory = frame.memory as Attempts
+    // Over with the attempt: the pause before the next one has no limit of its own.
+    delete frame.attemptDeadline
     if (memory.phase === 'catch' || !isSelected(error, task.catch.errors)) return undefined
     frame.variables = { [task.catch.as]: error }
     if (!(await isWanted(at, task.catch))) return undefined
@@ -64,7 +66,6 @@ async function attempt(at: TaskAtWork<TryTask>): Promise<Step> {
 function recover({ task, frame }: TaskAtWork<TryTask>): Step {
   const memory = frame.memory as Attempts
   memory.phase = 'catch'
-  delete frame.attemptDeadline
   return task.catch.do
     ? { kind: 'list', list: 'catch', input: frame.input }
     : { kind: 'done', output: frame.input }

@@ -72,3 +72,25 @@ test('at every checkpoint', async () => {
     expect(calls.length).toBeLessThanOrEqual(3)
   }
 })
+
+test('between an error and the task that catches it', async () => {
+  const failing = workflow(`
+- guarded:
+    try:
+    - answer:
+        call: reply
+        with: {body: sent}
+        output: {as: '\${ error("afterwards") }'}
+    catch:
+      as: e
+      do:
+      - note: {set: {caught: '\${ $e.detail }'}}
+`)
+  const whole = await bench.run(failing, { reply })
+  expect(whole.outcome).toEqual({ kind: 'completed', output: { caught: 'afterwards' } })
+  for (let dieAfter = 1; dieAfter <= whole.checkpoints; dieAfter++) {
+    const cut = await bench.run(failing, { reply, dieAfter })
+    expect({ dieAfter, ...essence(cut) }).toEqual({ dieAfter, ...essence(whole) })
+    expect(cut.replies).toEqual(whole.replies)
+  }
+})

@@ -216,6 +216,13 @@ const ROWS: Record<string, Row[]> = {
   ],
   'wait and timeout': [
     {
+      name: 'the time of an attempt is over; the pause before the next one is not cut short by it',
+      tasks:
+        '- t:\n    try:\n    - a: {wait: {hours: 1}}\n    catch:\n      retry: {delay: {seconds: 5}, limit: {attempt: {count: 1, duration: {seconds: 1}}}}\n      do:\n      - c: {set: {r: gave up}}',
+      output: { r: 'gave up' },
+      naps: [1_000, 5_000, 1_000],
+    },
+    {
       name: 'wait parks the run',
       tasks: '- a: {wait: {minutes: 1, seconds: 30}}\n- b: {set: {r: awake}}',
       output: { r: 'awake' },
