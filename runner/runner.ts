@@ -142,7 +142,9 @@ export function createRunner(deps: RunnerDeps): Runner {
     const takeovers = mayHaveBegun ? await state.takeOver(triggered.map(({ run }) => run)) : []
     const outcomes = await Promise.all(
       triggered.map((one, index) =>
-        begin(one, takeovers[index] ?? { kind: 'new' }, () => newRunState(one.plan, call, event, total)),
+        begin({ ...one, alone: total === 1 }, takeovers[index] ?? { kind: 'new' }, () =>
+          newRunState(one.plan, call, event, total),
+        ),
       ),
     )
     // A fenced run is in the hands of the runner that has the event now.
@@ -152,7 +154,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 
   /** Begins a run, or goes on with what is left of it. */
   async function begin(
-    { run, ...bound }: Triggered,
+    { run, ...bound }: Triggered & { alone: boolean },
     takeover: Takeover,
     fresh: () => RunState,
   ): Promise<Outcome['kind']> {
@@ -170,7 +172,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 
   async function proceed(run: RunRef, checkpoint: Json): Promise<Outcome['kind']> {
     const runState = checkpoint as unknown as RunState
-    return await conduct(run, runState, boundPlan(runState))
+    return await conduct(run, runState, { ...boundPlan(runState), alone: false })
   }
 
   async function resume({ run, checkpoint }: ResumeDelivery, again: boolean): Promise<void> {
@@ -188,11 +190,15 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   /** Executes a run until it is over or sleeps, and tells everyone who should know. */
-  async function conduct(ref: RunRef, runState: RunState, bound: Bound): Promise<Outcome['kind']> {
+  async function conduct(
+    ref: RunRef,
+    runState: RunState,
+    { alone, ...bound }: Bound & { alone: boolean },
+  ): Promise<Outcome['kind']> {
     const startedAt = clock.now()
     const { namespace } = runState.workflow
     const { reply } = runState
-    let stored = runState.phase !== 'new'
+    let stored = false
     let answered = false
     const outcome: Outcome = bound.problem
       ? { kind: 'failed', error: bound.problem }
@@ -212,13 +218,13 @@ export function createRunner(deps: RunnerDeps): Runner {
             return state.reply({ replyId, namespace }, message)
           },
         })
-    report(ref.runId, runState, outcome, clock.now() - startedAt)
     if (outcome.kind === 'completed' || outcome.kind === 'failed') {
       // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need not be told of the end.
       if (reply && !answered) await settleRun(state, { runId: ref.runId, namespace, reply }, outcome)
       // The only run of an event that left nothing behind is forgotten with the event.
-      if (stored || reply?.total !== 1) await state.end(ref)
+      if (stored || !alone) await state.end(ref)
     }
+    report(ref.runId, runState, outcome, clock.now() - startedAt)
     return outcome.kind
   }
 

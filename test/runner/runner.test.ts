@@ -8,7 +8,8 @@ import { createRunner } from '../../runner/runner.ts'
 import type { Runner } from '../../runner/runner.ts'
 import { createMemoryState } from '../../state/memory/memory.ts'
 import type { MemoryState } from '../../state/memory/memory.ts'
-import type { IngressState, ReplyMessage } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import type { IngressState, ReplyMessage, RunnerState } from '../../state/state.ts'
 import type { CallEvent, Json, ReplyMode } from '../../state/event.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
@@ -23,7 +24,10 @@ interface Stage {
   clock: ManualClock
   logged: { fields: Record<string, unknown>; message: string }[]
   /** Starts a runner of that name. */
-  start(name: string, fetch?: typeof globalThis.fetch): Runner
+  start(
+    name: string,
+    options?: { fetch?: typeof globalThis.fetch; wrap?: (state: RunnerState) => RunnerState },
+  ): Runner
   /** Has a call accepted, and resolves with what the waiting caller is told. */
   call(mode: ReplyMode, more?: Partial<CallEvent>): Promise<ReplyMessage>
   /** Resolves when a line with that message is logged. */
@@ -56,8 +60,8 @@ function stage(): Stage {
     plans,
     clock,
     logged,
-    start(name, fetch = globalThis.fetch) {
-      const runnerState = state.runner(name)
+    start(name, { fetch = globalThis.fetch, wrap = (inner: RunnerState) => inner } = {}) {
+      const runnerState = wrap(state.runner(name))
       const runner = createRunner({
         state: runnerState,
         plans,
@@ -141,6 +145,15 @@ const fail: TaskPlan = {
     status: { literal: 400 },
     title: { literal: 'secret title' },
   },
+}
+const ASK: TaskPlan = {
+  ...at,
+  name: 'ask',
+  type: 'call:http',
+  method: 'GET',
+  endpoint: { literal: 'http://127.0.0.1:9/' },
+  result: 'content',
+  redirect: false,
 }
 const wait = (ms: number): TaskPlan => ({ ...at, name: 'w', type: 'wait', wait: { ms } })
 
@@ -251,16 +264,7 @@ test('a run whose Workflow was deleted while it slept fails', async () => {
 test('what a runner leaves behind when it stops, another one takes over', async () => {
   const { plans, start, call, state } = stage()
   const reached = Promise.withResolvers<void>()
-  const ask: TaskPlan = {
-    ...at,
-    name: 'ask',
-    type: 'call:http' as const,
-    method: 'GET',
-    endpoint: { literal: 'http://127.0.0.1:9/' },
-    result: 'content' as const,
-    redirect: false,
-  }
-  plans.put(plan('w', [ask, reply('done')]))
+  plans.put(plan('w', [ASK, reply('done')]))
   const keys: (string | null)[] = []
   const hang: typeof fetch = (_, init) => {
     keys.push(new Headers(init?.headers).get('idempotency-key'))
@@ -294,10 +298,70 @@ test('what a runner leaves behind when it stops, another one takes over', async 
   await reached.promise
   await first.stop({ deadlineMs: 0 })
   await runnerState.close()
-  start('second', answers)
+  start('second', { fetch: answers })
   expect(await answer).toMatchObject({ kind: 'reply', body: 'done' })
   expect(keys).toHaveLength(2)
   expect(keys[0]).toBe(keys[1])
+})
+
+test.each(['save', 'reply', 'end', 'acknowledge'] as const)(
+  'a state that is away for a while at %s delays a run and neither loses nor repeats it',
+  async (act) => {
+    const { plans, start, call, clock, logged } = stage()
+    plans.put(plan('w', [ASK, reply('done')]))
+    let asked = 0
+    let away = true
+    const paused = Promise.withResolvers<void>()
+    const settled = Promise.withResolvers<void>()
+    start('a', {
+      fetch: () => {
+        asked += 1
+        return Promise.resolve(new Response('{}', { headers: { 'content-type': 'application/json' } }))
+      },
+      wrap: (inner) => ({
+        ...inner,
+        [act]: async (...args: never[]) => {
+          if (away) {
+            away = false
+            // The runner sets its timer before this microtask chain is over.
+            setImmediate(paused.resolve)
+            throw new StateUnavailable('away')
+          }
+          return await (inner[act] as (...given: never[]) => Promise<unknown>)(...args)
+        },
+        acknowledge: async (deliveries) => {
+          if (act === 'acknowledge' && away) {
+            away = false
+            setImmediate(paused.resolve)
+            throw new StateUnavailable('away')
+          }
+          await inner.acknowledge(deliveries)
+          settled.resolve()
+        },
+      }),
+    })
+    const answer = call('Reply')
+    await paused.promise
+    await clock.advance(500)
+    expect(await answer).toMatchObject({ body: 'done' })
+    await settled.promise
+    expect(asked).toBe(1)
+    expect(logged.map(({ message }) => message)).not.toContain('Runner has a fault')
+  },
+)
+
+test('an event at which the runner itself fails is put aside, and its caller told', async () => {
+  const { state, plans, start, call, logged } = stage()
+  plans.put(plan('w', [set({ a: 1 })]))
+  start('a', {
+    wrap: (inner) => ({
+      ...inner,
+      settle: () => Promise.reject(new TypeError('a fault of ours')),
+    }),
+  })
+  expect(await call('Reply')).toEqual({ kind: 'failed' })
+  expect(state.deadLetters(0)).toHaveLength(1)
+  expect(logged.map(({ message }) => message)).toContain('Runner has a fault')
 })
 
 test('the log tells where a run failed and nothing of what it held', async () => {
