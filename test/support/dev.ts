@@ -14,7 +14,10 @@ export interface ServedFolder extends DevReport {
 }
 
 /** Serves a folder of manifests on a free port of the loopback interface. */
-export async function startFolder(root: string): Promise<ServedFolder> {
+export async function startFolder(
+  root: string,
+  more: { redis?: string; stateDir?: string } = {},
+): Promise<ServedFolder> {
   const stateDir = await mkdtemp(path.join(tmpdir(), 'hooklet-tokens-'))
   let last: DevReport | undefined
   const waiting = new Set<(report: DevReport) => void>()
@@ -22,7 +25,8 @@ export async function startFolder(root: string): Promise<ServedFolder> {
     root,
     host: '127.0.0.1',
     port: 0,
-    stateDir,
+    stateDir: more.stateDir ?? stateDir,
+    ...(more.redis === undefined ? {} : { redis: more.redis }),
     log: pino({ enabled: false }),
     onChange(report) {
       last = report
