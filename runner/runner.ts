@@ -170,15 +170,14 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
   }
 
-  async function proceed(run: RunRef, checkpoint: Json): Promise<Outcome['kind']> {
+  async function proceed(run: RunRef, checkpoint: Json, unsaved = false): Promise<Outcome['kind']> {
     const runState = checkpoint as unknown as RunState
-    return await conduct(run, runState, { ...boundPlan(runState), alone: false })
+    return await conduct(run, runState, { ...boundPlan(runState), alone: false, unsaved })
   }
 
+  /** `checkpoint` is the run's live state: after an absence of the shared state it goes on where it stood. */
   async function resume({ run, checkpoint }: ResumeDelivery, again: boolean): Promise<void> {
-    const [takeover] = again ? await state.takeOver([run]) : []
-    if (takeover === undefined) await proceed(run, checkpoint)
-    else if (takeover.kind === 'checkpoint') await proceed(run, takeover.checkpoint)
+    await proceed(run, checkpoint, again)
   }
 
   /** The plan that a run began with. */
@@ -193,7 +192,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   async function conduct(
     ref: RunRef,
     runState: RunState,
-    { alone, ...bound }: Bound & { alone: boolean },
+    { alone, unsaved = false, ...bound }: Bound & { alone: boolean; unsaved?: boolean },
   ): Promise<Outcome['kind']> {
     const startedAt = clock.now()
     const { namespace } = runState.workflow
@@ -207,6 +206,7 @@ export function createRunner(deps: RunnerDeps): Runner {
           runId: ref.runId,
           plan: bound.plan,
           state: runState,
+          unsaved,
           halt: halting.signal,
           save: (checkpoint) => {
             stored = true

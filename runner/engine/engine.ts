@@ -43,12 +43,13 @@ class Engine {
   readonly #state: RunState
   readonly #evaluator: Evaluator
   /** An effect has happened since the last checkpoint. */
-  #unsaved = false
+  #unsaved: boolean
 
   constructor(run: Run) {
     this.#run = run
     this.#state = run.state
     this.#evaluator = new Evaluator(run)
+    this.#unsaved = run.unsaved ?? false
   }
 
   async run(): Promise<Outcome> {

@@ -25,6 +25,8 @@ export interface Run extends Machinery {
   runId: string
   plan: Plan
   state: RunState
+  /** The state is ahead of its last checkpoint. */
+  unsaved?: boolean
   /** Asks the run to stop at the next step. */
   halt: AbortSignal
   /** False: another runner has the run. */

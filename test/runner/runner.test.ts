@@ -350,6 +350,44 @@ test.each(['save', 'reply', 'end', 'acknowledge'] as const)(
   },
 )
 
+test.each(['save', 'reply', 'end'] as const)(
+  'a state that is away at %s while a run goes on after a nap neither loses nor repeats it',
+  async (act) => {
+    const { plans, start, call, clock, line } = stage()
+    plans.put(plan('w', [wait(1_000), ASK, wait(1_000), reply('done')]))
+    let asked = 0
+    let away = false
+    const paused = Promise.withResolvers<void>()
+    start('a', {
+      fetch: () => {
+        asked += 1
+        return Promise.resolve(new Response('{}', { headers: { 'content-type': 'application/json' } }))
+      },
+      wrap: (inner) => ({
+        ...inner,
+        [act]: async (...args: never[]) => {
+          if (away) {
+            away = false
+            setImmediate(paused.resolve)
+            throw new StateUnavailable('away')
+          }
+          return await (inner[act] as (...given: never[]) => Promise<unknown>)(...args)
+        },
+      }),
+    })
+    const answer = call('Reply')
+    await line('Run set aside')
+    away = true
+    await clock.advance(1_000)
+    await clock.advance(1_000)
+    await paused.promise
+    await clock.advance(500)
+    await clock.advance(1_000)
+    expect(await answer).toMatchObject({ body: 'done' })
+    expect(asked).toBe(1)
+  },
+)
+
 test('an event at which the runner itself fails is put aside, and its caller told', async () => {
   const { state, plans, start, call, logged } = stage()
   plans.put(plan('w', [set({ a: 1 })]))
