@@ -63,6 +63,7 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
     generation: plan.generation,
     workflow: { namespace: plan.namespace, name: plan.name, uid: plan.uid },
     eventId: event.id,
+    epoch: 0,
     startedAt: 0,
     call,
     context: null,

@@ -57,6 +57,8 @@ type Bound = { plan: Plan; problem?: undefined } | { problem: Problem }
 /** How many deliveries are asked for at once. */
 const BATCH = 64
 const BLOCK_MS = 5_000
+/** How often a run may be woken without coming further: more, and it is what brings runners down. */
+const MAX_WAKES = 5
 /** How long to leave an unreachable state alone. */
 const PAUSE_MS = 500
 
@@ -170,22 +172,26 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
   }
 
-  async function proceed(run: RunRef, checkpoint: Json, unsaved = false): Promise<Outcome['kind']> {
+  async function proceed(run: RunRef, checkpoint: Json, { unsaved = false } = {}): Promise<Outcome['kind']> {
     const runState = checkpoint as unknown as RunState
-    return await conduct(run, runState, { ...boundPlan(runState), alone: false, unsaved })
+    return await conduct(run, runState, { ...boundPlan(runState, run.epoch), alone: false, unsaved })
   }
 
   /** `checkpoint` is the run's live state: after an absence of the shared state it goes on where it stood. */
   async function resume({ run, checkpoint }: ResumeDelivery, again: boolean): Promise<void> {
-    await proceed(run, checkpoint, again)
+    await proceed(run, checkpoint, { unsaved: again })
   }
 
-  /** The plan that a run began with. */
-  function boundPlan({ workflow, generation }: RunState): Bound {
+  /** The plan that a run began with. Absent for one that must not go on. */
+  function boundPlan({ workflow, generation, epoch: storedAt }: RunState, epoch: number): Bound {
+    const refuse = (error: Error): Bound => ({ problem: asProblem(error, '/', machinery).problem })
+    if (epoch - storedAt > MAX_WAKES)
+      return refuse(failure('runtime', 'the run was woken again and again without coming further'))
     const plan = plans.find(workflow, generation)
     if (plan) return { plan }
-    const gone = failure('configuration', 'the Workflow was deleted or changed too often while the run slept')
-    return { problem: asProblem(gone, '/', machinery).problem }
+    return refuse(
+      failure('configuration', 'the Workflow was deleted or changed too often while the run slept'),
+    )
   }
 
   /** Executes a run until it is over or sleeps, and tells everyone who should know. */
@@ -210,9 +216,9 @@ export function createRunner(deps: RunnerDeps): Runner {
           halt: halting.signal,
           save: (checkpoint) => {
             stored = true
-            return state.save(ref, toJson(checkpoint))
+            return state.save(ref, toJson(checkpoint, ref.epoch))
           },
-          park: (checkpoint, delayMs) => state.park(ref, toJson(checkpoint), delayMs),
+          park: (checkpoint, delayMs) => state.park(ref, toJson(checkpoint, ref.epoch), delayMs),
           reply: (replyId, message) => {
             answered ||= replyId === reply?.id
             return state.reply({ replyId, namespace }, message)
@@ -283,6 +289,6 @@ function elapsed(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** A run's state as it goes into the shared state. */
-function toJson(runState: RunState): Json {
-  return structuredClone(runState) as unknown as Json
+function toJson(runState: RunState, epoch: number): Json {
+  return structuredClone({ ...runState, epoch }) as unknown as Json
 }

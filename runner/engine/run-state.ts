@@ -11,6 +11,8 @@ export interface RunState {
   generation: number
   workflow: { namespace: string; name: string; uid: string }
   eventId: string
+  /** The epoch under which it was stored last: how often it was woken since without coming further. */
+  epoch: number
   /** Milliseconds since the epoch. */
   startedAt: number
   /** When the workflow's `timeout` is over. */

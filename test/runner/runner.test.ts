@@ -388,6 +388,27 @@ test.each(['save', 'reply', 'end'] as const)(
   },
 )
 
+test('a run that brings down every runner that wakes it ends', async () => {
+  const { state, plans, start, call, clock, line } = stage()
+  plans.put(plan('w', [wait(1_000), reply('done')]))
+  const first = start('a')
+  const answer = call('Reply')
+  await line('Run set aside')
+  await first.stop({ deadlineMs: 0 })
+  await clock.advance(1_000)
+  for (let nth = 0; nth < 6; nth++) {
+    const doomed = state.runner(`doomed-${nth}`)
+    const [delivery] = await doomed.read({ count: 1, blockMs: 0 })
+    expect(delivery?.kind).toBe('resume')
+    await doomed.close()
+  }
+  start('b')
+  expect(await answer).toEqual({ kind: 'failed' })
+  expect(await line('Run failed')).toMatchObject({
+    error: { type: expect.stringMatching(/runtime$/) },
+  })
+})
+
 test('an event at which the runner itself fails is put aside, and its caller told', async () => {
   const { state, plans, start, call, logged } = stage()
   plans.put(plan('w', [set({ a: 1 })]))
@@ -403,11 +424,11 @@ test('an event at which the runner itself fails is put aside, and its caller tol
 })
 
 test('the log tells where a run failed and nothing of what it held', async () => {
-  const { plans, start, call, logged } = stage()
+  const { plans, start, call, line } = stage()
   plans.put(plan('failing', [fail]))
   start('a')
   await call('Reply', { body: Buffer.from('body text') })
-  const { fields } = logged.find(({ message }) => message === 'Run failed') ?? { fields: {} }
+  const fields = await line('Run failed')
   expect(fields).toMatchObject({
     namespace: 'default',
     workflow: 'failing',
