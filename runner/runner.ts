@@ -182,16 +182,15 @@ export function createRunner(deps: RunnerDeps): Runner {
     await proceed(run, checkpoint, { unsaved: again })
   }
 
-  /** The plan that a run began with. Absent for one that must not go on. */
-  function boundPlan({ workflow, generation, epoch: storedAt }: RunState, epoch: number): Bound {
-    const refuse = (error: Error): Bound => ({ problem: asProblem(error, '/', machinery).problem })
-    if (epoch - storedAt > MAX_WAKES)
-      return refuse(failure('runtime', 'the run was woken again and again without coming further'))
-    const plan = plans.find(workflow, generation)
-    if (plan) return { plan }
-    return refuse(
-      failure('configuration', 'the Workflow was deleted or changed too often while the run slept'),
-    )
+  /** The plan that a run began with. */
+  function boundPlan(runState: RunState, epoch: number): Bound {
+    const plan = plans.find(runState.workflow, runState.generation)
+    const stuck = epoch - runState.epoch > MAX_WAKES
+    if (plan && !stuck) return { plan }
+    const error = stuck
+      ? failure('runtime', 'the run was woken again and again without coming further')
+      : failure('configuration', 'the Workflow was deleted or changed too often while the run slept')
+    return { problem: asProblem(error, '/', machinery).problem }
   }
 
   /** Executes a run until it is over or sleeps, and tells everyone who should know. */
