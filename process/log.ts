@@ -4,6 +4,14 @@ import type { Logger } from 'pino'
 
 export type { Logger }
 
+/** What a room needs of a logger; a pino logger is one. Fields first, then a constant message; never a secret, token or body. */
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
 /**
  * The log of a process, on standard error so that standard output stays for results: readable on a terminal, one JSON object
  * a line elsewhere.
