@@ -20,6 +20,7 @@ await runProcess(process, async (stop) => {
     url: config.redis,
     prefix: config.redisPrefix,
     partitions: config.partitions,
+    lapseMs: config.lapseSeconds * 1000,
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
   })
   const table = createRouteTable({ partitions: config.partitions })

@@ -20,6 +20,13 @@ export const COMMON_SETTINGS = {
     min: 1,
     max: 1024,
   }),
+  lapseSeconds: integer({
+    env: 'HOOKLET_LAPSE_SECONDS',
+    doc: 'After this silence, in seconds, a process counts as dead, and what it held goes to others; the same for all processes.',
+    fallback: 15,
+    min: 1,
+    max: 300,
+  }),
   drainSeconds: integer({
     env: 'HOOKLET_DRAIN_SECONDS',
     doc: 'How long, in seconds, what is in flight may take to end after SIGTERM.',

@@ -1,0 +1,185 @@
+/** Processes and Redis die at any moment; what was answered 2xx is run to its end. */
+import { afterEach, expect, jest, test } from '@jest/globals'
+import { hook, startEffectServer, startFleet, WIDE } from './fleet.ts'
+import type { EffectServer, Fleet } from './fleet.ts'
+
+// Dead processes lapse after two seconds, and Redis comes back from its file.
+jest.setTimeout(60_000)
+
+const cleanup: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const undo of cleanup.splice(0).toReversed()) await undo()
+})
+
+const SAFE = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+async function stage(
+  counts: { ingress: number; runners: number },
+  more: { effectMs?: number; redisArgs?: string[] } = {},
+): Promise<{ fleet: Fleet; server: EffectServer }> {
+  const server = await startEffectServer(more.effectMs)
+  cleanup.push(() => server.close())
+  const effect = (step: string): object => ({
+    call: 'http',
+    with: { method: 'post', endpoint: `${server.url}/${step}`, body: { n: '${ $workflow.input.body.n }' } },
+  })
+  const fleet = await startFleet({
+    ...counts,
+    ...(more.redisArgs ? { redisArgs: more.redisArgs } : {}),
+    manifests: hook('job', { limits: WIDE }, [{ first: effect('first') }, { second: effect('second') }]),
+  })
+  cleanup.push(() => fleet.close())
+  return { fleet, server }
+}
+
+/** Calls until `until` resolves, a few at a time; resolves to the numbers of the calls that were answered 2xx, and every other answer. */
+async function load(
+  fleet: Fleet,
+  until: Promise<unknown>,
+): Promise<{ accepted: number[]; refused: { status: number; ms: number; retryAfter: string | null }[] }> {
+  const over = new AbortController()
+  void until.finally(() => over.abort())
+  let next = 0
+  const accepted: number[] = []
+  const refused: { status: number; ms: number; retryAfter: string | null }[] = []
+  const caller = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const n = next++
+      const started = performance.now()
+      try {
+        const { status, headers } = await fleet.call('job', { n }, n)
+        if (status === 200) accepted.push(n)
+        else refused.push({ status, ms: performance.now() - started, retryAfter: headers.get('retry-after') })
+      } catch {
+        refused.push({ status: 0, ms: performance.now() - started, retryAfter: null })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, caller))
+  return { accepted, refused }
+}
+
+/** Each call had both effects; of a call's effects at most one came twice, and then under the same key. */
+function expectEffects({ effects }: EffectServer, calls: number[]): void {
+  const byCall = new Map<number, Map<string, string[]>>()
+  for (const { n, step, key } of effects) {
+    const steps = byCall.get(n) ?? new Map<string, string[]>()
+    byCall.set(n, steps.set(step, [...(steps.get(step) ?? []), key]))
+  }
+  for (const n of calls) {
+    const steps = byCall.get(n) ?? new Map<string, string[]>()
+    expect([n, ...steps.keys()]).toEqual([n, 'first', 'second'])
+    const repeated = [...steps.values()].filter((keys) => keys.length > 1)
+    expect(repeated.length).toBeLessThanOrEqual(1)
+    for (const keys of steps.values()) expect(new Set(keys).size).toBe(1)
+  }
+}
+
+const sequence = (length: number): number[] => Array.from({ length }, (_, n) => n)
+
+test('kill -9 of a runner in the middle of 500 runs', async () => {
+  const { fleet, server } = await stage({ ingress: 1, runners: 2 }, { effectMs: 20 })
+  const answers = await Promise.all(sequence(500).map((n) => fleet.call('job', { n }, n)))
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  await server.reached('second', 100)
+  await fleet.runners[0]?.kill()
+  await server.reached('second', 500)
+  expectEffects(server, sequence(500))
+  expect(fleet.runners[1]?.alive()).toBe(true)
+})
+
+test('kill -9 of an ingress under load', async () => {
+  const { fleet, server } = await stage({ ingress: 3, runners: 1 })
+  const killed = server.reached('first', 100).then(() => fleet.ingress[0]?.kill())
+  const { accepted, refused } = await load(
+    fleet,
+    killed.then(() => server.reached('first', 300)),
+  )
+  await server.reached('second', accepted.length)
+  expectEffects(server, accepted)
+  // Nobody but the dead one refused.
+  expect(refused.filter(({ status }) => status !== 0)).toEqual([])
+})
+
+test('kill -9 of Redis under load, with appendfsync always', async () => {
+  const { fleet, server } = await stage({ ingress: 2, runners: 2 }, { redisArgs: SAFE })
+  const readiness = async (): Promise<number> => (await fetch(`${fleet.ingress[0]?.url}/readyz`)).status
+  const becomes = async (status: number): Promise<void> => {
+    while ((await readiness()) !== status);
+  }
+  const outage = async (): Promise<void> => {
+    await server.reached('second', 100)
+    await fleet.redis.kill()
+    await becomes(503)
+    await fleet.redis.start()
+    await becomes(200)
+    await server.reached('second', 300)
+  }
+  const { accepted, refused } = await load(fleet, outage())
+  await server.reached('second', accepted.length)
+  expectEffects(server, accepted)
+  expect(refused.length).toBeGreaterThan(0)
+  for (const { status, ms, retryAfter } of refused) {
+    expect(status).toBe(503)
+    expect(retryAfter).toMatch(/^\d+$/)
+    // A second, and what two busy cores add.
+    expect(ms).toBeLessThan(2_000)
+  }
+  expect([...fleet.ingress, ...fleet.runners].map((member) => member.alive())).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ])
+})
+
+test('SIGTERM of an ingress and a runner under load fails no call and loses no run', async () => {
+  const { fleet, server } = await stage({ ingress: 2, runners: 2 }, { effectMs: 10 })
+  const [leaving, staying] = fleet.ingress
+  const ready = new Set([leaving, staying])
+  // What a load balancer does: it looks at readiness, and sends nothing more to who is not ready.
+  const balance = async (over: AbortSignal): Promise<void> => {
+    while (!over.aborted)
+      for (const member of ready)
+        if (
+          !(await fetch(`${member?.url}/readyz`).then(
+            ({ ok }) => ok,
+            () => false,
+          ))
+        )
+          ready.delete(member)
+  }
+  const over = new AbortController()
+  const balancing = balance(over.signal)
+  const codes: (number | null | undefined)[] = []
+  const accepted: number[] = []
+  const failed: unknown[] = []
+  let next = 0
+  const caller = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const n = next++
+      const [member] = [...ready].slice(n % ready.size)
+      try {
+        const { status } = await fetch(`${member?.url}${fleet.pathOf('job')}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ n }),
+        })
+        if (status === 200) accepted.push(n)
+        else failed.push(status)
+      } catch (error) {
+        failed.push(error)
+      }
+    }
+  }
+  const calling = Promise.all(Array.from({ length: 4 }, caller))
+  await server.reached('second', 50)
+  codes.push(...(await Promise.all([leaving?.stop(), fleet.runners[0]?.stop()])))
+  await server.reached('second', 200)
+  over.abort()
+  await Promise.all([calling, balancing])
+  expect(codes).toEqual([0, 0])
+  expect(failed).toEqual([])
+  await server.reached('second', accepted.length)
+  expectEffects(server, accepted)
+})

@@ -1,0 +1,214 @@
+/** Ingress and runner processes over a real Redis, as they run in production, and what a test does to them. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { startRedisServer } from '../../support/redis-server.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
+import { runHooklet } from '../../support/hooklet.ts'
+
+const root = path.join(import.meta.dirname, '../../..')
+
+export interface Member {
+  /** `http://127.0.0.1:PORT`; of a runner, its probes. */
+  url: string
+  /** Kills it as a crash would. */
+  kill(): Promise<void>
+  /** Asks it to stop; resolves to its exit code. */
+  stop(): Promise<number | null>
+  alive(): boolean
+  /** Everything it logged, for when a test fails. */
+  log(): string
+}
+
+export interface Fleet {
+  redis: RedisServer
+  ingress: Member[]
+  runners: Member[]
+  /** The path of a webhook on any ingress. */
+  pathOf(webhook: string): string
+  /** Calls a webhook on the ingresses by turns. */
+  call(
+    webhook: string,
+    body: unknown,
+    nth: number,
+  ): Promise<{ status: number; text: string; headers: Headers }>
+  close(): Promise<void>
+}
+
+export async function startFleet(options: {
+  manifests: object[]
+  ingress: number
+  runners: number
+  redisArgs?: string[]
+}): Promise<Fleet> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-fleet-'))
+  const redis = await startRedisServer(options.redisArgs)
+  const members: Member[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.kill()))
+    await redis.close()
+    await rm(folder, { recursive: true })
+  }
+  try {
+    const artefacts = path.join(folder, 'compiled')
+    await writeFile(
+      path.join(folder, 'manifests.yaml'),
+      options.manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n'),
+    )
+    const compiled = await runHooklet(['compile', path.join(folder, 'manifests.yaml'), '--out', artefacts])
+    if (compiled.code !== 0) throw new Error(compiled.stderr)
+    const env = { HOOKLET_REDIS: redis.url, HOOKLET_ARTEFACTS: artefacts }
+    const start = async (role: 'ingress' | 'runner'): Promise<Member> => {
+      const member = await startMember(role, env)
+      members.push(member)
+      return member
+    }
+    const ingress = await Promise.all(Array.from({ length: options.ingress }, () => start('ingress')))
+    const runners = await Promise.all(Array.from({ length: options.runners }, () => start('runner')))
+    const paths = new Map<string, string>()
+    for (const { kind, metadata } of options.manifests as { kind: string; metadata: { name: string } }[]) {
+      if (kind !== 'Webhook') continue
+      const file = path.join(artefacts, `default.${metadata.name}.route.json`)
+      const { token } = JSON.parse(await readFile(file, 'utf8')) as { token: string }
+      paths.set(metadata.name, `/webhooks/${token}`)
+    }
+    const pathOf = (webhook: string): string => paths.get(webhook) ?? `/unknown/${webhook}`
+    return {
+      redis,
+      ingress,
+      runners,
+      pathOf,
+      async call(webhook, body, nth) {
+        const response = await fetch(`${ingress[nth % ingress.length]?.url}${pathOf(webhook)}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        })
+        return { status: response.status, text: await response.text(), headers: response.headers }
+      },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function startMember(role: 'ingress' | 'runner', env: NodeJS.ProcessEnv): Promise<Member> {
+  const child: ChildProcess = spawn(process.execPath, [`${role}/main.ts`], {
+    cwd: root,
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      HOOKLET_HOST: '127.0.0.1',
+      HOOKLET_PORT: '0',
+      HOOKLET_HEALTH_PORT: '0',
+      HOOKLET_LAPSE_SECONDS: '2',
+      HOOKLET_DRAIN_SECONDS: '20',
+      HOOKLET_ACCEPT_SECONDS: '1',
+      ...env,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const exited = once(child, 'exit') as Promise<[number | null]>
+  const lines: string[] = []
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`${role} did not start:\n${lines.join('\n')}`)))
+    if (!child.stderr) throw new Error('no stderr')
+    createInterface(child.stderr).on('line', (line) => {
+      lines.push(line)
+      const { msg, port: listens, healthPort } = parsed(line)
+      if (msg === 'Ingress listens') resolve(Number(listens))
+      if (msg === 'Runner reads') resolve(Number(healthPort))
+    })
+  })
+  const alive = (): boolean => child.exitCode === null && child.signalCode === null
+  return {
+    url: `http://127.0.0.1:${port}`,
+    alive,
+    log: () => lines.join('\n'),
+    async kill() {
+      if (alive()) child.kill('SIGKILL')
+      await exited
+    },
+    async stop() {
+      child.kill('SIGTERM')
+      return (await exited)[0]
+    },
+  }
+}
+
+function parsed(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
+
+/** Where workflows have their effects: counts what arrives. */
+export interface EffectServer {
+  url: string
+  /** Every request, in order: which call (`n`), which step, under which key. */
+  effects: { n: number; step: string; key: string }[]
+  /** Resolves when so many different calls have had the step. */
+  reached(step: string, calls: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** `delayMs` is how long each effect takes. */
+export async function startEffectServer(delayMs = 0): Promise<EffectServer> {
+  const effects: EffectServer['effects'] = []
+  const waiting = new Set<() => void>()
+  const seen = new Map<string, Set<number>>()
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { n } = JSON.parse(await text(request)) as { n: number }
+    const step = (request.url ?? '').slice(1)
+    effects.push({ n, step, key: String(request.headers['idempotency-key']) })
+    seen.set(step, (seen.get(step) ?? new Set()).add(n))
+    for (const look of waiting) look()
+    setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), delayMs)
+  }
+  const server = createServer((request, response) => void handle(request, response))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    effects,
+    reached: (step, calls) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if ((seen.get(step)?.size ?? 0) < calls) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+      }),
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** A Webhook and the Workflow that it triggers. */
+export function hook(name: string, spec: object, tasks: object[]): object[] {
+  const apiVersion = 'hooklet.dev/v1alpha1'
+  return [
+    { apiVersion, kind: 'Webhook', metadata: { name }, spec },
+    { apiVersion, kind: 'Workflow', metadata: { name }, spec: { triggers: [{ webhook: name }], do: tasks } },
+  ]
+}
+
+/** Limits that no test of something else runs into. */
+export const WIDE = { rate: { requests: 10_000, window: '1s' }, connections: 10_000 }
