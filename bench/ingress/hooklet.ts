@@ -1,0 +1,65 @@
+/** The real ingress, with routes made here instead of read: `node hooklet.ts REDIS SCENARIO`. */
+import { createHash } from 'node:crypto'
+import { createIngress } from '../../ingress/ingress.ts'
+import type { Route } from '../../ingress/route.ts'
+import { createRouteTable } from '../../ingress/routes/table.ts'
+import { systemClock } from '../../state/clock.ts'
+import { createRedisState } from '../../state/redis/redis.ts'
+import { LIMIT } from './limit.ts'
+import type { Scenario } from './scenarios.ts'
+import { BASIC, tokenOf } from './scenarios.ts'
+
+const [url, scenario] = process.argv.slice(2) as [string, Scenario]
+
+function route(nth: number): Route {
+  return {
+    version: 1,
+    namespace: 'bench',
+    name: `hook-${nth}`,
+    uid: `uid-${nth}`,
+    generation: 1,
+    token: tokenOf(nth),
+    type: 'HTTP',
+    path: 'Prefix',
+    state: 'Active',
+    verification: { type: 'None' },
+    ...(scenario === 'basic' ? { auth: { basic: createHash('sha256').update(BASIC).digest('hex') } } : {}),
+    response: {
+      mode: scenario === 'reply' ? 'Reply' : 'Immediate',
+      statusCode: 200,
+      headers: { 'content-type': 'application/json' },
+      body: '{"success":true}',
+      timeoutMs: 10_000,
+      timeoutStatusCode: 504,
+    },
+    merged: false,
+    limits: {
+      rate:
+        scenario === 'throttled'
+          ? { requests: 1, windowMs: 600_000, per: 'Webhook' }
+          : { ...LIMIT, per: 'Webhook' },
+      connections: 10_000,
+      payloadBytes: 262_144,
+    },
+  }
+}
+
+const table = createRouteTable()
+const routes = scenario === 'many-routes' ? 100_000 : 1
+for (let nth = 0; nth < routes; nth++) table.put(route(nth))
+// Where nothing reads the events, they must not be refused for being many.
+const state = createRedisState({ url, ...(scenario === 'reply' ? {} : { backlog: 100_000_000 }) })
+const silent = (): void => {}
+const ingress = createIngress({
+  state: state.ingress('bench'),
+  table,
+  clock: systemClock,
+  log: {
+    debug: silent,
+    info: silent,
+    warn: silent,
+    error: (fields, message) => process.stderr.write(`${message}\n`),
+  },
+})
+const { port } = await ingress.listen({ port: 0, host: '127.0.0.1' })
+process.stdout.write(`port ${port}\n`)

@@ -1,0 +1,133 @@
+/**
+ * What a call costs: the real ingress on a real Redis against the floors F0 and F1, measured in the same run by turns. The server has a core of its
+ * own; wrk, Redis and the runner share the other. `node bench/ingress/main.ts [--rounds 5] [--seconds 4] [--json]`
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { Redis } from 'ioredis'
+import { formatReport, report } from './report.ts'
+import { BASIC, SCENARIOS, tokenOf } from './scenarios.ts'
+import type { Scenario } from './scenarios.ts'
+import { runWrk } from './wrk.ts'
+import type { Round } from './wrk.ts'
+
+const SERVER_CORE = 0
+const OTHER_CORE = 1
+const CONNECTIONS = 64
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    json: { type: 'boolean', default: !process.stdout.isTTY },
+  },
+})
+const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-bench-'))
+const children: ChildProcess[] = []
+
+function start(core: number, command: string, args: string[]): ChildProcess {
+  const child = spawn('taskset', ['-c', String(core), command, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  children.push(child)
+  return child
+}
+
+/** The port that a server of the bench tells; 0 for one without. */
+async function portOf(child: ChildProcess): Promise<number> {
+  if (!child.stdout) throw new Error('no standard output')
+  for await (const line of createInterface(child.stdout)) {
+    const port = /^port (\d+)$/.exec(line)?.[1]
+    if (port !== undefined) return Number(port)
+  }
+  throw new Error('a server of the bench did not start')
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+async function wrkScript(scenario: Scenario): Promise<string> {
+  const file = path.join(folder, `${scenario}.lua`)
+  const body = JSON.stringify({ text: 'x'.repeat(1024 - 11) })
+  const auth = `wrk.headers["Authorization"] = "Basic ${Buffer.from(BASIC).toString('base64')}"\n`
+  // Every route gets its turn, so that the table is walked and not one entry of it.
+  const turns = `local n = 0\nrequest = function()\n  n = (n * 1103515245 + 12345) % 100000\n  return wrk.format(nil, string.format("/webhooks/bench-token-%020d", n))\nend\n`
+  const head = `wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = '${body}'\n`
+  await writeFile(file, head + (scenario === 'basic' ? auth : '') + (scenario === 'many-routes' ? turns : ''))
+  return file
+}
+
+async function measure(scenario: Scenario, redisUrl: string, seconds: number): Promise<Round> {
+  const file = scenario === 'F0' || scenario === 'F1' ? `${scenario.toLowerCase()}.ts` : 'hooklet.ts'
+  const server = start(SERVER_CORE, process.execPath, [
+    path.join(import.meta.dirname, file),
+    redisUrl,
+    scenario,
+  ])
+  const runner =
+    scenario === 'reply'
+      ? start(OTHER_CORE, process.execPath, [path.join(import.meta.dirname, 'runner.ts'), redisUrl])
+      : undefined
+  try {
+    const port = await portOf(server)
+    if (runner) await portOf(runner)
+    const load = {
+      url: `http://127.0.0.1:${port}/webhooks/${tokenOf(0)}`,
+      script: await wrkScript(scenario),
+      connections: CONNECTIONS,
+      // taskset becomes the server: the process keeps its id.
+      pid: server.pid ?? 0,
+      core: OTHER_CORE,
+    }
+    await runWrk({ ...load, seconds: 1 })
+    return await runWrk({ ...load, seconds })
+  } finally {
+    await stop(server)
+    if (runner) await stop(runner)
+  }
+}
+
+try {
+  start(OTHER_CORE, 'redis-server', [
+    '--port',
+    '16379',
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--dir',
+    folder,
+    '--unixsocket',
+    socket,
+  ])
+  const redisUrl = 'redis://127.0.0.1:16379'
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
+  // It may not listen yet; the first command waits until it does.
+  redis.on('error', () => {})
+  const rounds: Record<string, Round[]> = {}
+  for (let round = 1; round <= Number(values.rounds); round++)
+    for (const scenario of Object.keys(SCENARIOS) as Scenario[]) {
+      process.stderr.write(`round ${round} of ${values.rounds}: ${scenario}\n`)
+      await redis.flushall()
+      rounds[scenario] = [
+        ...(rounds[scenario] ?? []),
+        await measure(scenario, redisUrl, Number(values.seconds)),
+      ]
+    }
+  redis.disconnect()
+  const rows = report(rounds)
+  process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : formatReport(rows))
+} finally {
+  await Promise.all(children.map(stop))
+  await rm(folder, { recursive: true })
+}

@@ -1,0 +1,19 @@
+/** What is measured. */
+export const SCENARIOS = {
+  F0: 'bare node:http, no state',
+  F1: 'F0 and one EVALSHA: window and XADD, ioredis with autopipelining',
+  immediate: 'Immediate, everything on',
+  'many-routes': 'Immediate, 100,000 routes',
+  basic: 'Immediate, basic auth',
+  throttled: 'over the rate: 429',
+  reply: 'Reply by a runner, with leases',
+} as const
+
+export type Scenario = keyof typeof SCENARIOS
+
+/** User and password of the scenario with basic auth. */
+export const BASIC = 'bench:password'
+
+export function tokenOf(nth: number): string {
+  return `bench-token-${String(nth).padStart(20, '0')}`
+}
