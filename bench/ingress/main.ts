@@ -98,18 +98,7 @@ async function measure(scenario: Scenario, redisUrl: string, seconds: number): P
 }
 
 try {
-  start(OTHER_CORE, 'redis-server', [
-    '--port',
-    '16379',
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--dir',
-    folder,
-    '--unixsocket',
-    socket,
-  ])
+  start(OTHER_CORE, 'redis-server', ['--port', '16379', '--bind', '127.0.0.1', '--save', '', '--dir', folder])
   const redisUrl = 'redis://127.0.0.1:16379'
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
   // It may not listen yet; the first command waits until it does.
