@@ -44,21 +44,23 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
   options: ArtefactFolderOptions<Artefact>,
 ): Promise<{ close(): Promise<void> }> {
   const { folder, kind, sink, onFault } = options
-  const taken = new Map<string, { version: string; name: ArtefactName }>()
+  /** What was read of each file, whether it was taken or not: nothing is read, and no fault is told, twice. */
+  const known = new Map<string, { version: string; name?: ArtefactName }>()
   const suffix = `.${kind}.json`
 
   const take = async (file: string): Promise<void> => {
-    const known = taken.get(file)
+    const before = known.get(file)
     try {
       const { size, mtimeMs, ino } = await stat(path.join(folder, file))
       const version = `${ino}/${mtimeMs}/${size}`
-      if (known?.version === version) return
+      if (before?.version === version) return
+      known.set(file, { ...before, version })
       if (size > MAX_BYTES) throw new Error('is larger than 4 MiB')
       const artefact = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as Artefact
       if (artefactFile(artefact, kind) !== file)
         throw new Error(`holds ${artefact.namespace}/${artefact.name}, which belongs into another file`)
       sink.put(artefact)
-      taken.set(file, { version, name: { namespace: artefact.namespace, name: artefact.name } })
+      known.set(file, { version, name: { namespace: artefact.namespace, name: artefact.name } })
     } catch (error) {
       onFault(file, error as Error)
     }
@@ -67,10 +69,10 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
   const read = async (): Promise<void> => {
     const files = (await readdir(folder)).filter((file) => file.endsWith(suffix))
     const present = new Set(files)
-    for (const [file, { name }] of taken)
+    for (const [file, { name }] of known)
       if (!present.has(file)) {
-        sink.remove(name)
-        taken.delete(file)
+        if (name) sink.remove(name)
+        known.delete(file)
       }
     for (const file of files.toSorted()) await take(file)
   }
