@@ -12,5 +12,6 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // Tests start servers and processes of their own, which need the other core; with more at a time, their clocks starve.
+  maxWorkers: 1,
 }
