@@ -141,7 +141,9 @@ function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis 
       slotsRefreshTimeout: commandTimeoutMs,
       ...(natMap === undefined ? {} : { natMap }),
     }
-    return new Cluster(addresses, clusterOptions)
+    const cluster = new Cluster(addresses, clusterOptions)
+    if (natMap !== undefined) findByAnnouncedAddress(cluster, natMap)
+    return cluster
   }
   const single = { ...shared, db, enableOfflineQueue: queue, retryStrategy: backoffMs }
   if (target.kind === 'standalone') return new Redis({ ...single, ...addresses[0] })
@@ -156,6 +158,21 @@ function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis 
     ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
     ...(natMap === undefined ? {} : { natMap }),
   })
+}
+
+/**
+ * After a MOVED, ioredis notes the announced address of a slot where it looks for mapped ones, does not find the connection, and asks
+ * random nodes until it gives up. This lets it find the connection by either address.
+ */
+function findByAnnouncedAddress(cluster: Cluster, natMap: NatMap): void {
+  const { connectionPool: pool } = cluster as unknown as {
+    connectionPool: { getInstanceByKey(key: string): Redis | undefined }
+  }
+  const find = pool.getInstanceByKey.bind(pool)
+  pool.getInstanceByKey = (key) => {
+    const mapped = typeof natMap === 'function' ? natMap(key) : natMap[key]
+    return find(key) ?? (mapped ? find(`${mapped.host}:${mapped.port}`) : undefined)
+  }
 }
 
 function within<T>(promise: Promise<T>, clock: Clock, ms: number): Promise<T> {

@@ -37,8 +37,7 @@ export function redisHarness(servers: () => { ports: number[]; cluster: boolean 
         prefix,
         lapseMs,
         sweepMs: 200,
-        // A connection to a Cluster that is given up on a busy machine is looked for by MOVED, and ioredis does not
-        // find the way back through a natMap then: it takes the announced address, not the mapped one.
+        // A busy machine may take its time; how failures show in time has tests of its own.
         ...(cluster ? { commandTimeoutMs: 5_000 } : {}),
         ...options,
       })
