@@ -11,7 +11,7 @@ import type { HttpLimits } from './http/limits.ts'
 import { defaultLimits } from './http/limits.ts'
 import { createHttpServer } from './http/server.ts'
 import { createWaitingCalls } from './http/waiting.ts'
-import type { Log } from './log.ts'
+import type { Log } from '../process/log.ts'
 import type { RouteTable } from './routes/table.ts'
 
 export interface IngressDeps {

@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express'
 import express from 'express'
 import type { AnswerCode } from '../answers.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../../process/log.ts'
 import type { Sender } from './exchange.ts'
 import { openExchange } from './exchange.ts'
 import { preparedAnswers } from './prepared.ts'

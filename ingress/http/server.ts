@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AnswerCode } from '../answers.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../../process/log.ts'
 import type { CallHandler } from './call.ts'
 import type { Sender } from './exchange.ts'
 import { openExchange } from './exchange.ts'

@@ -1,7 +1,7 @@
 import type { IngressState, Lease, ReplyMessage } from '../../state/state.ts'
 import type { AnswerCode } from '../answers.ts'
 import type { Deadline, Deadlines } from '../deadlines.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'

@@ -1,7 +1,7 @@
 import type { HttpLimits } from '../../ingress/http/limits.ts'
 import { createIngress } from '../../ingress/ingress.ts'
 import type { Ingress } from '../../ingress/ingress.ts'
-import type { Log } from '../../ingress/log.ts'
+import type { Log } from '../../process/log.ts'
 import type { Route } from '../../ingress/route.ts'
 import { createRouteTable } from '../../ingress/routes/table.ts'
 import type { RouteTable } from '../../ingress/routes/table.ts'
