@@ -6,16 +6,18 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { formatReport, report } from './report.ts'
+import type { Measured } from './report.ts'
 import { BASIC, SCENARIOS, tokenOf } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
-import { runWrk } from './wrk.ts'
-import type { Round } from './wrk.ts'
+import { requirePrograms, runWrk } from './wrk.ts'
 
 const SERVER_CORE = 0
 const OTHER_CORE = 1
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: !process.stdout.isTTY },
   },
 })
+requirePrograms(['wrk', 'taskset', 'redis-server'])
 const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-bench-'))
 const children: ChildProcess[] = []
 
@@ -56,6 +59,20 @@ async function stop(child: ChildProcess): Promise<void> {
   await exited
 }
 
+async function cleanUp(): Promise<void> {
+  await Promise.all(children.map(stop))
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
 async function wrkScript(scenario: Scenario): Promise<string> {
   const file = path.join(folder, `${scenario}.lua`)
   const body = JSON.stringify({ text: 'x'.repeat(1024 - 11) })
@@ -67,7 +84,7 @@ async function wrkScript(scenario: Scenario): Promise<string> {
   return file
 }
 
-async function measure(scenario: Scenario, redisUrl: string, seconds: number): Promise<Round> {
+async function measure(scenario: Scenario, redisUrl: string, seconds: number): Promise<Measured> {
   const file = scenario === 'F0' || scenario === 'F1' ? `${scenario.toLowerCase()}.ts` : 'hooklet.ts'
   const server = start(SERVER_CORE, process.execPath, [
     path.join(import.meta.dirname, file),
@@ -84,26 +101,32 @@ async function measure(scenario: Scenario, redisUrl: string, seconds: number): P
     const load = {
       url: `http://127.0.0.1:${port}/webhooks/${tokenOf(0)}`,
       script: await wrkScript(scenario),
-      connections: CONNECTIONS,
+      accepted: scenario !== 'throttled',
       // taskset becomes the server: the process keeps its id.
       pid: server.pid ?? 0,
       core: OTHER_CORE,
     }
-    await runWrk({ ...load, seconds: 1 })
-    return await runWrk({ ...load, seconds })
+    await runWrk({ ...load, connections: CONNECTIONS, seconds: 1 })
+    const round = await runWrk({ ...load, connections: CONNECTIONS, seconds })
+    const { p50: alone } = await runWrk({ ...load, connections: 1, seconds: 1 })
+    return { ...round, alone }
   } finally {
     await stop(server)
     if (runner) await stop(runner)
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void cleanUp().finally(() => process.exit(1)))
 try {
-  start(OTHER_CORE, 'redis-server', ['--port', '16379', '--bind', '127.0.0.1', '--save', '', '--dir', folder])
-  const redisUrl = 'redis://127.0.0.1:16379'
+  const port = await freePort()
+  const address = ['--port', String(port), '--bind', '127.0.0.1']
+  start(OTHER_CORE, 'redis-server', [...address, '--save', '', '--dir', folder, '--loglevel', 'warning'])
+  const redisUrl = `redis://127.0.0.1:${port}`
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
   // It may not listen yet; the first command waits until it does.
   redis.on('error', () => {})
-  const rounds: Record<string, Round[]> = {}
+  const rounds: Record<string, Measured[]> = {}
   for (let round = 1; round <= Number(values.rounds); round++)
     for (const scenario of Object.keys(SCENARIOS) as Scenario[]) {
       process.stderr.write(`round ${round} of ${values.rounds}: ${scenario}\n`)
@@ -117,6 +140,5 @@ try {
   const rows = report(rounds)
   process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : formatReport(rows))
 } finally {
-  await Promise.all(children.map(stop))
-  await rm(folder, { recursive: true })
+  await cleanUp()
 }

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
@@ -8,8 +8,8 @@ export interface Round {
   p50: number
   p99: number
   cpu: number
-  /** Answers that were not 2xx. */
-  refused: number
+  /** Calls without an answer, and answers of another kind than expected. */
+  failed: number
 }
 
 export interface Load {
@@ -17,6 +17,8 @@ export interface Load {
   script: string
   seconds: number
   connections: number
+  /** Whether the answers are to be 2xx; else none may be. */
+  accepted: boolean
   /** The server's process, for its CPU time. */
   pid: number
   /** The core that wrk runs on. */
@@ -26,7 +28,14 @@ export interface Load {
 /** Ticks of Linux's process clock; 100 a second on every platform that Node runs on. */
 const TICK_US = 10_000
 
-/** Runs wrk against the URL. Rejects when wrk is missing. */
+/** Throws, naming the program, when one of those that the bench starts is missing. */
+export function requirePrograms(programs: string[]): void {
+  for (const program of programs)
+    if (spawnSync(program, ['--version'], { stdio: 'ignore' }).error)
+      throw new Error(`the bench needs ${program}, which is not installed`)
+}
+
+/** Runs wrk against the URL. Rejects when its report lacks a number. */
 export async function runWrk(load: Load): Promise<Round> {
   const before = cpuTicks(load.pid)
   const args = [
@@ -40,14 +49,22 @@ export async function runWrk(load: Load): Promise<Round> {
   ]
   const { stdout } = await promisify(execFile)('taskset', [...args, '-s', load.script, load.url])
   const used = (cpuTicks(load.pid) - before) * TICK_US
-  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1])
-  return {
-    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
-    p50: milliseconds(/50%\s+(\S+)/.exec(stdout)?.[1]),
-    p99: milliseconds(/99%\s+(\S+)/.exec(stdout)?.[1]),
+  const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0)
+  const requests = number(/(\d+) requests in/)
+  const refused = number(/Non-2xx or 3xx responses: (\d+)/)
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)?.slice(1)
+  const round = {
+    perSecond: number(/Requests\/sec:\s+([\d.]+)/),
+    // At the beginning of a line: a share of the table above may end in 50 or 99 as well.
+    p50: milliseconds(/^\s+50%\s+(\S+)$/m.exec(stdout)?.[1]),
+    p99: milliseconds(/^\s+99%\s+(\S+)$/m.exec(stdout)?.[1]),
     cpu: used / requests,
-    refused: Number(/Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? 0),
+    failed:
+      (load.accepted ? refused : requests - refused) +
+      (errors ?? []).reduce((sum, count) => sum + Number(count), 0),
   }
+  if (!Object.values(round).every(Number.isFinite)) throw new Error(`wrk reported no numbers:\n${stdout}`)
+  return round
 }
 
 function milliseconds(text: string | undefined): number {
