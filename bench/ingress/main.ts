@@ -17,7 +17,7 @@ import { formatReport, report } from './report.ts'
 import type { Measured } from './report.ts'
 import { BASIC, SCENARIOS, tokenOf } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
-import { requirePrograms, runWrk } from './wrk.ts'
+import { missing, runWrk } from './wrk.ts'
 
 const SERVER_CORE = 0
 const OTHER_CORE = 1
@@ -30,7 +30,11 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: !process.stdout.isTTY },
   },
 })
-requirePrograms(['wrk', 'taskset', 'redis-server'])
+const lacking = missing(['wrk', 'taskset', 'redis-server'])
+if (lacking.length > 0) {
+  process.stderr.write(`the bench needs ${lacking.join(' and ')}: not installed\n`)
+  process.exit(1)
+}
 const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-bench-'))
 const children: ChildProcess[] = []
 
@@ -84,16 +88,21 @@ async function wrkScript(scenario: Scenario): Promise<string> {
   return file
 }
 
-async function measure(scenario: Scenario, redisUrl: string, seconds: number): Promise<Measured> {
+interface Store {
+  url: string
+  pid: number
+}
+
+async function measure(scenario: Scenario, store: Store, seconds: number): Promise<Measured> {
   const file = scenario === 'F0' || scenario === 'F1' ? `${scenario.toLowerCase()}.ts` : 'hooklet.ts'
   const server = start(SERVER_CORE, process.execPath, [
     path.join(import.meta.dirname, file),
-    redisUrl,
+    store.url,
     scenario,
   ])
   const runner =
     scenario === 'reply'
-      ? start(OTHER_CORE, process.execPath, [path.join(import.meta.dirname, 'runner.ts'), redisUrl])
+      ? start(OTHER_CORE, process.execPath, [path.join(import.meta.dirname, 'runner.ts'), store.url])
       : undefined
   try {
     const port = await portOf(server)
@@ -104,6 +113,7 @@ async function measure(scenario: Scenario, redisUrl: string, seconds: number): P
       accepted: scenario !== 'throttled',
       // taskset becomes the server: the process keeps its id.
       pid: server.pid ?? 0,
+      redisPid: store.pid,
       core: OTHER_CORE,
     }
     await runWrk({ ...load, connections: CONNECTIONS, seconds: 1 })
@@ -121,9 +131,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 try {
   const port = await freePort()
   const address = ['--port', String(port), '--bind', '127.0.0.1']
-  start(OTHER_CORE, 'redis-server', [...address, '--save', '', '--dir', folder, '--loglevel', 'warning'])
-  const redisUrl = `redis://127.0.0.1:${port}`
-  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
+  const quiet = ['--save', '', '--dir', folder, '--loglevel', 'warning']
+  const { pid = 0 } = start(OTHER_CORE, 'redis-server', [...address, ...quiet])
+  const store = { url: `redis://127.0.0.1:${port}`, pid }
+  const redis = new Redis(store.url, { maxRetriesPerRequest: null })
   // It may not listen yet; the first command waits until it does.
   redis.on('error', () => {})
   const rounds: Record<string, Measured[]> = {}
@@ -131,10 +142,7 @@ try {
     for (const scenario of Object.keys(SCENARIOS) as Scenario[]) {
       process.stderr.write(`round ${round} of ${values.rounds}: ${scenario}\n`)
       await redis.flushall()
-      rounds[scenario] = [
-        ...(rounds[scenario] ?? []),
-        await measure(scenario, redisUrl, Number(values.seconds)),
-      ]
+      rounds[scenario] = [...(rounds[scenario] ?? []), await measure(scenario, store, Number(values.seconds))]
     }
   redis.disconnect()
   const rows = report(rounds)

@@ -16,6 +16,8 @@ export interface Row {
   p99: number
   p99ToF1: number
   cpu: number
+  redisCpu: number
+  busy: number
   alone: number
   aloneToF1: number
   failed: number
@@ -35,6 +37,8 @@ export function report(rounds: Record<string, Measured[]>): Row[] {
       p99: median(own.map((round) => round.p99)),
       p99ToF1: ratio('F1', (round) => round.p99),
       cpu: median(own.map((round) => round.cpu)),
+      redisCpu: median(own.map((round) => round.redisCpu)),
+      busy: median(own.map((round) => round.busy)),
       alone: median(own.map((round) => round.alone)),
       aloneToF1: ratio('F1', (round) => round.alone),
       failed: Math.max(...own.map((round) => round.failed)),
@@ -43,7 +47,8 @@ export function report(rounds: Record<string, Measured[]>): Row[] {
 }
 
 export function formatReport(rows: Row[]): string {
-  const header = 'scenario      calls/s   / F0   / F1  p50 ms  p99 ms   / F1  CPU us  alone ms   / F1  failed'
+  const header =
+    'scenario      calls/s   / F0   / F1  p50 ms  p99 ms   / F1  CPU us  Redis us  busy  alone ms   / F1  failed'
   const lines = rows.map((row) =>
     [
       row.scenario.padEnd(12),
@@ -54,6 +59,8 @@ export function formatReport(rows: Row[]): string {
       row.p99.toFixed(2).padStart(7),
       row.p99ToF1.toFixed(2).padStart(6),
       row.cpu.toFixed(1).padStart(7),
+      row.redisCpu.toFixed(1).padStart(9),
+      `${Math.round(row.busy * 100)} %`.padStart(5),
       row.alone.toFixed(3).padStart(9),
       row.aloneToF1.toFixed(2).padStart(6),
       String(row.failed).padStart(7),

@@ -2,12 +2,15 @@ import { execFile, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
-/** One round of load. Latencies in milliseconds, CPU of the server in microseconds a call. */
+/** One round of load. Latencies in milliseconds, CPU in microseconds a call. */
 export interface Round {
   perSecond: number
   p50: number
   p99: number
   cpu: number
+  redisCpu: number
+  /** The share of its core that the server had work for. */
+  busy: number
   /** Calls without an answer, and answers of another kind than expected. */
   failed: number
 }
@@ -21,6 +24,7 @@ export interface Load {
   accepted: boolean
   /** The server's process, for its CPU time. */
   pid: number
+  redisPid: number
   /** The core that wrk runs on. */
   core: number
 }
@@ -28,16 +32,14 @@ export interface Load {
 /** Ticks of Linux's process clock; 100 a second on every platform that Node runs on. */
 const TICK_US = 10_000
 
-/** Throws, naming the program, when one of those that the bench starts is missing. */
-export function requirePrograms(programs: string[]): void {
-  for (const program of programs)
-    if (spawnSync(program, ['--version'], { stdio: 'ignore' }).error)
-      throw new Error(`the bench needs ${program}, which is not installed`)
+/** Those of the programs that are not installed. */
+export function missing(programs: string[]): string[] {
+  return programs.filter((program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error)
 }
 
 /** Runs wrk against the URL. Rejects when its report lacks a number. */
 export async function runWrk(load: Load): Promise<Round> {
-  const before = cpuTicks(load.pid)
+  const before = [cpuTicks(load.pid), cpuTicks(load.redisPid)] as const
   const args = [
     '-c',
     String(load.core),
@@ -48,7 +50,8 @@ export async function runWrk(load: Load): Promise<Round> {
     '--latency',
   ]
   const { stdout } = await promisify(execFile)('taskset', [...args, '-s', load.script, load.url])
-  const used = (cpuTicks(load.pid) - before) * TICK_US
+  const used = (cpuTicks(load.pid) - before[0]) * TICK_US
+  const redisUsed = (cpuTicks(load.redisPid) - before[1]) * TICK_US
   const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0)
   const requests = number(/(\d+) requests in/)
   const refused = number(/Non-2xx or 3xx responses: (\d+)/)
@@ -59,6 +62,8 @@ export async function runWrk(load: Load): Promise<Round> {
     p50: milliseconds(/^\s+50%\s+(\S+)$/m.exec(stdout)?.[1]),
     p99: milliseconds(/^\s+99%\s+(\S+)$/m.exec(stdout)?.[1]),
     cpu: used / requests,
+    redisCpu: redisUsed / requests,
+    busy: used / (load.seconds * 1_000_000),
     failed:
       (load.accepted ? refused : requests - refused) +
       (errors ?? []).reduce((sum, count) => sum + Number(count), 0),
