@@ -1,14 +1,23 @@
+import { provideKubernetes } from './test/support/kubernetes/provide.ts'
 import { provideRedis } from './test/support/provision.mjs'
 
 /** Tests that start Redis servers. */
 const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/']
+
+/** Tests that start API servers. */
+const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/']
+
+const skipped = [
+  ...(provideRedis(process.env) ? [] : [...ON_REDIS, ...ON_KUBERNETES]),
+  ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
+]
 
 /** Jest runs the TypeScript as Node does: types stripped, ES modules kept. */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', ...(provideRedis(process.env) ? [] : ON_REDIS)],
+  testPathIgnorePatterns: ['/node_modules/', ...skipped],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   testTimeout: 30_000,

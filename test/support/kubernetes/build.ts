@@ -1,0 +1,90 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { ETCD_VERSION, KUBERNETES_VERSION, PROGRAMS } from './programs.ts'
+import type { Program } from './programs.ts'
+
+const run = promisify(execFile)
+
+const PACKAGES: Record<Program, string> = {
+  'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
+  kubectl: 'k8s.io/kubernetes/cmd/kubectl',
+  etcd: 'go.etcd.io/etcd/server/v3',
+}
+
+const STEP_MS = 10_000
+
+interface Builder {
+  /** The Go command. */
+  go: string
+  /** Told of progress. */
+  say(line: string): void
+}
+
+/** Builds the programs into `folder`; some minutes when nothing is in Go's cache. */
+export async function buildPrograms(folder: string, builder: Builder): Promise<void> {
+  const modules = path.join(folder, 'modules')
+  const kubernetes = path.join(modules, 'kubernetes')
+  const etcd = path.join(modules, 'etcd')
+  try {
+    await writeModule(kubernetes, await kubernetesModule(builder.go), builder.go)
+    await writeModule(etcd, `require go.etcd.io/etcd/server/v3 v${ETCD_VERSION}\n`, builder.go)
+    for (const program of PROGRAMS) {
+      const module = program === 'etcd' ? etcd : kubernetes
+      await build({ module, program, folder }, builder)
+    }
+  } finally {
+    await rm(modules, { recursive: true, force: true })
+  }
+}
+
+async function writeModule(folder: string, requirements: string, command: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const { stdout: version } = await run(command, ['env', 'GOVERSION'])
+  const go = version.trim().replace(/^go/, '').split(' ')[0]
+  await writeFile(path.join(folder, 'go.mod'), `module hooklet.dev/testbed\n\ngo ${go}\n\n${requirements}`)
+}
+
+/** Kubernetes' own go.mod takes its staging modules from its repository; published, they have the version 0.MINOR.PATCH. */
+async function kubernetesModule(command: string): Promise<string> {
+  const module = `k8s.io/kubernetes@v${KUBERNETES_VERSION}`
+  const { stdout } = await run(command, ['mod', 'download', '-json', module], { cwd: '/' })
+  const { GoMod } = JSON.parse(stdout) as { GoMod: string }
+  const published = `v0.${KUBERNETES_VERSION.split('.').slice(1).join('.')}`
+  const staged = (await readFile(GoMod, 'utf8')).matchAll(/^\t(k8s\.io\/[\w-]+) v0\.0\.0( |$)/gm)
+  const replacements = [...staged].map(([, name]) => `replace ${name} => ${name} ${published}\n`)
+  return `require k8s.io/kubernetes v${KUBERNETES_VERSION}\n\n${replacements.join('')}`
+}
+
+async function build(
+  { module, program, folder }: { module: string; program: Program; folder: string },
+  { go, say }: Builder,
+): Promise<void> {
+  const [major, minor] = KUBERNETES_VERSION.split('.')
+  const stamp = Object.entries({ gitVersion: `v${KUBERNETES_VERSION}`, gitMajor: major, gitMinor: minor })
+    .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
+    .join(' ')
+  const target = path.join(folder, program)
+  const args = ['build', '-mod=mod', '-trimpath', '-v', '-ldflags', `-s -w ${stamp}`, '-o', target]
+  const child = spawn(go, [...args, PACKAGES[program]], {
+    cwd: module,
+    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const begun = Date.now()
+  let last = begun
+  let packages = 0
+  let output = ''
+  say(`building ${program} …`)
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    packages += chunk.split('\n').length - 1
+    output = (output + chunk).slice(-4000)
+    if (Date.now() - last < STEP_MS) return
+    last = Date.now()
+    say(`building ${program}: ${packages} packages after ${Math.round((last - begun) / 1000)} s`)
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`go build of ${program} failed:\n${output}`)
+}
