@@ -9,20 +9,10 @@ export const API_VERSION = `${GROUP}/${VERSION}`
 
 /** A ConfigMap or Secret with this label and the value `"true"` holds globals of its namespace. */
 export const GLOBALS_LABEL = 'hooklet.dev/globals'
-/** Marks what the operator compiled for the data plane; the value is an {@link Artefact}. Ingress and runner select by it. */
-export const ARTEFACT_LABEL = 'hooklet.dev/artefact'
-/** On compiled artefacts: the namespace and the name of the resource they were made from. */
-export const SOURCE_NAMESPACE_LABEL = 'hooklet.dev/source-namespace'
-export const SOURCE_NAME_LABEL = 'hooklet.dev/source-name'
-/** On compiled artefacts: the SHA-256 of the content, so that an unchanged one is not written again. */
-export const CONTENT_HASH_ANNOTATION = 'hooklet.dev/content-hash'
 /** On a Webhook, with the value `"true"`: deleting it deletes every Workflow that it triggers, too. */
 export const INCLUDE_WORKFLOWS_ANNOTATION = 'hooklet.dev/include-workflows'
 /** Keeps a deleted resource until it is out of the data plane. */
 export const FINALIZER = 'hooklet.dev/data-plane'
-
-/** What is compiled: a Webhook to a Route, a Workflow to a Plan. */
-export type Artefact = 'route' | 'plan'
 
 /** The longest `metadata.name` of a Webhook or Workflow: it is used as the value of a label. */
 export const MAX_NAME_LENGTH = 63
