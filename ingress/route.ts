@@ -14,7 +14,55 @@ export type RouteState =
   /** A Secret, ConfigMap or global it needs is missing or unusable: fail closed with 503. */
   | 'Unavailable'
 
-export type Verification = { type: 'None' }
+/**
+ * How a call proves that it comes from the provider. The members that there are depend on the type; `ingress/verify/registry.ts` knows the types.
+ * All of it is key material.
+ */
+export interface Verification {
+  /** `None` checks nothing. */
+  type: string
+  /** The code of a handshake (Facebook, Fitbit). */
+  code?: string
+  /** Signing secrets as text; any one may match. Never empty: where the type needs one and it is missing, the route is Unavailable. */
+  secrets?: string[]
+  /** How far a signed time may be from now, either way. */
+  toleranceMs?: number
+  hmac?: HmacSettings
+  jwt?: {
+    issuer: string
+    audiences: string[]
+    algorithms?: string[]
+    /** In PEM. */
+    publicKeys?: string[]
+    jwksURL?: string
+    claims?: Record<string, string>
+    clockSkewMs: number
+  }
+  sns?: { topicARNs: string[]; confirm: boolean }
+  alexa?: { applicationIDs?: string[] }
+  gitlab?: { mode: 'Token' | 'Signature' }
+  twilio?: { publicURL?: string }
+  square?: { publicURL?: string }
+  cloudEvents?: { allowedOrigins: string[]; allowedRate?: number; accessTokenInQuery: boolean }
+}
+
+/** Which bytes are signed, how, and where the signature stands. Header names in any case. */
+export interface HmacSettings {
+  header: string
+  algorithm: 'SHA1' | 'SHA256' | 'SHA384' | 'SHA512'
+  encoding: 'Hex' | 'Base64' | 'Base64URL'
+  /** What stands before each signature. */
+  prefix: string
+  /** Between several signatures; absent: there is exactly one. */
+  separator?: ',' | ' ' | ';'
+  /** With {body}, {timestamp}, {id} and {url}. */
+  template: string
+  timestampHeader?: string
+  timestampFormat: 'UnixSeconds' | 'UnixMilliseconds' | 'RFC3339'
+  idHeader?: string
+  keyEncoding: 'Text' | 'Hex' | 'Base64'
+  publicURL?: string
+}
 
 export interface Route {
   version: 1

@@ -1,0 +1,40 @@
+import type { Verification } from '../route.ts'
+import type { PreparedVerification, Verifier, VerifierDeps } from './verifier.ts'
+import { UnusableVerification } from './verifier.ts'
+
+/**
+ * Every verification that this version can check, by the type's name in the Webhook. The operator holds it against the types of the resource, so that
+ * a type without a row does not build.
+ */
+export const VERIFIERS = {} as const satisfies Record<string, Verifier>
+
+export function verifierOf(type: string): Verifier | undefined {
+  return Object.hasOwn(VERIFIERS, type) ? (VERIFIERS as Record<string, Verifier>)[type] : undefined
+}
+
+/**
+ * Undefined for `None`: nothing is checked.
+ * @throws {UnusableVerification} on a key that is not one; TypeError on a type that this version does not know, so that a route made by a newer
+ * operator is never served unchecked.
+ */
+export function prepareVerification(
+  verification: Verification,
+  deps: VerifierDeps,
+): PreparedVerification | undefined {
+  if (verification.type === 'None') return undefined
+  const verifier = verifierOf(verification.type)
+  if (verifier === undefined)
+    throw new TypeError('the route has a verification that this ingress does not know')
+  return verifier.prepare(verification, deps)
+}
+
+/** What keeps a verification from being served; undefined: nothing does. */
+export function faultOf(verification: Verification): UnusableVerification | undefined {
+  try {
+    prepareVerification(verification, { fetch: () => Promise.reject(new Error('nothing is fetched here')) })
+    return undefined
+  } catch (error) {
+    if (error instanceof UnusableVerification) return error
+    throw error
+  }
+}

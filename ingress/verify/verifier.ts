@@ -1,0 +1,114 @@
+/**
+ * The contract of a verifier: one file for each provider or protocol, one row in `registry.ts`. A verifier decides from the raw request whether the
+ * provider sent it, and answers the provider's handshakes. It never sees a resource, and nothing of a key leaves it.
+ */
+import type { Verification } from '../route.ts'
+
+/** A received call: raw, nothing decoded, the body whole and within the webhook's limit. */
+export interface VerificationRequest {
+  /** In upper case, as received. */
+  method: string
+  /** What follows the token, up to the query, as received; empty: the URL ends with the token. */
+  rest: string
+  /** Without its `?`, as received. */
+  query: string
+  /** Every value of a header, in the order received: empty when it is missing. `name` is in lower case. */
+  header(name: string): readonly string[]
+  /** Never decode it to hash it: two different bodies may decode to the same text. */
+  body: Buffer
+  /** Milliseconds since 1970. */
+  now: number
+  /**
+   * The URL as the provider called it: the process's public base URL, path and query as received. With `publicURL`, that stands for all up to
+   * and with the token. Undefined when neither is configured. Never made of the Host header: who calls could choose it.
+   */
+  url(publicURL?: string): string | undefined
+}
+
+/** Why a call does not pass, for the log and nothing else: callers all get the same answer. */
+export type Rejection =
+  | 'HeaderMissing'
+  | 'HeaderRepeated'
+  | 'HeaderMalformed'
+  | 'SignatureMismatch'
+  | 'TimestampOutOfTolerance'
+  | 'BodyMalformed'
+  | 'NotAllowed'
+  | 'CertificateInvalid'
+  | 'TokenInvalid'
+  | 'HandshakeRefused'
+
+export type VerificationOutcome =
+  /** Go on: store the event and start the workflows. */
+  | { kind: 'pass' }
+  /** Answered with 401, or the status that the provider expects; the body is the same for all. */
+  | { kind: 'reject'; reason: Rejection; status?: number; headers?: readonly string[] }
+  /** Answered at once; nothing is stored and nothing starts. */
+  | {
+      kind: 'handshake'
+      status: number
+      body: string
+      /** `text/plain` when left out. Sent with `nosniff`, as every answer is. */
+      contentType?: string
+      /** More headers: names and values in turn. */
+      headers?: readonly string[]
+    }
+  /** It can't be decided now, for example because a certificate can't be fetched: 503, the provider tries again. `why` goes to the log: no secrets. */
+  | { kind: 'unavailable'; why: string }
+
+/** The verification of one route, with its keys ready. */
+export interface PreparedVerification {
+  /** Stays synchronous where nothing must be fetched. Must not throw, whatever the request holds. */
+  verify(request: VerificationRequest): VerificationOutcome | Promise<VerificationOutcome>
+  /**
+   * The provider's own id of a delivery, by which a repeated one is known. Asked only of requests that passed, and only when the webhook drops
+   * repeated ones. Undefined: the request carries none.
+   */
+  deliveryId?(request: VerificationRequest): string | undefined
+}
+
+export interface VerifierDeps {
+  /** A guarded GET: https only, no redirects, a few seconds, 64 KB, no credentials. Which URLs may be fetched is for the verifier to check first. */
+  fetch(url: URL): Promise<Buffer>
+}
+
+export interface Verifier {
+  /** Whether a call that passes with these settings proves who sent it. */
+  proves(verification: Verification): boolean
+  /**
+   * Makes the keys ready, once for each route. No I/O. The operator calls it, too, to tell in a condition what the data plane could not serve.
+   * @throws {UnusableVerification} on a key that is not one.
+   */
+  prepare(verification: Verification, deps: VerifierDeps): PreparedVerification
+}
+
+/** A key or setting with which nothing could ever pass, or anything could. The message holds nothing of the key. */
+export class UnusableVerification extends Error {
+  override name = 'UnusableVerification'
+  /** Under `spec.verification`. */
+  readonly path: (string | number)[]
+
+  /** `message` says what is wrong and what to do, as a part of a sentence: "is not a whsec_ secret: …". */
+  constructor(path: (string | number)[], message: string) {
+    super(message)
+    this.path = path
+  }
+}
+
+export const PASS: VerificationOutcome = { kind: 'pass' }
+
+export const reject = (reason: Rejection): VerificationOutcome => ({ kind: 'reject', reason })
+
+/** The only value of a header; a rejection when it is missing or there more than once. */
+export function onlyHeader(
+  request: VerificationRequest,
+  name: string,
+): string | Extract<VerificationOutcome, { kind: 'reject' }> {
+  const values = request.header(name)
+  const [value] = values
+  if (value === undefined) return MISSING
+  return values.length === 1 ? value : REPEATED
+}
+
+const MISSING = { kind: 'reject', reason: 'HeaderMissing' } as const
+const REPEATED = { kind: 'reject', reason: 'HeaderRepeated' } as const
