@@ -54,6 +54,12 @@ export interface Runner {
 /** The plan that a run goes by, or why it can't. */
 type Bound = { plan: Plan; problem?: undefined } | { problem: Problem }
 
+/** How far a run was brought, and whether the state holds something of it. */
+interface Conducted {
+  kind: Outcome['kind']
+  stored: boolean
+}
+
 /** How many deliveries are asked for at once. */
 const BATCH = 64
 const BLOCK_MS = 5_000
@@ -142,7 +148,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       )
     const mayHaveBegun = (again || deliveries > 1) && total > 0
     const takeovers = mayHaveBegun ? await state.takeOver(triggered.map(({ run }) => run)) : []
-    const outcomes = await Promise.all(
+    const results = await Promise.all(
       triggered.map((one, index) =>
         begin({ ...one, alone: total === 1 }, takeovers[index] ?? { kind: 'new' }, () =>
           newRunState(one.plan, call, event, total),
@@ -150,8 +156,11 @@ export function createRunner(deps: RunnerDeps): Runner {
       ),
     )
     // A fenced run is in the hands of the runner that has the event now.
-    if (!outcomes.includes('fenced'))
-      await state.acknowledge([{ ...delivery, runs: triggered.map(({ run }) => run.runId) }])
+    if (results.some(({ kind }) => kind === 'fenced')) return
+    const runs = triggered.map(({ run }) => run.runId)
+    await state.acknowledge([
+      { ...delivery, runs: runs.filter((_, index) => mayHaveBegun || results[index]?.stored) },
+    ])
   }
 
   /** Begins a run, or goes on with what is left of it. */
@@ -159,20 +168,20 @@ export function createRunner(deps: RunnerDeps): Runner {
     { run, ...bound }: Triggered & { alone: boolean },
     takeover: Takeover,
     fresh: () => RunState,
-  ): Promise<Outcome['kind']> {
+  ): Promise<Conducted> {
     switch (takeover.kind) {
       case 'new':
         return await conduct(run, fresh(), bound)
       case 'checkpoint':
         return await proceed(run, takeover.checkpoint)
       case 'ended':
-        return 'completed'
+        return { kind: 'completed', stored: true }
       case 'elsewhere':
-        return 'parked'
+        return { kind: 'parked', stored: true }
     }
   }
 
-  async function proceed(run: RunRef, checkpoint: Json, { unsaved = false } = {}): Promise<Outcome['kind']> {
+  async function proceed(run: RunRef, checkpoint: Json, { unsaved = false } = {}): Promise<Conducted> {
     const runState = checkpoint as unknown as RunState
     return await conduct(run, runState, { ...boundPlan(runState, run.epoch), alone: false, unsaved })
   }
@@ -198,7 +207,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     ref: RunRef,
     runState: RunState,
     { alone, unsaved = false, ...bound }: Bound & { alone: boolean; unsaved?: boolean },
-  ): Promise<Outcome['kind']> {
+  ): Promise<Conducted> {
     const startedAt = clock.now()
     const { namespace } = runState.workflow
     const { reply } = runState
@@ -217,7 +226,10 @@ export function createRunner(deps: RunnerDeps): Runner {
             stored = true
             return state.save(ref, toJson(checkpoint, ref.epoch))
           },
-          park: (checkpoint, delayMs) => state.park(ref, toJson(checkpoint, ref.epoch), delayMs),
+          park: (checkpoint, delayMs) => {
+            stored = true
+            return state.park(ref, toJson(checkpoint, ref.epoch), delayMs)
+          },
           reply: (replyId, message) => {
             answered ||= replyId === reply?.id
             return state.reply({ replyId, namespace }, message)
@@ -227,10 +239,13 @@ export function createRunner(deps: RunnerDeps): Runner {
       // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need not be told of the end.
       if (reply && !answered) await settleRun(state, { runId: ref.runId, namespace, reply }, outcome)
       // The only run of an event that left nothing behind is forgotten with the event.
-      if (stored || !alone) await state.end(ref)
+      if (stored || !alone) {
+        stored = true
+        await state.end(ref)
+      }
     }
     report(ref.runId, runState, outcome, clock.now() - startedAt)
-    return outcome.kind
+    return { kind: outcome.kind, stored }
   }
 
   function report(run: string, { workflow }: RunState, outcome: Outcome, ms: number): void {

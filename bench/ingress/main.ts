@@ -1,6 +1,6 @@
 /**
  * What a call costs: the real ingress on a real Redis against the floors F0 and F1, measured in the same run by turns. The server has a core of its
- * own; wrk, Redis and the runner share the other. `node bench/ingress/main.ts [--rounds 5] [--seconds 4] [--json]`
+ * own; wrk, Redis and the runner share the other. `node bench/ingress/main.ts [--rounds 5] [--seconds 4] [--scenario NAME]… [--[no-]json]`
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -27,9 +27,20 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
+    // Only these and the floors. All by default.
+    scenario: { type: 'string', multiple: true, default: Object.keys(SCENARIOS) },
     json: { type: 'boolean', default: !process.stdout.isTTY },
   },
+  allowNegative: true,
 })
+const unknown = values.scenario.find((name) => !(name in SCENARIOS))
+if (unknown !== undefined) {
+  process.stderr.write(`no scenario ${unknown}; there are ${Object.keys(SCENARIOS).join(', ')}\n`)
+  process.exit(2)
+}
+const chosen = (Object.keys(SCENARIOS) as Scenario[]).filter((name) =>
+  ['F0', 'F1', ...values.scenario].includes(name),
+)
 const lacking = missing(['wrk', 'taskset', 'redis-server'])
 if (lacking.length > 0) {
   process.stderr.write(`the bench needs ${lacking.join(' and ')}: not installed\n`)
@@ -114,6 +125,7 @@ async function measure(scenario: Scenario, store: Store, seconds: number): Promi
       // taskset becomes the server: the process keeps its id.
       pid: server.pid ?? 0,
       redisPid: store.pid,
+      runnerPid: runner?.pid,
       core: OTHER_CORE,
     }
     await runWrk({ ...load, connections: CONNECTIONS, seconds: 1 })
@@ -139,7 +151,7 @@ try {
   redis.on('error', () => {})
   const rounds: Record<string, Measured[]> = {}
   for (let round = 1; round <= Number(values.rounds); round++)
-    for (const scenario of Object.keys(SCENARIOS) as Scenario[]) {
+    for (const scenario of chosen) {
       process.stderr.write(`round ${round} of ${values.rounds}: ${scenario}\n`)
       await redis.flushall()
       rounds[scenario] = [...(rounds[scenario] ?? []), await measure(scenario, store, Number(values.seconds))]

@@ -17,6 +17,7 @@ export interface Row {
   p99ToF1: number
   cpu: number
   redisCpu: number
+  runnerCpu: number
   busy: number
   alone: number
   aloneToF1: number
@@ -38,6 +39,7 @@ export function report(rounds: Record<string, Measured[]>): Row[] {
       p99ToF1: ratio('F1', (round) => round.p99),
       cpu: median(own.map((round) => round.cpu)),
       redisCpu: median(own.map((round) => round.redisCpu)),
+      runnerCpu: median(own.map((round) => round.runnerCpu)),
       busy: median(own.map((round) => round.busy)),
       alone: median(own.map((round) => round.alone)),
       aloneToF1: ratio('F1', (round) => round.alone),
@@ -48,7 +50,7 @@ export function report(rounds: Record<string, Measured[]>): Row[] {
 
 export function formatReport(rows: Row[]): string {
   const header =
-    'scenario      calls/s   / F0   / F1  p50 ms  p99 ms   / F1  CPU us  Redis us  busy  alone ms   / F1  failed'
+    'scenario      calls/s   / F0   / F1  p50 ms  p99 ms   / F1  CPU us  Redis us  runner us  busy  alone ms   / F1  failed'
   const lines = rows.map((row) =>
     [
       row.scenario.padEnd(12),
@@ -60,6 +62,7 @@ export function formatReport(rows: Row[]): string {
       row.p99ToF1.toFixed(2).padStart(6),
       row.cpu.toFixed(1).padStart(7),
       row.redisCpu.toFixed(1).padStart(9),
+      row.runnerCpu.toFixed(1).padStart(10),
       `${Math.round(row.busy * 100)} %`.padStart(5),
       row.alone.toFixed(3).padStart(9),
       row.aloneToF1.toFixed(2).padStart(6),

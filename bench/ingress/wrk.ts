@@ -9,6 +9,8 @@ export interface Round {
   p99: number
   cpu: number
   redisCpu: number
+  /** 0 without a runner. */
+  runnerCpu: number
   /** The share of its core that the server had work for. */
   busy: number
   /** Calls without an answer, and answers of another kind than expected. */
@@ -25,6 +27,7 @@ export interface Load {
   /** The server's process, for its CPU time. */
   pid: number
   redisPid: number
+  runnerPid: number | undefined
   /** The core that wrk runs on. */
   core: number
 }
@@ -39,7 +42,8 @@ export function missing(programs: string[]): string[] {
 
 /** Runs wrk against the URL. Rejects when its report lacks a number. */
 export async function runWrk(load: Load): Promise<Round> {
-  const before = [cpuTicks(load.pid), cpuTicks(load.redisPid)] as const
+  const processes = [load.pid, load.redisPid, load.runnerPid]
+  const before = processes.map(cpuTicks)
   const args = [
     '-c',
     String(load.core),
@@ -50,8 +54,9 @@ export async function runWrk(load: Load): Promise<Round> {
     '--latency',
   ]
   const { stdout } = await promisify(execFile)('taskset', [...args, '-s', load.script, load.url])
-  const used = (cpuTicks(load.pid) - before[0]) * TICK_US
-  const redisUsed = (cpuTicks(load.redisPid) - before[1]) * TICK_US
+  const [used = 0, redisUsed = 0, runnerUsed = 0] = processes.map(
+    (pid, index) => (cpuTicks(pid) - (before[index] ?? 0)) * TICK_US,
+  )
   const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0)
   const requests = number(/(\d+) requests in/)
   const refused = number(/Non-2xx or 3xx responses: (\d+)/)
@@ -63,6 +68,7 @@ export async function runWrk(load: Load): Promise<Round> {
     p99: milliseconds(/^\s+99%\s+(\S+)$/m.exec(stdout)?.[1]),
     cpu: used / requests,
     redisCpu: redisUsed / requests,
+    runnerCpu: runnerUsed / requests,
     busy: used / (load.seconds * 1_000_000),
     failed:
       (load.accepted ? refused : requests - refused) +
@@ -78,7 +84,8 @@ function milliseconds(text: string | undefined): number {
 }
 
 /** User and system time of a process, `proc(5)`. */
-function cpuTicks(pid: number): number {
+function cpuTicks(pid: number | undefined): number {
+  if (pid === undefined) return 0
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ')

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Deadlines } from '../deadlines.ts'
+import type { Deadlines } from '../../state/deadlines.ts'
 import { hasBody } from './body.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Prepared } from './prepared.ts'

@@ -1,6 +1,6 @@
 import type { IngressState, Lease, ReplyMessage } from '../../state/state.ts'
 import type { AnswerCode } from '../answers.ts'
-import type { Deadline, Deadlines } from '../deadlines.ts'
+import type { Deadline, Deadlines } from '../../state/deadlines.ts'
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import type { Exchange, Sender } from './exchange.ts'

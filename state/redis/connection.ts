@@ -1,7 +1,9 @@
+import type { Writable } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import type { NatMap } from 'ioredis'
 import { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../clock.ts'
+import { createDeadlines } from '../deadlines.ts'
 import { StateUnavailable } from '../state.ts'
 import { createCork } from './cork.ts'
 import type { Script } from './script.ts'
@@ -32,6 +34,9 @@ export interface Connection {
   close(): void
 }
 
+/** How many bytes may wait for a Redis that reads nothing; at most one turn of calls more. */
+const longestBacklog = 64 * 1024 * 1024
+
 /** Connects, and listens to the channel; both are taken up again by themselves whenever they are lost. */
 export function connect(
   options: ConnectionOptionsOfState,
@@ -41,9 +46,10 @@ export function connect(
   const { clock, commandTimeoutMs, onError } = options
   const commands = createClient(options, false)
   const subscriber = createClient(options, true)
-  const cork = createCork(() =>
-    commands instanceof Redis ? [commands.stream] : commands.nodes().map((node) => node.stream),
-  )
+  const streams = (): (Writable | undefined)[] =>
+    commands instanceof Redis ? [commands.stream] : commands.nodes().map((node) => node.stream)
+  const cork = createCork(streams)
+  const deadlines = createDeadlines(clock)
   let closed = false
   let opening: Promise<unknown> | undefined
 
@@ -56,26 +62,44 @@ export function connect(
   ).finally(() => (opening = undefined))
   opening.catch((error: unknown) => onError(withoutArguments(error)))
 
-  async function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
-    if (closed) throw new StateUnavailable('the state is closed')
-    try {
-      if (opening !== undefined) await opening
-      return await send(script.sha, 'evalsha').catch((error: unknown) => {
+  function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
+    if (closed) return Promise.reject(new StateUnavailable('the state is closed'))
+    if (opening !== undefined)
+      return opening.then(
+        () => call(script, keys, args, buffers),
+        (error: unknown) => Promise.reject(unavailable(error)),
+      )
+    if (isStuck()) return Promise.reject(new StateUnavailable('Redis takes no more commands'))
+    return new Promise((resolve, reject) => {
+      const deadline = deadlines.add(commandTimeoutMs, () =>
+        reject(new StateUnavailable('Redis did not answer in time')),
+      )
+      const succeed = (answer: unknown): void => {
+        deadlines.cancel(deadline)
+        resolve(answer)
+      }
+      const fail = (error: unknown): void => {
+        deadlines.cancel(deadline)
+        reject(unavailable(error))
+      }
+      send(script.sha, 'evalsha').then(succeed, (error: unknown) => {
         // Redis was restarted, or this is a node that does not know the script yet.
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return send(script.source, 'eval')
-        throw error
+        if (error instanceof Error && error.message.startsWith('NOSCRIPT'))
+          send(script.source, 'eval').then(succeed, fail)
+        else fail(error)
       })
-    } catch (error) {
-      throw error instanceof StateUnavailable
-        ? error
-        : new StateUnavailable('Redis did not take a command', { cause: withoutArguments(error) })
-    }
+    })
 
     function send(code: string, command: 'eval' | 'evalsha'): Promise<unknown> {
       cork()
       const parameters = [code, keys.length, ...keys, ...args]
       return buffers ? commands.callBuffer(command, parameters) : commands.call(command, parameters)
     }
+  }
+
+  /** Whether a Redis that reads nothing has left so much behind that the process must not keep more. */
+  function isStuck(): boolean {
+    return streams().some((stream) => (stream?.writableLength ?? 0) > longestBacklog)
   }
 
   return {
@@ -89,17 +113,23 @@ export function connect(
       try {
         if (closed) return false
         if (opening !== undefined) await opening
-        return (await commands.ping()) === 'PONG'
+        return (await within(commands.ping(), clock, commandTimeoutMs)) === 'PONG'
       } catch {
         return false
       }
     },
     close() {
       closed = true
+      deadlines.stop()
       commands.disconnect()
       subscriber.disconnect()
     },
   }
+}
+
+function unavailable(error: unknown): StateUnavailable {
+  if (error instanceof StateUnavailable) return error
+  return new StateUnavailable('Redis did not take a command', { cause: withoutArguments(error) })
 }
 
 /** Errors of ioredis hold the command with its arguments, among them passwords and the bodies of calls; some messages of Redis repeat them. */
@@ -127,7 +157,8 @@ function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis 
     maxRetriesPerRequest: queue ? null : 0,
     // After a failover the old master answers READONLY until the connection is made anew.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-    ...(queue ? {} : { commandTimeout: commandTimeoutMs }),
+    // A connection that has gone silent is made anew.
+    ...(queue ? {} : { socketTimeout: 5 * commandTimeoutMs }),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),

@@ -1,6 +1,7 @@
 import { partitionOfReply } from '../reply-id.ts'
-import type { Admission, IngressState, ReplyMessage, Verdict } from '../state.ts'
+import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
+import { createCollector } from './collect.ts'
 import type { Argument, Connection } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
 import { every } from './every.ts'
@@ -18,6 +19,7 @@ export interface IngressDeps {
 
 /** How many keys go into one script, so that none holds Redis up. */
 const batch = 200
+const collected = { items: batch }
 
 /** The state as one ingress process sees it, see `IngressState`. */
 export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
@@ -33,8 +35,8 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   let closed = false
 
   const connection = connect(channel, (message) => {
-    const end = message.indexOf('\n')
-    deliver(message.slice(0, end), message.slice(end + 1))
+    const lines = message.split('\n')
+    for (let line = 0; line + 1 < lines.length; line += 2) deliver(lines[line] ?? '', lines[line + 1] ?? '')
   })
 
   function deliver(replyId: string, json: string): void {
@@ -133,11 +135,24 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     delivered = createGroups()
     for (const [partition, replyIds] of done.batches(batch))
       await connection.run(
-        scripts['close-replies'],
+        scripts['forget-messages'],
         replyIds.map((replyId) => keys.reply(partition, replyId)),
         [],
       )
   }
+
+  const release = createCollector(async (partition, places: Pick<Lease, 'key' | 'id'>[]) => {
+    const names = places.map(({ key }) => keys.lease(partition, key))
+    const ids = places.map(({ id }) => id)
+    await connection.run(scripts['release-leases'], names, ids).catch(onError)
+    return []
+  }, collected)
+
+  const closeReply = createCollector(async (partition, replyIds: string[]) => {
+    const names = replyIds.map((replyId) => keys.reply(partition, replyId))
+    await connection.run(scripts['close-replies'], names, []).catch(onError)
+    return []
+  }, collected)
 
   const stops = [
     every(lapseMs / 3, clock, renewLeases, onError),
@@ -149,14 +164,12 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     admit,
     async release(partition, lease) {
       leases.delete(partition, holder(lease))
-      await connection
-        .run(scripts['release-leases'], [keys.lease(partition, lease.key)], [lease.id])
-        .catch(onError)
+      await release(partition, lease)
     },
     async closeReply(partition, replyId) {
       open.delete(replyId)
       if (partitionOfReply(replyId) === undefined) return
-      await connection.run(scripts['close-replies'], [keys.reply(partition, replyId)], []).catch(onError)
+      await closeReply(partition, replyId)
     },
     onReply: (callback) => void (listener = callback),
     ready: () => connection.ready(),

@@ -1,5 +1,14 @@
 import { partitionOfReply } from '../reply-id.ts'
-import type { ReplyAddress, ReplyMessage, ReplyOutcome, RunnerState, RunRef, Takeover } from '../state.ts'
+import type {
+  Acknowledgement,
+  ReplyAddress,
+  ReplyMessage,
+  ReplyOutcome,
+  RunnerState,
+  RunRef,
+  Takeover,
+} from '../state.ts'
+import { createCollector } from './collect.ts'
 import type { Connection } from './connection.ts'
 import { decodeHead } from './event-format.ts'
 import { every } from './every.ts'
@@ -17,6 +26,15 @@ export interface RunnerDeps {
   settings: Settings
   connect: (channel: string, onMessage: (message: string) => void) => Connection
 }
+
+interface Reply extends ReplyAddress {
+  /** The message. */
+  json: string
+}
+
+/** How many replies or events go into one script, and how long their messages are together, so that none holds Redis up. */
+const batch = 100
+const batchLength = 1_000_000
 
 /** The state as one runner process sees it, see `RunnerState`. */
 export function createRunnerState(deps: RunnerDeps): RunnerState {
@@ -37,10 +55,29 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   async function answer({ replyId, namespace }: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome> {
     const partition = partitionOfReply(replyId)
     if (partition === undefined) return connection.ensureOpen('gone')
-    const args = [replyId, namespace, JSON.stringify(message)]
-    const code = await connection.run(scripts.reply, [keys.reply(partition, replyId)], args)
-    return code === 2 ? 'first' : code === 1 ? 'late' : 'gone'
+    return sendReply(partition, { replyId, namespace, json: JSON.stringify(message) })
   }
+
+  const sendReply = createCollector(
+    async (partition, replies: Reply[]): Promise<ReplyOutcome[]> => {
+      const names = replies.map(({ replyId }) => keys.reply(partition, replyId))
+      const args = replies.flatMap(({ replyId, namespace, json }) => [replyId, namespace, json])
+      const codes = (await connection.run(scripts.reply, names, args)) as number[]
+      return codes.map((code) => (code === 2 ? 'first' : code === 1 ? 'late' : 'gone'))
+    },
+    { items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
+  )
+
+  const acknowledge = createCollector(
+    async (partition, done: Acknowledgement[]) => {
+      const runs = done.flatMap(({ runs = [] }) => runs).map((runId) => keys.run(partition, runId))
+      const args = [group, consumer, endedTtlMs, ...done.flatMap((one) => [one.entry, one.runs?.length ?? 0])]
+      await connection.run(scripts.acknowledge, [keys.events(partition), ...runs], args)
+      for (const { entry } of done) held.dropEvent(partition, entry)
+      return []
+    },
+    { items: batch },
+  )
 
   function keysOf({ partition, runId }: RunRef): string[] {
     return [keys.run(partition, runId), keys.parked(partition)]
@@ -56,15 +93,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     read: (options) => reader.read(options),
     async acknowledge(acknowledgements) {
       await connection.ensureOpen(undefined)
-      const partitions = Map.groupBy(acknowledgements, ({ partition }) => partition)
-      const acts = [...partitions].map(async ([partition, some]) => {
-        const runs = some.flatMap(({ runs = [] }) => runs).map((runId) => keys.run(partition, runId))
-        const entries = some.map(({ entry }) => entry)
-        const args = [group, consumer, endedTtlMs, ...entries]
-        await connection.run(scripts.acknowledge, [keys.events(partition), ...runs], args)
-        for (const entry of entries) held.dropEvent(partition, entry)
-      })
-      await Promise.all(acts)
+      await Promise.all(acknowledgements.map((one) => acknowledge(one.partition, one)))
     },
     async deadLetter({ partition, entry, event, deliveries }, reason) {
       const names = [keys.events(partition), keys.deadLetters(partition)]

@@ -14,6 +14,7 @@ const names = [
   'dead-letter',
   'end',
   'fetch-replies',
+  'forget-messages',
   'hold',
   'read',
   'release-leases',

@@ -84,6 +84,27 @@ describe('while Redis is away', () => {
     await until(() => ingress.ready())
     expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
   })
+
+  test('a Redis that hangs under load does not fill the memory of the pod', async () => {
+    const ingress = open({ commandTimeoutMs: 30_000 }).ingress('pod')
+    await ingress.admit({ partition })
+    server.pause()
+    // Four times as much as may wait, of calls whose own time is not up yet.
+    const body = Buffer.alloc(1024 * 1024, 'x')
+    const calls = Array.from({ length: 256 }, () => ingress.admit({ partition, event: callEvent({ body }) }))
+    const verdicts = calls.map((call) =>
+      call.then(
+        ({ kind }) => kind,
+        (error: Error) => error.message,
+      ),
+    )
+    const refused = 'Redis takes no more commands'
+    await expect(Promise.race(verdicts)).resolves.toBe(refused)
+    server.resume()
+    const outcomes = await Promise.all(verdicts)
+    expect(outcomes.filter((outcome) => outcome === refused).length).toBeGreaterThan(150)
+    expect(outcomes.filter((outcome) => outcome === 'accepted').length).toBeGreaterThan(50)
+  })
 })
 
 test('every accepted event outlives a kill of Redis under load', async () => {

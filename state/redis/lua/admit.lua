@@ -27,14 +27,17 @@ if ARGV[1] ~= '' then
   redis.call('PEXPIRE', KEYS[key], windowMs)
 end
 
-local lease, held
+local lease
 if ARGV[3] ~= '' then
   key = key + 1
   lease = KEYS[key]
-  redis.call('ZREMRANGEBYSCORE', lease, '-inf', now)
-  held = redis.call('ZSCORE', lease, ARGV[3])
-  if not held and redis.call('ZCARD', lease) >= tonumber(ARGV[4]) then
-    return -1
+  local limit = tonumber(ARGV[4])
+  -- Places that lapsed are in nobody's way until there are none left.
+  if redis.call('ZCARD', lease) >= limit then
+    redis.call('ZREMRANGEBYSCORE', lease, '-inf', now)
+    if redis.call('ZCARD', lease) >= limit and not redis.call('ZSCORE', lease, ARGV[3]) then
+      return -1
+    end
   end
 end
 

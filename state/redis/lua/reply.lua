@@ -1,17 +1,33 @@
--- Answers a waiting caller; the first wins. See `RunnerState.reply`.
+-- Answers callers who wait; the first answer wins. See `RunnerState.reply`.
 --
--- KEYS  1 reply
--- ARGV  1 reply id  2 namespace  3 message
--- Returns 2 first, 1 late, 0 gone
+-- KEYS  the replies
+-- ARGV  of each reply: its id, the namespace, the message
+-- Returns of each: 2 first, 1 late, 0 gone
 -- Atomic, so that of several runners one is first, and what is first is stored for the pod to fetch should the publication miss it.
+-- A pod gets all of its messages in one publication, as lines: id, message, id, message, and so on.
 
-local reply = redis.call('HMGET', KEYS[1], 'ns', 'ch', 'over')
-if reply[1] ~= ARGV[2] then
-  return 0
+local outcomes, lines = {}, {}
+for i = 1, #KEYS do
+  local id, namespace, message = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+  local reply = redis.call('HMGET', KEYS[i], 'ns', 'ch', 'over')
+  if reply[1] ~= namespace then
+    outcomes[i] = 0
+  elseif reply[3] then
+    outcomes[i] = 1
+  else
+    outcomes[i] = 2
+    redis.call('HSET', KEYS[i], 'over', '1', 'msg', message)
+    local channel = reply[2]
+    local said = lines[channel]
+    if not said then
+      said = {}
+      lines[channel] = said
+    end
+    said[#said + 1] = id
+    said[#said + 1] = message
+  end
 end
-if reply[3] then
-  return 1
+for channel, said in pairs(lines) do
+  redis.call('PUBLISH', channel, table.concat(said, '\n'))
 end
-redis.call('HSET', KEYS[1], 'over', '1', 'msg', ARGV[3])
-redis.call('PUBLISH', reply[2], ARGV[1] .. '\n' .. ARGV[3])
-return 2
+return outcomes

@@ -1,4 +1,4 @@
-import type { Clock } from '../state/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Something that is due at a time, until it is cancelled. */
 export interface Deadline {

@@ -1,0 +1,71 @@
+/** Takes an item of a partition; settles as the act on it does. */
+export type Collector<T, R> = (partition: number, item: T) => Promise<R>
+
+/** What one act may hold, so that no script holds Redis up. */
+export interface CollectorLimits<T> {
+  items: number
+  /** With `sizeOf`: the sum of the items' sizes; a single larger one goes alone. */
+  size?: number
+  sizeOf?: (item: T) => number
+}
+
+interface Pending<T, R> {
+  item: T
+  resolve: (result: R) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Collects items of a partition until what the current event has set off is done, and acts on them together: under load a script for many, alone no
+ * later than without. `act` returns a result for each item, in their order.
+ */
+export function createCollector<T, R>(
+  act: (partition: number, items: T[]) => Promise<R[]>,
+  { items: most, size = Infinity, sizeOf = () => 0 }: CollectorLimits<T>,
+): Collector<T, R> {
+  let collected = new Map<number, Pending<T, R>[]>()
+
+  function flush(): void {
+    const partitions = collected
+    collected = new Map()
+    for (const [partition, pending] of partitions)
+      for (const some of portions(pending)) void settle(partition, some)
+  }
+
+  async function settle(partition: number, some: Pending<T, R>[]): Promise<void> {
+    try {
+      const results = await act(
+        partition,
+        some.map(({ item }) => item),
+      )
+      for (const [index, { resolve }] of some.entries()) resolve(results[index] as R)
+    } catch (error) {
+      for (const { reject } of some) reject(error)
+    }
+  }
+
+  function* portions(pending: Pending<T, R>[]): Iterable<Pending<T, R>[]> {
+    let some: Pending<T, R>[] = []
+    let sum = 0
+    for (const one of pending) {
+      const own = sizeOf(one.item)
+      if (some.length > 0 && (some.length >= most || sum + own > size)) {
+        yield some
+        some = []
+        sum = 0
+      }
+      some.push(one)
+      sum += own
+    }
+    if (some.length > 0) yield some
+  }
+
+  return (partition, item) =>
+    new Promise((resolve, reject) => {
+      // Runs when the promises that are settled now have had their say.
+      if (collected.size === 0) process.nextTick(flush)
+      const pending = collected.get(partition)
+      if (pending === undefined) collected.set(partition, [{ item, resolve, reject }])
+      else pending.push({ item, resolve, reject })
+    })
+}
