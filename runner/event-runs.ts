@@ -1,5 +1,5 @@
 /** From one event to its runs: which Workflows it triggers, and what is told to the caller who waits. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { CallEvent, Json } from '../state/event.ts'
 import type { EventDelivery, ReplyAddress, RunnerState, RunRef } from '../state/state.ts'
 import type { Problem } from './engine/problem.ts'
@@ -52,7 +52,7 @@ async function holds(
 
 /** The same for the same event and Workflow, whoever runs it and however often. */
 function runIdOf(event: CallEvent, plan: Plan): string {
-  const workflow = createHash('sha256').update(plan.uid).digest('hex').slice(0, 12)
+  const workflow = hash('sha256', plan.uid, 'hex').slice(0, 12)
   return `${event.id}-${workflow}`
 }
 

@@ -278,13 +278,13 @@ class Engine {
     for (const around of this.#state.frames) Object.assign(variables, around.variables)
     if (!frame) return { variables }
     const task = this.#task(frame)
-    const about = {
+    const about = (): Json => ({
       name: task.name,
       reference: task.pointer,
       input: frame.rawInput,
       startedAt: instant(frame.startedAt),
       ...(output === undefined ? {} : { output, ...taskTypeOf(task).about?.(frame) }),
-    }
+    })
     return { variables, input: frame.input, task: about, ...(output === undefined ? {} : { output }) }
   }
 

@@ -11,7 +11,8 @@ import type { Run } from './run.ts'
 export interface Scope {
   input?: Json
   output?: Json
-  task?: Json
+  /** Made when an expression asks for it. */
+  task?: () => Json
   /** Loop variables and the caught error. */
   variables?: Record<string, Json>
 }
@@ -88,7 +89,7 @@ export class Evaluator {
       case 'output':
         return scope.output ?? null
       case 'task':
-        return scope.task ?? null
+        return scope.task?.() ?? null
       case 'secrets':
         return plan.secrets
       case 'globals':
