@@ -1,7 +1,7 @@
-/** An ingress process: routes from a folder of artefacts, state in Redis. Configured by the environment, see `config.ts`. */
+/** An ingress process: routes from an API server or a folder, state in Redis. Configured by the environment, see `config.ts`. */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { followArtefactFolder } from '../artefacts/folder.ts'
+import { followArtefacts } from '../artefacts/source.ts'
 import { readConfig } from '../process/config.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
@@ -11,6 +11,7 @@ import { createRedisState } from '../state/redis/redis.ts'
 import { INGRESS_SETTINGS } from './config.ts'
 import { createIngress } from './ingress.ts'
 import type { Route } from './route.ts'
+import { createRouteSink } from './routes/sink.ts'
 import { createRouteTable } from './routes/table.ts'
 
 await runProcess(process, async (stop) => {
@@ -24,29 +25,29 @@ await runProcess(process, async (stop) => {
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
   })
   const table = createRouteTable({ partitions: config.partitions })
-  // Calls are taken only when every route is known: a 404 is a promise, too.
-  const routes = await followArtefactFolder<Route>({
-    folder: config.artefacts,
-    kind: 'route',
-    sink: {
-      put(route) {
-        if (!table.put(route)) throw new Error('has the token of another webhook')
-      },
-      remove: (name) => table.remove(name),
-    },
-    onFault: (file, error) => log.error({ file, err: error }, 'Route is not taken'),
-  })
-  // Unique among all that run: what a former process of the same pod held must lapse, not come back.
-  const pod = `${hostname()}-${randomBytes(4).toString('hex')}`
-  const ingress = createIngress({ state: state.ingress(pod), table, clock: systemClock, log })
   try {
-    const { port } = await ingress.listen({ port: config.port, host: config.host })
-    log.info({ pod, port, routes: table.size }, 'Ingress listens')
-    await aborted(stop)
-    log.info({ pod }, 'Ingress stops')
-    await ingress.close({ deadlineMs: config.drainSeconds * 1000, acceptMs: config.acceptSeconds * 1000 })
+    // Calls are taken only when every route is known: a 404 is a promise, too.
+    const routes = await followArtefacts<Route>(config, {
+      kind: 'route',
+      sink: createRouteSink(table),
+      onFault: (source, error) => log.error({ source, err: error }, 'Route is not taken'),
+      onInterruption: (error) => log.warn({ err: error }, 'Routes can not be followed'),
+      userAgent: 'hooklet-ingress',
+      signal: stop,
+    })
+    // Unique among all that run: what a former process of the same pod held must lapse, not come back.
+    const pod = `${hostname()}-${randomBytes(4).toString('hex')}`
+    const ingress = createIngress({ state: state.ingress(pod), table, clock: systemClock, log })
+    try {
+      const { port } = await ingress.listen({ port: config.port, host: config.host })
+      log.info({ pod, port, routes: table.size }, 'Ingress listens')
+      await aborted(stop)
+      log.info({ pod }, 'Ingress stops')
+      await ingress.close({ deadlineMs: config.drainSeconds * 1000, acceptMs: config.acceptSeconds * 1000 })
+    } finally {
+      await routes.close()
+    }
   } finally {
-    await routes.close()
     await state.close()
   }
 })

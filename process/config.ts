@@ -11,6 +11,8 @@ export interface Setting<Value> {
   doc: string
   /** What the page shows as default; absent when the setting is required. */
   shown?: string
+  /** Without a value it is undefined. */
+  optional?: boolean
   fallback?: Value
   parse(text: string): Value
   /** Its value may never be printed. */
@@ -31,6 +33,10 @@ type Options<Value> = { env: string; doc: string; fallback?: Value; secret?: boo
 
 export function text(options: Options<string>): Setting<string> {
   return declare(options, (value) => value)
+}
+
+export function optionalText(options: Omit<Options<string>, 'fallback'>): Setting<string | undefined> {
+  return { ...declare<string | undefined>(options, (value) => value), optional: true }
 }
 
 /** A whole number from `min` to `max`. */
@@ -75,7 +81,8 @@ export function readConfig<S extends Settings>(settings: S, env: NodeJS.ProcessE
   const values = Object.entries(settings).map(([name, setting]): [string, unknown] => {
     const given = env[setting.env]
     if (given === undefined || given === '') {
-      if (setting.fallback === undefined) faults.push(`${setting.env} is not set: ${setting.doc}`)
+      if (setting.fallback === undefined && setting.optional !== true)
+        faults.push(`${setting.env} is not set: ${setting.doc}`)
       return [name, setting.fallback]
     }
     try {

@@ -1,11 +1,19 @@
 /** What every process of the data plane can be told. */
-import { integer, oneOf, text } from './config.ts'
+import { integer, oneOf, optionalText, text } from './config.ts'
 
 export const COMMON_SETTINGS = {
   host: text({ env: 'HOOKLET_HOST', doc: 'Address to listen on.', fallback: '0.0.0.0' }),
-  artefacts: text({
+  artefacts: optionalText({
     env: 'HOOKLET_ARTEFACTS',
-    doc: 'Folder of compiled routes and plans, as `hooklet compile` writes it. Followed while the process runs.',
+    doc: 'Folder of compiled routes and plans, as `hooklet compile` writes it. Followed while the process runs. Without it they come from an API server.',
+  }),
+  namespace: optionalText({
+    env: 'HOOKLET_NAMESPACE',
+    doc: "The operator's namespace, where the Secrets with compiled routes and plans are. Without it, the namespace of the kubeconfig's context or of the pod.",
+  }),
+  kubeconfig: optionalText({
+    env: 'KUBECONFIG',
+    doc: "Kubeconfig file of the API server. Without it `~/.kube/config` where there is one, else the pod's service account.",
   }),
   redis: text({
     env: 'HOOKLET_REDIS',

@@ -1,8 +1,8 @@
-/** A runner process: plans from a folder of artefacts, state in Redis. Configured by the environment, see `config.ts`. */
+/** A runner process: plans from an API server or a folder, state in Redis. Configured by the environment, see `config.ts`. */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
-import { followArtefactFolder } from '../artefacts/folder.ts'
+import { followArtefacts } from '../artefacts/source.ts'
 import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
 import { aborted } from '../process/lifetime.ts'
@@ -27,39 +27,47 @@ await runProcess(process, async (stop) => {
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
   })
   const plans = createPlanTable()
-  // Events are read only when every plan is known: one without a plan would end without a run.
-  const artefacts = await followArtefactFolder<Plan>({
-    folder: config.artefacts,
-    kind: 'plan',
-    sink: plans,
-    onFault: (file, error) => log.error({ file, err: error }, 'Plan is not taken'),
-  })
-  const consumer = `${hostname()}-${randomBytes(4).toString('hex')}`
-  const runnerState = state.runner(consumer)
   const expressions = createExpressionPool({ workers: config.expressionWorkers })
-  const runner = createRunner({
-    state: runnerState,
-    plans,
-    expressions,
-    fetch,
-    clock: systemClock,
-    random: Math.random,
-    log,
-    runtime: { name: 'hooklet', version: manifest.version, metadata: { publicUrl: config.publicUrl } },
-    concurrency: config.concurrency,
-  })
-  const health = await serveHealth({
-    host: config.host,
-    port: config.port,
-    ready: async () => !stop.aborted && (await runnerState.ready()),
-  })
-  runner.start()
-  log.info({ consumer, healthPort: health.port, plans: plans.size }, 'Runner reads')
-  await aborted(stop)
-  log.info({ consumer }, 'Runner stops')
-  await runner.stop({ deadlineMs: config.drainSeconds * 1000 })
-  await health.close()
-  await artefacts.close()
-  await expressions.close()
-  await state.close()
+  try {
+    // Events are read only when every plan is known: one without a plan would end without a run.
+    const artefacts = await followArtefacts<Plan>(config, {
+      kind: 'plan',
+      sink: plans,
+      onFault: (source, error) => log.error({ source, err: error }, 'Plan is not taken'),
+      onInterruption: (error) => log.warn({ err: error }, 'Plans can not be followed'),
+      userAgent: 'hooklet-runner',
+      signal: stop,
+    })
+    try {
+      const consumer = `${hostname()}-${randomBytes(4).toString('hex')}`
+      const runnerState = state.runner(consumer)
+      const runner = createRunner({
+        state: runnerState,
+        plans,
+        expressions,
+        fetch,
+        clock: systemClock,
+        random: Math.random,
+        log,
+        runtime: { name: 'hooklet', version: manifest.version, metadata: { publicUrl: config.publicUrl } },
+        concurrency: config.concurrency,
+      })
+      const health = await serveHealth({
+        host: config.host,
+        port: config.port,
+        ready: async () => !stop.aborted && (await runnerState.ready()),
+      })
+      runner.start()
+      log.info({ consumer, healthPort: health.port, plans: plans.size }, 'Runner reads')
+      await aborted(stop)
+      log.info({ consumer }, 'Runner stops')
+      await runner.stop({ deadlineMs: config.drainSeconds * 1000 })
+      await health.close()
+    } finally {
+      await artefacts.close()
+    }
+  } finally {
+    await expressions.close()
+    await state.close()
+  }
 })

@@ -12,7 +12,8 @@ export function emitConfiguration(processes: Record<string, object>): string {
       else settings.set(setting.env, { setting, readers: [process] })
     }
   const rows = [...settings.values()].map(({ setting, readers }) => {
-    const fallback = setting.shown === undefined ? 'required' : `\`${setting.shown}\``
+    const fallback =
+      setting.shown === undefined ? (setting.optional ? 'none' : 'required') : `\`${setting.shown}\``
     const doc = setting.secret ? `${setting.doc} Secret: never logged.` : setting.doc
     return `| \`${setting.env}\` | ${readers.join(', ')} | ${fallback} | ${doc} |`
   })

@@ -1,0 +1,76 @@
+import type { ApiServer } from '../kube/api-server.ts'
+import { followObjects } from '../kube/follow.ts'
+import type { ApiObject } from '../kube/follow.ts'
+import { resourcePath, SECRETS } from '../kube/paths.ts'
+import type { ArtefactName, ArtefactSink } from './folder.ts'
+import { artefactSelector, decodeArtefact, statedHash } from './secret.ts'
+import type { ArtefactKind, ArtefactSecret } from './secret.ts'
+
+export interface ArtefactClusterOptions<Artefact> {
+  api: ApiServer
+  /** The operator's. */
+  namespace: string
+  kind: ArtefactKind
+  sink: ArtefactSink<Artefact>
+  /** Told of a Secret that is not taken, and why. */
+  onFault(secret: string, error: Error): void
+  /** Told of each list or watch that failed; following goes on. */
+  onInterruption(error: Error): void
+  /** Aborts the wait for the first list. */
+  signal?: AbortSignal
+}
+
+/**
+ * Fills the sink from the artefacts' Secrets and keeps it in step. Resolves after the first complete list, however long the API server is away; rejects
+ * with the signal's reason when that aborts before. What is in the sink stays there while the API server is away.
+ */
+export async function followArtefactSecrets<Artefact extends ArtefactName>(
+  options: ArtefactClusterOptions<Artefact>,
+): Promise<{ close(): Promise<void> }> {
+  const { api, namespace, kind, sink, onFault, onInterruption, signal } = options
+  /** By the Secret's name: the content and whose it is. Its name alone would do, but for those that were tampered with. */
+  const known = new Map<string, { hash: string | undefined; artefact?: ArtefactName }>()
+
+  const put = (secret: ApiObject & ArtefactSecret): void => {
+    const { name } = secret.metadata
+    const before = known.get(name)
+    const hash = statedHash(secret)
+    if (before && before.hash === hash) return
+    // A fault is told once, not with each change of something else in the Secret.
+    known.set(name, { ...before, hash })
+    try {
+      const artefact = decodeArtefact(secret, kind) as unknown as Artefact
+      known.set(name, { hash, artefact: { namespace: artefact.namespace, name: artefact.name } })
+      sink.put(artefact)
+    } catch (error) {
+      onFault(name, error as Error)
+    }
+  }
+
+  const following = followObjects<ApiObject & ArtefactSecret>({
+    api,
+    path: resourcePath(SECRETS, { namespace }),
+    labelSelector: artefactSelector(kind),
+    sink: {
+      put,
+      remove({ name }) {
+        const artefact = known.get(name)?.artefact
+        known.delete(name)
+        if (artefact) sink.remove(artefact)
+      },
+    },
+    onFault: onInterruption,
+  })
+  const stop = (): void => void following.close()
+  signal?.addEventListener('abort', stop, { once: true })
+  if (signal?.aborted) stop()
+  try {
+    await following.synced
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+  return following
+}
