@@ -8,6 +8,7 @@ import type {
   RunRef,
   Takeover,
 } from '../state/state.ts'
+import { createInFlight } from '../state/in-flight.ts'
 import { StateUnavailable } from '../state/state.ts'
 import { execute } from './engine/engine.ts'
 import type { Outcome } from './engine/engine.ts'
@@ -74,7 +75,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   const schemas = createSchemaPool()
   const reading = new AbortController()
   const halting = new AbortController()
-  const inHand = new Set<Promise<void>>()
+  const inHand = createInFlight()
   let room: (() => void) | undefined
   let loop: Promise<void> = Promise.resolve()
   let stopped: Promise<void> | undefined
@@ -107,11 +108,10 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   function take(delivery: Delivery): void {
-    const work = carry(delivery).finally(() => {
-      inHand.delete(work)
-      room?.()
-    })
-    inHand.add(work)
+    const work = carry(delivery)
+    inHand.track(work)
+    // After it has left the count.
+    void work.finally(() => room?.())
   }
 
   /** Works on a delivery until it is settled. What an absence of the state cut off goes on from its last checkpoint when it is back. */
@@ -268,7 +268,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     reading.abort()
     room?.()
     await loop
-    const idle = Promise.all(inHand)
+    const idle = inHand.settled()
     const over = new AbortController()
     if (deadlineMs > 0) await Promise.race([idle, elapsed(clock, deadlineMs, over.signal)])
     over.abort()

@@ -4,7 +4,6 @@ import type { Clock } from './clock.ts'
 export interface Deadline {
   readonly at: number
   readonly durationMs: number
-  readonly onDue: () => void
 }
 
 /** Many deadlines on one timer, in place of a timer for each call. */
@@ -17,6 +16,29 @@ export interface Deadlines {
   stop(): void
 }
 
+/**
+ * A place in a queue. Once it has left, it refers to nothing: a dead one that has reached V8's old generation would else keep alive all that came
+ * after it. For the same reason the queue is no Set, whose former hash tables refer to the later ones.
+ */
+class Place implements Deadline {
+  onDue: (() => void) | undefined
+  before: Place | undefined
+  after: Place | undefined
+  readonly at: number
+  readonly durationMs: number
+
+  constructor(at: number, durationMs: number, onDue: (() => void) | undefined) {
+    this.at = at
+    this.durationMs = durationMs
+    this.onDue = onDue
+  }
+}
+
+interface Queue {
+  first: Place | undefined
+  last: Place | undefined
+}
+
 const sweepMs = 50
 
 /**
@@ -24,18 +46,19 @@ const sweepMs = 50
  * runs while there are none.
  */
 export function createDeadlines(clock: Clock): Deadlines {
-  const queues = new Map<number, Set<Deadline>>()
+  const queues = new Map<number, Queue>()
   let stopTimer: (() => void) | undefined
 
   function sweep(): void {
     stopTimer = undefined
     const now = clock.now()
-    for (const queue of queues.values()) {
-      for (const deadline of queue) {
-        if (deadline.at > now) break
-        cancel(deadline)
-        deadline.onDue()
+    for (const [durationMs, queue] of queues) {
+      while (queue.first !== undefined && queue.first.at <= now) {
+        const { onDue } = queue.first
+        cancel(queue.first)
+        onDue?.()
       }
+      if (queue.first === undefined) queues.delete(durationMs)
     }
     arm()
   }
@@ -45,18 +68,28 @@ export function createDeadlines(clock: Clock): Deadlines {
   }
 
   function cancel(deadline: Deadline): void {
-    const queue = queues.get(deadline.durationMs)
-    if (queue?.delete(deadline) === true && queue.size === 0) queues.delete(deadline.durationMs)
+    const place = deadline as Place
+    const queue = queues.get(place.durationMs)
+    if (place.onDue === undefined || queue === undefined) return
+    const { before, after } = place
+    if (before === undefined) queue.first = after
+    else before.after = after
+    if (after === undefined) queue.last = before
+    else after.before = before
+    place.before = place.after = place.onDue = undefined
   }
 
   return {
     add(durationMs, onDue) {
-      const deadline = { at: clock.now() + durationMs, durationMs, onDue }
-      const queue = queues.get(durationMs)
-      if (queue === undefined) queues.set(durationMs, new Set([deadline]))
-      else queue.add(deadline)
+      const place = new Place(clock.now() + durationMs, durationMs, onDue)
+      let queue = queues.get(durationMs)
+      if (queue === undefined) queues.set(durationMs, (queue = { first: undefined, last: undefined }))
+      place.before = queue.last
+      if (queue.last === undefined) queue.first = place
+      else queue.last.after = place
+      queue.last = place
       arm()
-      return deadline
+      return place
     },
     cancel,
     stop() {

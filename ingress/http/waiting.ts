@@ -1,5 +1,7 @@
 import type { IngressState, Lease, ReplyMessage } from '../../state/state.ts'
 import type { AnswerCode } from '../answers.ts'
+import { createInFlight } from '../../state/in-flight.ts'
+import { ShortLivedMap } from '../../state/short-lived-map.ts'
 import type { Deadline, Deadlines } from '../../state/deadlines.ts'
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
@@ -50,8 +52,8 @@ export interface WaitingDeps {
 }
 
 export function createWaitingCalls({ state, deadlines, sender, limits, log }: WaitingDeps): WaitingCalls {
-  const calls = new Map<string, Waiting>()
-  const givingBack = new Set<Promise<void>>()
+  const calls = new ShortLivedMap<Waiting>()
+  const givingBack = createInFlight()
 
   state.onReply((replyId, message) => {
     const call = calls.get(replyId)
@@ -96,8 +98,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
 
   function giveBack(call: Waiting): void {
     calls.delete(call.replyId)
-    const done = returnTaken(call).finally(() => givingBack.delete(done))
-    givingBack.add(done)
+    givingBack.track(returnTaken(call))
   }
 
   async function returnTaken({ replyId, route: { partition }, lease, over }: Waiting): Promise<void> {
@@ -146,11 +147,9 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     },
 
     answerAll(code) {
-      for (const call of calls.values()) answer(call, 'unreplied', preparedAnswers[code])
+      for (const [, call] of calls.entries()) answer(call, 'unreplied', preparedAnswers[code])
     },
 
-    async settled() {
-      await Promise.all(givingBack)
-    },
+    settled: () => givingBack.settled(),
   }
 }

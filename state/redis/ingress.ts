@@ -1,6 +1,7 @@
 import { partitionOfReply } from '../reply-id.ts'
 import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
+import { ShortLivedMap } from '../short-lived-map.ts'
 import { createCollector } from './collect.ts'
 import type { Argument, Connection } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
@@ -28,7 +29,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   /** The places held here, by partition: lease key and id. */
   const leases = createGroups<{ key: string; id: string }>()
   /** The replies that callers here wait for, since when, and until when at most. */
-  const open = new Map<string, { partition: number; since: number; until: number }>()
+  const open = new ShortLivedMap<{ partition: number; since: number; until: number }>()
   /** Replies that were delivered, whose messages Redis need not keep. */
   let delivered = createGroups<string>()
   let listener: ((replyId: string, message: ReplyMessage) => void) | undefined
@@ -116,7 +117,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   async function fetchMissed(): Promise<void> {
     const before = clock.now() - settings.sweepMs
     const missed = createGroups<string>()
-    for (const [replyId, { partition, since, until }] of open) {
+    for (const [replyId, { partition, since, until }] of open.entries()) {
       if (until <= clock.now()) open.delete(replyId)
       else if (since <= before) missed.add(partition, replyId, replyId)
     }
@@ -196,20 +197,19 @@ interface Groups<T> {
 }
 
 function createGroups<T>(): Groups<T> {
-  const groups = new Map<number, Map<string, T>>()
+  const groups = new Map<number, ShortLivedMap<T>>()
   return {
     add(partition, name, value) {
-      const group = groups.get(partition)
-      if (group === undefined) groups.set(partition, new Map([[name, value]]))
-      else group.set(name, value)
+      const group = groups.get(partition) ?? new ShortLivedMap<T>()
+      groups.set(partition, group)
+      group.set(name, value)
     },
     delete(partition, name) {
-      const group = groups.get(partition)
-      if (group?.delete(name) === true && group.size === 0) groups.delete(partition)
+      groups.get(partition)?.delete(name)
     },
     *batches(size) {
       for (const [partition, group] of groups) {
-        const values = [...group.values()]
+        const values = [...group.entries()].map(([, value]) => value)
         for (let from = 0; from < values.length; from += size)
           yield [partition, values.slice(from, from + size)]
       }
