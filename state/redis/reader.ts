@@ -1,3 +1,4 @@
+import { createInFlight } from '../in-flight.ts'
 import type { Delivery, RunnerState } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
 import type { Connection } from './connection.ts'
@@ -57,9 +58,10 @@ export function createReader({
   const timers = new Set<() => void>()
   /** Reads that wait. */
   const waiting = new Set<() => void>()
-  const reading = new Set<Promise<unknown>>()
+  const reading = createInFlight()
   let sweptAt = -Infinity
   const closing = new AbortController()
+  let lastStop: { of: AbortSignal; either: AbortSignal } | undefined
 
   function heat(partition: number, abandoned: boolean): void {
     hot.set(partition, abandoned || hot.get(partition) === true)
@@ -170,17 +172,19 @@ export function createReader({
     }
   }
 
+  /** Aborts with the reader's signal or on closing; made once for a reader that comes again with the same one. */
+  function stopOf(signal: AbortSignal | undefined): AbortSignal {
+    if (signal === undefined) return closing.signal
+    if (lastStop?.of !== signal) lastStop = { of: signal, either: AbortSignal.any([signal, closing.signal]) }
+    return lastStop.either
+  }
+
   return {
     async read({ count, blockMs, signal }) {
       if (closing.signal.aborted) throw new StateUnavailable('the state is closed')
-      const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal])
-      const result = read(count, blockMs, stop)
-      reading.add(result)
-      try {
-        return await result
-      } finally {
-        reading.delete(result)
-      }
+      const result = read(count, blockMs, stopOf(signal))
+      reading.track(result)
+      return await result
     },
     wake(message) {
       const [partition = '', abandoned] = message.split(' ')
@@ -190,7 +194,7 @@ export function createReader({
     async close() {
       closing.abort()
       for (const stop of timers) stop()
-      await Promise.allSettled(reading)
+      await reading.settled()
     },
   }
 }

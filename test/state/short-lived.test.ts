@@ -1,0 +1,178 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { createDeadlines } from '../../state/deadlines.ts'
+import type { Deadline } from '../../state/deadlines.ts'
+import { createInFlight } from '../../state/in-flight.ts'
+import { createCollector } from '../../state/redis/collect.ts'
+import { ShortLivedMap } from '../../state/short-lived-map.ts'
+
+test('a short-lived map is a map', () => {
+  const change = fc.record({
+    key: fc.constantFrom('a', 'b', 'c', 'd'),
+    value: fc.option(fc.nat(), { nil: undefined }),
+  })
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+      const map = new ShortLivedMap<number>()
+      const model = new Map<string, number>()
+      for (const { key, value } of changes) {
+        if (value === undefined) expect(map.delete(key)).toBe(model.delete(key))
+        else {
+          map.set(key, value)
+          model.set(key, value)
+        }
+        expect(map.get(key)).toBe(model.get(key))
+        expect(map.size).toBe(model.size)
+        expect([...map.entries()]).toEqual([...model])
+      }
+    }),
+  )
+})
+
+describe('work in flight', () => {
+  test('is over when all of it has ended, however', async () => {
+    const work = createInFlight()
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    await work.settled()
+    work.track(first.promise)
+    work.track(second.promise)
+    let over = false
+    const settled = work.settled().then(() => (over = true))
+    first.reject(new Error('failed'))
+    await first.promise.catch(() => {})
+    expect([work.size, over]).toEqual([1, false])
+    second.resolve()
+    await settled
+    expect(work.size).toBe(0)
+  })
+})
+
+/** A clock that a test sets forward. */
+function handClock() {
+  const timers: { at: number; callback: () => void }[] = []
+  let time = 1_000
+  return {
+    now: () => time,
+    setTimer(callback: () => void, delayMs: number) {
+      const timer = { at: time + delayMs, callback }
+      timers.push(timer)
+      return () => void (timers.includes(timer) && timers.splice(timers.indexOf(timer), 1))
+    },
+    get timers() {
+      return timers.length
+    },
+    forward(ms: number) {
+      const until = time + ms
+      for (;;) {
+        const next = timers.toSorted((a, b) => a.at - b.at)[0]
+        if (next === undefined || next.at > until) break
+        timers.splice(timers.indexOf(next), 1)
+        time = next.at
+        next.callback()
+      }
+      time = until
+    },
+  }
+}
+
+describe('deadlines', () => {
+  test('fall due once, at most 50 ms late, unless they are cancelled', () => {
+    const step = fc.oneof(
+      fc.record({ add: fc.constantFrom(100, 250, 1_000) }),
+      fc.record({ cancel: fc.nat(20) }),
+      fc.record({ pass: fc.nat(300) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const clock = handClock()
+        const deadlines = createDeadlines(clock)
+        const all: { deadline: Deadline; fell: number[]; cancelled: boolean }[] = []
+        const check = (): void => {
+          for (const { deadline, fell, cancelled } of all) {
+            expect(fell.length).toBeLessThanOrEqual(1)
+            for (const at of fell) expect(at - deadline.at).toBeLessThanOrEqual(50)
+            for (const at of fell) expect(at).toBeGreaterThanOrEqual(deadline.at)
+            if (!cancelled && clock.now() > deadline.at + 50) expect(fell).toHaveLength(1)
+          }
+        }
+        for (const one of steps) {
+          if ('add' in one) {
+            const fell: number[] = []
+            const deadline = deadlines.add(one.add, () => fell.push(clock.now()))
+            all.push({ deadline, fell, cancelled: false })
+          } else if ('cancel' in one) {
+            const victim = all[one.cancel]
+            if (victim !== undefined) {
+              deadlines.cancel(victim.deadline)
+              victim.cancelled ||= victim.fell.length === 0
+            }
+          } else clock.forward(one.pass)
+          check()
+        }
+        for (const { fell, cancelled } of all) if (cancelled) expect(fell).toEqual([])
+        clock.forward(2_000)
+        check()
+        expect(clock.timers).toBe(0)
+      }),
+    )
+  })
+
+  test('are forgotten together', () => {
+    const clock = handClock()
+    const deadlines = createDeadlines(clock)
+    let fell = 0
+    const deadline = deadlines.add(100, () => (fell += 1))
+    deadlines.stop()
+    deadlines.cancel(deadline)
+    clock.forward(500)
+    expect([fell, clock.timers]).toEqual([0, 0])
+  })
+})
+
+describe('a collector', () => {
+  test('acts once a partition on what one event sets off, and hands each its own result', async () => {
+    const acts: [number, string[]][] = []
+    const collect = createCollector(
+      async (partition, items: string[]) => {
+        acts.push([partition, items])
+        return items.map((item) => item.toUpperCase())
+      },
+      { items: 100 },
+    )
+    const results = await Promise.all([
+      collect(1, 'a'),
+      collect(2, 'b'),
+      Promise.resolve().then(() => collect(1, 'c')),
+    ])
+    expect(results).toEqual(['A', 'B', 'C'])
+    expect(acts).toEqual([
+      [1, ['a', 'c']],
+      [2, ['b']],
+    ])
+  })
+
+  test('divides what would be too much for one act', async () => {
+    const acts: string[][] = []
+    const collect = createCollector(
+      async (_, items: string[]) => {
+        acts.push(items)
+        return items
+      },
+      { items: 3, size: 5, sizeOf: (item) => item.length },
+    )
+    await Promise.all(['a', 'b', 'c', 'd', 'eeeeeeee', 'ff', 'gggg'].map((item) => collect(0, item)))
+    expect(acts).toEqual([['a', 'b', 'c'], ['d'], ['eeeeeeee'], ['ff'], ['gggg']])
+  })
+
+  test('fails those of the act that failed, and no others', async () => {
+    const collect = createCollector(
+      async (partition, items: string[]) => {
+        if (partition === 1) throw new Error('away')
+        return items
+      },
+      { items: 100 },
+    )
+    const results = await Promise.allSettled([collect(1, 'a'), collect(2, 'b'), collect(1, 'c')])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected'])
+  })
+})
