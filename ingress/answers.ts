@@ -28,6 +28,8 @@ export const answers = {
   },
   Malformed: error(400, 'Malformed request'),
   Unauthorized: error(401, 'Unauthorized'),
+  /** Sent with the status that the provider expects, where it is another; this one is the default. */
+  VerificationFailed: error(401, 'Verification failed'),
   NotFound: error(404, 'Not found'),
   RequestTimeout: error(408, 'Request not received in time'),
   PayloadTooLarge: error(413, 'Payload too large'),
@@ -44,6 +46,7 @@ export const answers = {
   RunFailed: error(502, 'Workflow failed'),
   ReplyTooLarge: error(502, 'Workflow reply too large'),
   RouteUnavailable: error(503, 'Webhook is not available', 10),
+  VerificationUnavailable: error(503, 'Verification is not possible now', 5),
   StateUnavailable: error(503, 'Service unavailable', 1),
   Backlogged: error(503, 'Too many events are waiting', 5),
   ShuttingDown: error(503, 'Server is shutting down', 1),

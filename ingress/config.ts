@@ -1,4 +1,4 @@
-import { integer } from '../process/config.ts'
+import { integer, optionalBaseUrl } from '../process/config.ts'
 import { COMMON_SETTINGS } from '../process/settings.ts'
 
 /** Everything that can be set of an ingress process. */
@@ -10,6 +10,10 @@ export const INGRESS_SETTINGS = {
     fallback: 8080,
     min: 0,
     max: 65_535,
+  }),
+  publicUrl: optionalBaseUrl({
+    env: 'HOOKLET_PUBLIC_URL',
+    doc: 'What callers see in front of `/webhooks/`, for example `https://hooks.example.com`. Needed for providers that sign the URL (Twilio, Square).',
   }),
   acceptSeconds: integer({
     env: 'HOOKLET_ACCEPT_SECONDS',

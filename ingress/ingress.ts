@@ -21,6 +21,11 @@ export interface IngressDeps {
   table: RouteTable
   clock: Clock
   log: Log
+  /**
+   * What callers see in front of `/webhooks/…`, for providers that sign the URL. Left out: such calls can't be verified (503), unless the webhook
+   * tells the URL itself.
+   */
+  publicUrl?: () => string | undefined
   /** Over the defaults of `http/limits.ts`. */
   limits?: Partial<HttpLimits>
   /** Makes ids of events and requests: UUIDv7. */
@@ -57,7 +62,9 @@ export function createIngress(deps: IngressDeps): Ingress {
   const deadlines = createDeadlines(clock)
   const sender = createSender(deadlines, limits)
   const waiting = createWaitingCalls({ state, deadlines, sender, limits, log })
-  const call = createCallHandler({ state, table, waiting, sender, now: () => clock.now(), newId, log })
+  const publicUrl = deps.publicUrl ?? (() => undefined)
+  const now = (): number => clock.now()
+  const call = createCallHandler({ state, table, waiting, sender, publicUrl, now, newId, log })
   const app = createApp({ ready, sender, newId, log })
   const server = createHttpServer({ call, app, sender, limits, newId, log })
   let closing: Promise<void> | undefined

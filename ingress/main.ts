@@ -37,7 +37,13 @@ await runProcess(process, async (stop) => {
     })
     // Unique among all that run: what a former process of the same pod held must lapse, not come back.
     const pod = `${hostname()}-${randomBytes(4).toString('hex')}`
-    const ingress = createIngress({ state: state.ingress(pod), table, clock: systemClock, log })
+    const ingress = createIngress({
+      state: state.ingress(pod),
+      table,
+      clock: systemClock,
+      log,
+      publicUrl: () => config.publicUrl,
+    })
     try {
       const { port } = await ingress.listen({ port: config.port, host: config.host })
       log.info({ pod, port, routes: table.size }, 'Ingress listens')

@@ -43,7 +43,8 @@ export interface Verification {
   gitlab?: { mode: 'Token' | 'Signature' }
   twilio?: { publicURL?: string }
   square?: { publicURL?: string }
-  cloudEvents?: { allowedOrigins: string[]; allowedRate?: number; accessTokenInQuery: boolean }
+  /** `allowedRate` in deliveries a minute. */
+  cloudEvents?: { allowedOrigins: string[]; allowedRate: number; accessTokenInQuery: boolean }
 }
 
 /** Which bytes are signed, how, and where the signature stands. Header names in any case. */

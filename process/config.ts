@@ -39,6 +39,18 @@ export function optionalText(options: Omit<Options<string>, 'fallback'>): Settin
   return { ...declare<string | undefined>(options, (value) => value), optional: true }
 }
 
+/** An http or https URL without user, query and fragment; given on without a slash at its end. */
+export function optionalBaseUrl(options: Omit<Options<string>, 'fallback'>): Setting<string | undefined> {
+  const parse = (value: string): string => {
+    const url = URL.parse(value)
+    const plain = url && url.username + url.password + url.search + url.hash === ''
+    if (!plain || !/^https?:$/.test(url.protocol))
+      throw new Error('must be an http or https URL without query')
+    return value.replace(/\/+$/, '')
+  }
+  return { ...declare<string | undefined>(options, parse), optional: true }
+}
+
 /** A whole number from `min` to `max`. */
 export function integer(options: Options<number> & { min: number; max: number }): Setting<number> {
   const { min, max } = options

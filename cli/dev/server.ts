@@ -70,9 +70,18 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
   try {
     const routes = createRouteTable()
     const plans = createPlanTable()
-    const ingress = createIngress({ state: state.ingress(process), table: routes, clock, log })
+    // Known once the port is; no route is served before.
+    let publicUrl: string | undefined
+    const ingress = createIngress({
+      state: state.ingress(process),
+      table: routes,
+      clock,
+      log,
+      publicUrl: () => publicUrl,
+    })
     const address = await ingress.listen({ port: options.port, host: options.host })
     const baseUrl = (options.baseUrl ?? `http://${urlHost(options.host)}:${address.port}`).replace(/\/+$/, '')
+    publicUrl = baseUrl
     const runner = createRunner({
       state: state.runner(process),
       plans,

@@ -7,12 +7,15 @@ import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { RouteTable } from '../routes/table.ts'
+import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
 import type { BodyOutcome } from './body.ts'
 import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
 import { clientAddress } from './client-address.ts'
 import { credentialsPass } from './credentials.ts'
 import type { Exchange, Sender } from './exchange.ts'
-import { preparedAnswers } from './prepared.ts'
+import type { Prepared } from './prepared.ts'
+import { handshakeAnswer, preparedAnswers, verificationAnswer } from './prepared.ts'
+import { ReceivedCall } from './received-call.ts'
 import type { Target } from './target.ts'
 import { parseTarget } from './target.ts'
 import type { WaitingCalls } from './waiting.ts'
@@ -22,6 +25,8 @@ export interface CallDeps {
   table: RouteTable
   waiting: WaitingCalls
   sender: Sender
+  /** What callers see in front of `/webhooks/…`, undefined: not configured. */
+  publicUrl: () => string | undefined
   /** Milliseconds since 1970. */
   now: () => number
   /** A UUIDv7. */
@@ -32,6 +37,8 @@ export interface CallDeps {
 /** A call whose route is known. */
 interface Call {
   exchange: Exchange
+  /** The target as received, in origin form. */
+  url: string
   route: ServedRoute
   target: Target
   clientIP: string
@@ -41,13 +48,14 @@ interface Call {
 const replyGraceMs = 5_000
 
 /**
- * The way of a call to a webhook: route, suspend, declared length, throttle, credentials, body, lease, append, answer. Throttle, lease and
- * append are one act of the state, after the body; a call refused for its credentials or its body is throttled by an act of its own, so that to
- * the caller the throttle comes first.
+ * The way of a call to a webhook: route, suspend, declared length, throttle, credentials, body, verification, lease, append, answer. Throttle, lease and
+ * append are one act of the state, after the body; a call refused for its credentials, its body or its signature is throttled by an act of its own, so
+ * that to the caller the throttle comes first.
  *
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
-export function createCallHandler({ state, table, waiting, sender, now, newId, log }: CallDeps) {
+export function createCallHandler(deps: CallDeps) {
+  const { state, table, waiting, sender, publicUrl, now, newId, log } = deps
   const isoTime = createIsoTime()
 
   function handle(exchange: Exchange, url: string): void {
@@ -58,19 +66,18 @@ export function createCallHandler({ state, table, waiting, sender, now, newId, l
       refuse(exchange, 'NotFound')
       return
     }
-    const call: Call = { exchange, route, target, clientIP: clientAddress(req.socket) }
+    const call: Call = { exchange, url, route, target, clientIP: clientAddress(req.socket) }
     const refusal = refusalByHead(route, req)
     if (refusal !== undefined) {
       refuse(exchange, refusal, route)
       return
     }
-    const { credentials } = route
-    if (credentials !== undefined && !credentialsPass(credentials, req.headers.authorization)) {
+    if (!hasCredentials(route, req, target)) {
       void refuseCounted(call, 'Unauthorized')
       return
     }
     if (!hasBody(req)) {
-      void admit(call, emptyBody)
+      complete(call, emptyBody)
       return
     }
     // The only expectation that gets here is 100-continue; HTTP/1.0 has no interim answers.
@@ -81,7 +88,7 @@ export function createCallHandler({ state, table, waiting, sender, now, newId, l
   function received(call: Call, outcome: BodyOutcome): void {
     switch (outcome.kind) {
       case 'complete':
-        void admit(call, outcome.body)
+        complete(call, outcome.body)
         return
       case 'too-large':
         void refuseCounted(call, 'PayloadTooLarge')
@@ -90,6 +97,55 @@ export function createCallHandler({ state, table, waiting, sender, now, newId, l
         // Nobody is left to answer, and nothing has been taken.
         log.debug({ reason: 'Gone', ...fieldsOf(call) }, 'caller left before the end of the body')
     }
+  }
+
+  /** The request is here whole. Without a verification, nothing stands between it and the state. */
+  function complete(call: Call, body: Buffer): void {
+    const { verification } = call.route
+    if (verification === undefined) void admit(call, body)
+    else void verify(call, verification, body)
+  }
+
+  async function verify(call: Call, verification: PreparedVerification, body: Buffer): Promise<void> {
+    const { exchange, url, target } = call
+    sender.expect(exchange)
+    try {
+      const request = new ReceivedCall({
+        req: exchange.req,
+        url,
+        target,
+        body,
+        now: now(),
+        publicUrl,
+      })
+      const outcome = verification.verify(request)
+      await judge(call, body, outcome instanceof Promise ? await outcome : outcome)
+    } catch (error) {
+      fail(call, error)
+    }
+  }
+
+  function judge(call: Call, body: Buffer, outcome: VerificationOutcome): Promise<void> {
+    switch (outcome.kind) {
+      case 'pass':
+        return admit(call, body)
+      case 'reject':
+        log.debug({ reason: outcome.reason, ...fieldsOf(call) }, 'verification failed')
+        return answerCounted(call, verificationAnswer(outcome.status), outcome.headers)
+      case 'handshake':
+        return answerCounted(call, handshakeAnswer(outcome))
+      case 'unavailable':
+        log.warn({ why: outcome.why, ...fieldsOf(call) }, 'call can not be verified')
+        return answerCounted(call, preparedAnswers.VerificationUnavailable)
+    }
+  }
+
+  /** Answers a call that the throttle counts although nothing of it is stored. */
+  async function answerCounted(call: Call, answer: Prepared, extra?: readonly string[]): Promise<void> {
+    const { exchange, route, clientIP } = call
+    const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
+    if (verdict.kind === 'accepted') sender.send(exchange, answer, extra)
+    else refuseBy(verdict, call)
   }
 
   /** Throttle, lease and append in one act, then the answer, or the waiting for it. */
@@ -235,6 +291,18 @@ function refusalByHead(route: ServedRoute, req: IncomingMessage): AnswerCode | u
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return 'UnsupportedEncoding'
   if (declaredLength(req) > route.payloadBytes) return 'PayloadTooLarge'
   return undefined
+}
+
+/** Credentials that the route asks for, unless its protocol has handshakes that show none. */
+function hasCredentials(
+  { credentials, verification }: ServedRoute,
+  req: IncomingMessage,
+  target: Target,
+): boolean {
+  if (credentials === undefined || verification?.needsCredentials?.(req.method ?? 'GET') === false)
+    return true
+  const authorization = req.headers.authorization ?? verification?.authorization?.(target.query)
+  return credentialsPass(credentials, authorization)
 }
 
 /** Credentials and cookies stay at the door; repeated headers are joined already. */

@@ -1,6 +1,7 @@
 import type { Answer, AnswerCode } from '../answers.ts'
 import { answers } from '../answers.ts'
-import { securityHeaders } from './answer-headers.ts'
+import type { RejectStatus, VerificationOutcome } from '../verify/verifier.ts'
+import { allowedContentType, securityHeaders } from './answer-headers.ts'
 
 /** An answer ready to be written: nothing is left to compute but the headers of the single call. */
 export interface Prepared {
@@ -57,4 +58,22 @@ export const preparedAnswers = Object.fromEntries(
 /** The answer to a caller who waited in vain, with the webhook's own status for it. */
 export function timeoutAnswer(status: number): Prepared {
   return prepareAnswer({ ...answers.ReplyTimeout, status: finalStatus(status) })
+}
+
+/** The answer to a call that failed its verification, with the status that the provider expects. */
+export function verificationAnswer(status: RejectStatus = 401): Prepared {
+  return refusedCalls[status]
+}
+
+const refusedCalls = Object.fromEntries(
+  ([400, 401, 403, 404, 405, 415] as const satisfies RejectStatus[]).map((status) => [
+    status,
+    prepareAnswer({ ...answers.VerificationFailed, status }),
+  ]),
+) as Record<RejectStatus, Prepared>
+
+/** What a provider is told in its handshake. The type is one that runs no script: some handshakes echo what the caller sent. */
+export function handshakeAnswer(outcome: Extract<VerificationOutcome, { kind: 'handshake' }>): Prepared {
+  const { status, body, contentType = 'text/plain; charset=utf-8', headers = [] } = outcome
+  return prepare({ status, contentType: allowedContentType(contentType), headers, body })
 }

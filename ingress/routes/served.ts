@@ -6,6 +6,9 @@ import { compileCredentials } from '../http/credentials.ts'
 import type { Prepared } from '../http/prepared.ts'
 import { finalStatus, prepare, timeoutAnswer } from '../http/prepared.ts'
 import type { Route, RouteState } from '../route.ts'
+import { prepareVerification } from '../verify/registry.ts'
+import type { PreparedVerification, VerifierDeps } from '../verify/verifier.ts'
+import { NOTHING_FETCHED } from '../verify/verifier.ts'
 import { partitionOf } from './partition.ts'
 
 /** A {@link Route} with everything computed that does not depend on the call. */
@@ -17,6 +20,8 @@ export interface ServedRoute {
   /** A longer path is another path. */
   exact: boolean
   credentials: Credentials | undefined
+  /** Undefined: calls are not verified. */
+  verification: PreparedVerification | undefined
   mode: Route['response']['mode']
   /** What mode Immediate answers. */
   answer: Prepared
@@ -35,8 +40,12 @@ export interface ServedRoute {
   places: { key: string; limit: number }
 }
 
-/** Throws a TypeError on a route of another version, or with malformed credentials. */
-export function compileRoute(route: Route, partitions: number): ServedRoute {
+/** Throws on a route of another version, with malformed credentials, or with a verification that is unknown or lacks usable keys. */
+export function compileRoute(
+  route: Route,
+  partitions: number,
+  verifiers: VerifierDeps = NOTHING_FETCHED,
+): ServedRoute {
   if (route.version !== 1) throw new TypeError('the route is of a version that this ingress does not know')
   const { namespace, name, response } = route
   const status = finalStatus(response.statusCode)
@@ -49,6 +58,7 @@ export function compileRoute(route: Route, partitions: number): ServedRoute {
     state: route.state,
     exact: route.path === 'Exact',
     credentials: compileCredentials(route.auth),
+    verification: prepareVerification(route.verification, verifiers),
     mode: response.mode,
     answer: prepare({ status, contentType, headers, body: response.body }),
     output: { status, contentType, headers },

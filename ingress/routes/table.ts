@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts'
+import type { VerifierDeps } from '../verify/verifier.ts'
 import { defaultPartitions } from './partition.ts'
 import type { ServedRoute } from './served.ts'
 import { compileRoute } from './served.ts'
@@ -10,7 +11,7 @@ export type RouteName = Pick<Route, 'namespace' | 'name'>
 export interface RouteTable {
   find(token: string): ServedRoute | undefined
   /**
-   * Serves the route from now on, in place of the webhook's former one. False, and nothing changes, when another webhook holds its token. Throws a TypeError
+   * Serves the route from now on, in place of the webhook's former one. False, and nothing changes, when another webhook holds its token. Throws
    * on a route that can't be served, and keeps the former one.
    */
   put(route: Route): boolean
@@ -22,9 +23,14 @@ export interface RouteTable {
 export interface RouteTableOptions {
   /** Into how many partitions the shared state is divided. All processes that share one must agree. */
   partitions?: number
+  /** What verifiers need besides their keys; left out, those that must fetch something can verify nothing. */
+  verifiers?: VerifierDeps
 }
 
-export function createRouteTable({ partitions = defaultPartitions }: RouteTableOptions = {}): RouteTable {
+export function createRouteTable({
+  partitions = defaultPartitions,
+  verifiers,
+}: RouteTableOptions = {}): RouteTable {
   const byToken = new Map<string, ServedRoute>()
   const tokens = new Map<string, string>()
 
@@ -35,7 +41,7 @@ export function createRouteTable({ partitions = defaultPartitions }: RouteTableO
       const key = keyOf(route)
       const holder = byToken.get(route.token)
       if (holder !== undefined && keyOf(holder.webhook) !== key) return false
-      const served = compileRoute(route, partitions)
+      const served = compileRoute(route, partitions, verifiers)
       const former = tokens.get(key)
       if (former !== undefined && former !== route.token) byToken.delete(former)
       byToken.set(route.token, served)

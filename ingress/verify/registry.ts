@@ -1,12 +1,47 @@
 import type { Verification } from '../route.ts'
+import { cloudEvents } from './cloud-events.ts'
+import { dropbox } from './dropbox.ts'
+import { facebook } from './facebook.ts'
+import { fitbit } from './fitbit.ts'
+import { github } from './github.ts'
+import { gitlab } from './gitlab.ts'
+import { hmac } from './hmac.ts'
+import { microsoftGraph } from './microsoft-graph.ts'
+import { pagerduty } from './pagerduty.ts'
+import { shopify } from './shopify.ts'
+import { slack } from './slack.ts'
+import { square } from './square.ts'
+import { standardWebhooks } from './standard-webhooks.ts'
+import { stripe } from './stripe.ts'
+import { twilio } from './twilio.ts'
+import { x } from './x.ts'
+import { zoom } from './zoom.ts'
 import type { PreparedVerification, Verifier, VerifierDeps } from './verifier.ts'
-import { UnusableVerification } from './verifier.ts'
+import { NOTHING_FETCHED, UnusableVerification } from './verifier.ts'
 
 /**
  * Every verification that this version can check, by the type's name in the Webhook. The operator holds it against the types of the resource, so that
  * a type without a row does not build.
  */
-export const VERIFIERS = {} as const satisfies Record<string, Verifier>
+export const VERIFIERS = {
+  Facebook: facebook,
+  Fitbit: fitbit,
+  Twilio: twilio,
+  GitHub: github,
+  GitLab: gitlab,
+  Stripe: stripe,
+  Slack: slack,
+  Shopify: shopify,
+  Square: square,
+  StandardWebhooks: standardWebhooks,
+  PagerDuty: pagerduty,
+  Zoom: zoom,
+  X: x,
+  MicrosoftGraph: microsoftGraph,
+  Dropbox: dropbox,
+  CloudEvents: cloudEvents,
+  HMAC: hmac,
+} as const satisfies Record<string, Verifier>
 
 export function verifierOf(type: string): Verifier | undefined {
   return Object.hasOwn(VERIFIERS, type) ? (VERIFIERS as Record<string, Verifier>)[type] : undefined
@@ -31,7 +66,7 @@ export function prepareVerification(
 /** What keeps a verification from being served; undefined: nothing does. */
 export function faultOf(verification: Verification): UnusableVerification | undefined {
   try {
-    prepareVerification(verification, { fetch: () => Promise.reject(new Error('nothing is fetched here')) })
+    prepareVerification(verification, NOTHING_FETCHED)
     return undefined
   } catch (error) {
     if (error instanceof UnusableVerification) return error

@@ -33,16 +33,21 @@ export type Rejection =
   | 'SignatureMismatch'
   | 'TimestampOutOfTolerance'
   | 'BodyMalformed'
+  | 'BodyUnsigned'
+  | 'MethodNotAllowed'
+  | 'UnknownFormat'
   | 'NotAllowed'
   | 'CertificateInvalid'
   | 'TokenInvalid'
   | 'HandshakeRefused'
 
+export type RejectStatus = 400 | 401 | 403 | 404 | 405 | 415
+
 export type VerificationOutcome =
   /** Go on: store the event and start the workflows. */
   | { kind: 'pass' }
   /** Answered with 401, or the status that the provider expects; the body is the same for all. */
-  | { kind: 'reject'; reason: Rejection; status?: number; headers?: readonly string[] }
+  | { kind: 'reject'; reason: Rejection; status?: RejectStatus; headers?: readonly string[] }
   /** Answered at once; nothing is stored and nothing starts. */
   | {
       kind: 'handshake'
@@ -65,11 +70,20 @@ export interface PreparedVerification {
    * repeated ones. Undefined: the request carries none.
    */
   deliveryId?(request: VerificationRequest): string | undefined
+  /** Whether a request must show the webhook's own credentials, if it has any. Left out: every one must. */
+  needsCredentials?(method: string): boolean
+  /** What counts as the Authorization header of a request that has none. Left out: nothing does. */
+  authorization?(query: string): string | undefined
 }
 
 export interface VerifierDeps {
   /** A guarded GET: https only, no redirects, a few seconds, 64 KB, no credentials. Which URLs may be fetched is for the verifier to check first. */
   fetch(url: URL): Promise<Buffer>
+}
+
+/** For where nothing is fetched: checking keys, and processes without outbound traffic. */
+export const NOTHING_FETCHED: VerifierDeps = {
+  fetch: () => Promise.reject(new Error('this process fetches nothing')),
 }
 
 export interface Verifier {
@@ -97,7 +111,14 @@ export class UnusableVerification extends Error {
 
 export const PASS: VerificationOutcome = { kind: 'pass' }
 
-export const reject = (reason: Rejection): VerificationOutcome => ({ kind: 'reject', reason })
+export const reject = (reason: Rejection, status?: RejectStatus): VerificationOutcome =>
+  status === undefined ? { kind: 'reject', reason } : { kind: 'reject', reason, status }
+
+/** Calls that pass always prove who sent them. */
+export const always = (): boolean => true
+
+/** The handshake works without a secret, but calls are checked only with one. */
+export const withSecrets = ({ secrets }: Verification): boolean => secrets !== undefined
 
 /** The only value of a header; a rejection when it is missing or there more than once. */
 export function onlyHeader(

@@ -69,6 +69,7 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
   Paused: () => callOne({ state: 'Paused' }),
   Malformed: () => callRaw('GET / HTTP/1.1\r\n\r\n'),
   Unauthorized: () => callOne({ auth: { bearer: [sha256('token')] } }),
+  VerificationFailed: () => callOne({ verification: { type: 'GitHub', secrets: ['secret'] } }),
   NotFound: async () => get('/webhooks/unknown')(await sites.start({})),
   RequestTimeout: () =>
     callRaw('GET / HTTP/1.1\r\n', { headersTimeoutMs: 50, requestTimeoutMs: 100, timeoutCheckMs: 10 }),
@@ -100,6 +101,11 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
       site.runner.reply(address(id), { kind: 'reply', status: 200, headers: {}, body: 'x'.repeat(300_000) }),
     ),
   RouteUnavailable: () => callOne({ state: 'Unavailable' }),
+  VerificationUnavailable: () =>
+    callOne(
+      { verification: { type: 'Square', secrets: ['secret'] } },
+      { headers: { 'x-square-hmacsha256-signature': `${'A'.repeat(43)}=` } },
+    ),
   StateUnavailable: () => callWith(new StateUnavailable('away')),
   Backlogged: () => callWith({ kind: 'backlogged' }),
   ShuttingDown: () => callWaiting((site) => site.ingress.close({ deadlineMs: 0 })),

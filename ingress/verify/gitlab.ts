@@ -1,0 +1,28 @@
+import { digestOf, isOneOf } from './compare.ts'
+import { idIn } from './hmac.ts'
+import { secretTexts } from './keys.ts'
+import { prepareSymmetric } from './standard-webhooks.ts'
+import type { PreparedVerification, Verifier } from './verifier.ts'
+import { always, onlyHeader, PASS, reject } from './verifier.ts'
+
+/**
+ * GitLab, "Webhooks": the secret token, which proves the sender and not the body, or the signing token, which signs by the Standard Webhooks
+ * specification. One never stands in for the other.
+ */
+export const gitlab: Verifier = {
+  proves: always,
+  prepare: ({ gitlab: settings, secrets, toleranceMs }) =>
+    settings?.mode === 'Signature' ? prepareSymmetric(secrets, toleranceMs) : prepareToken(secrets),
+}
+
+function prepareToken(secrets: readonly string[] | undefined): PreparedVerification {
+  const digests = secretTexts(secrets).map(digestOf)
+  return {
+    verify(request) {
+      const token = onlyHeader(request, 'x-gitlab-token')
+      if (typeof token !== 'string') return token
+      return isOneOf(digests, token) ? PASS : reject('SignatureMismatch')
+    },
+    deliveryId: idIn('idempotency-key', 'x-gitlab-event-uuid'),
+  }
+}

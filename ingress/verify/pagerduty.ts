@@ -1,0 +1,7 @@
+import { preset } from './hmac.ts'
+import { PLAIN } from './signed.ts'
+
+/** PagerDuty, "Webhook signatures" (v3): one signature for each secret that is valid while it is rotated. */
+export const pagerduty = preset({
+  settings: { ...PLAIN, header: 'x-pagerduty-signature', prefix: 'v1=', separator: ',' },
+})

@@ -1,0 +1,131 @@
+/**
+ * The HMAC verification that most providers are a setting of: which bytes are signed, how, and in which header the signature stands.
+ */
+import type { KeyObject } from 'node:crypto'
+import type { HmacSettings } from '../route.ts'
+import { createMac } from './mac.ts'
+import { parseTime } from './time.ts'
+import type { VerificationOutcome, VerificationRequest } from './verifier.ts'
+import { onlyHeader, PASS, reject } from './verifier.ts'
+
+/** What a provider's scheme leaves at its defaults. */
+export const PLAIN = {
+  algorithm: 'SHA256',
+  encoding: 'Hex',
+  prefix: '',
+  template: '{body}',
+  timestampFormat: 'UnixSeconds',
+  keyEncoding: 'Text',
+} as const satisfies Partial<HmacSettings>
+
+export type SignatureCheck = (request: VerificationRequest) => VerificationOutcome
+
+type Variable = 'body' | 'timestamp' | 'id' | 'url'
+type Part = { text: string } | { variable: Variable }
+type Values = Partial<Record<Variable, string>>
+
+/** Signatures over the template, by any one of the keys. */
+export function createSignatureCheck(
+  settings: HmacSettings,
+  { keys, toleranceMs }: { keys: readonly KeyObject[]; toleranceMs: number },
+): SignatureCheck {
+  const { timestampFormat, publicURL } = settings
+  const header = settings.header.toLowerCase()
+  const timestampHeader = settings.timestampHeader?.toLowerCase()
+  const idHeader = settings.idHeader?.toLowerCase()
+  const parts = parseTemplate(settings.template)
+  const uses = (variable: Variable): boolean =>
+    parts.some((part) => 'variable' in part && part.variable === variable)
+  const [signsId, signsUrl, signsBodyOnly] = [uses('id'), uses('url'), settings.template === '{body}']
+  const idEnd = endOfId(parts)
+  const mac = createMac(settings.algorithm, settings.encoding)
+  const signaturesOf = createSignatureReader(settings, mac.form)
+
+  return (request) => {
+    const line = onlyHeader(request, header)
+    if (typeof line !== 'string') return line
+    const given = signaturesOf(line)
+    if (given.length === 0) return reject('HeaderMalformed')
+    if (signsBodyOnly) return judge(mac.passes(keys, [request.body], given))
+
+    const values: Values = {}
+    if (timestampHeader !== undefined) {
+      const text = onlyHeader(request, timestampHeader)
+      if (typeof text !== 'string') return text
+      const time = parseTime(text, timestampFormat)
+      if (time === undefined) return reject('HeaderMalformed')
+      if (!(Math.abs(request.now - time) <= toleranceMs)) return reject('TimestampOutOfTolerance')
+      values.timestamp = text
+    }
+    if (signsId && idHeader !== undefined) {
+      const id = onlyHeader(request, idHeader)
+      if (typeof id !== 'string') return id
+      if (!ID.test(id) || id.includes(idEnd)) return reject('HeaderMalformed')
+      values.id = id
+    }
+    if (signsUrl) {
+      const url = request.url(publicURL)
+      if (url === undefined) return NO_URL
+      values.url = url
+    }
+    return judge(mac.passes(keys, messageOf(parts, values, request.body), given))
+  }
+}
+
+/** Nothing can pass until the URL is known, so it must not look as if the signature were wrong. */
+export const NO_URL: VerificationOutcome = {
+  kind: 'unavailable',
+  why: 'the URL is signed, but neither publicURL nor the public base URL of the server is set',
+}
+
+const judge = (passes: boolean): VerificationOutcome => (passes ? PASS : reject('SignatureMismatch'))
+
+function messageOf(parts: readonly Part[], values: Values, body: Buffer): (string | Buffer)[] {
+  return parts.map((part) => {
+    if ('text' in part) return part.text
+    return part.variable === 'body' ? body : (values[part.variable] ?? '')
+  })
+}
+
+function parseTemplate(template: string): Part[] {
+  return template
+    .split(/(\{(?:body|timestamp|id|url)\})/)
+    .filter((piece) => piece !== '')
+    .map((piece) => {
+      const name = /^\{(body|timestamp|id|url)\}$/.exec(piece)?.[1]
+      return name === undefined ? { text: piece } : { variable: name as Variable }
+    })
+}
+
+/** Visible ASCII: nothing that could be written in two ways. */
+const ID = /^[!-~]{1,256}$/
+
+/**
+ * What ends the id in the template. An id must not hold it: else the same signed bytes could be read with another id, time and body. Where nothing ends
+ * it, a line break does, which no id holds.
+ */
+function endOfId(parts: readonly Part[]): string {
+  const next = parts[parts.findIndex((part) => 'variable' in part && part.variable === 'id') + 1]
+  return next !== undefined && 'text' in next ? next.text.charAt(0) : '\n'
+}
+
+/** Reads the well-formed signatures of a header. In a list, those with another prefix are of other versions and left out. */
+function createSignatureReader(
+  { prefix, separator }: HmacSettings,
+  form: RegExp,
+): (line: string) => string[] {
+  const bare = (item: string): string | undefined => {
+    const signature = item.startsWith(prefix) ? item.slice(prefix.length) : undefined
+    return signature !== undefined && form.test(signature) ? signature : undefined
+  }
+  return (line) => {
+    const items = separator === undefined ? [line] : line.split(separator)
+    const found: string[] = []
+    for (const item of items) {
+      // Lists are written with blanks after a comma or without (RFC 9110, 5.6.1).
+      const signature = bare(separator === ',' || separator === ';' ? item.trim() : item)
+      if (signature !== undefined) found.push(signature)
+    }
+    return found
+  }
+}
