@@ -46,7 +46,7 @@ export const REASONS = {
   // Ready and Accepted of a Webhook
   Compiled: 'The spec and everything it refers to could be compiled.',
   Paused: 'All Workflows of the Webhook are suspended; callers are told so and nothing is stored.',
-  NotImplemented: 'This version does not serve the type or the verification yet; callers get 503.',
+  NotImplemented: 'This version does not serve the type yet; callers get 503.',
   NotFound:
     'A Secret, ConfigMap, key or global that is referred to does not exist. Create it; callers get 503 until then.',
   EmptyValue:
@@ -54,6 +54,8 @@ export const REASONS = {
   InvalidExpression: 'An expression in a value has a fault, or failed.',
   InvalidCredentials:
     'A username, password or token can never be sent by a caller, for example a username with a colon.',
+  InvalidSecret:
+    'A secret or key of the verification can not be used as one, for example a whsec_ secret that is not base64. Correct it; callers get 503 until then.',
   InvalidToken: 'The token of `tokenFrom` does not have 22 to 128 characters of A-Z, a-z, 0-9, - and _.',
   DuplicateToken: 'Another, older Webhook has the same token. Give this one another.',
   TokenMissing: 'No token has been made yet.',

@@ -4,9 +4,10 @@ import type { Webhook } from '../../crds/types.gen.ts'
 import type { Outcome, Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
 import type { GatheredWebhook } from './gather.ts'
-import { TYPES, VERIFICATIONS } from './registry.ts'
+import { TYPES, verifierOf } from './registry.ts'
 import { compileResponse, MAX_BODY_BYTES } from './response.ts'
 import { TOKEN_PATTERN } from './token.ts'
+import { verificationProblem } from './verification.ts'
 
 export interface CheckInput {
   webhook: Webhook
@@ -25,6 +26,7 @@ const CHECKS: readonly Check[] = [
   tokenIsItsOwn,
   valuesAreThere,
   listedValuesAreNotBlank,
+  verificationProblem,
   basicCanBeSent,
   bearerCanBeSent,
   headersAreDistinct,
@@ -52,7 +54,7 @@ function typeIsServed({ webhook }: CheckInput): Problem | undefined {
 
 function verificationIsServed({ webhook }: CheckInput): Problem | undefined {
   const { type } = webhook.spec.verification
-  if (VERIFICATIONS[type].served) return undefined
+  if (type === 'None' || verifierOf(type)) return undefined
   return {
     reason: 'NotImplemented',
     message: `verification ${type} is not checked by this version yet, so every call is refused: use auth instead`,

@@ -5,6 +5,7 @@ import { namespaceOf } from '../source.ts'
 import { valueOf, type CheckInput } from './checks.ts'
 import { parseBytes, parseDuration } from './quantities.ts'
 import { compileResponse } from './response.ts'
+import { compileVerification } from './verification.ts'
 
 /** Reasons for which no route can exist: there is no token to find it by, or the token is another's. */
 const WITHOUT_ROUTE: ReadonlySet<Problem['reason']> = new Set([
@@ -35,8 +36,8 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     path: spec.path,
     state: stateOf(input, problem),
     ...(auth ? { auth } : {}),
-    // The one type that is served; a route of any other is Unavailable.
-    verification: { type: 'None' },
+    // Of a closed route nothing is needed, and the keys may be what is wrong with it.
+    verification: problem ? { type: 'None' } : compileVerification(input),
     response: compileResponse(spec),
     merged: spec.input === 'Merged',
     limits: {

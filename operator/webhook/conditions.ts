@@ -3,7 +3,7 @@ import { formatPath } from '../../crds/fault.ts'
 import type { Problem } from '../problem.ts'
 import type { CheckInput } from './checks.ts'
 import { asksForBasic, isPaused } from './compile.ts'
-import { VERIFICATIONS } from './registry.ts'
+import { verifierOf } from './registry.ts'
 
 type Draft = ConditionDraft<WebhookConditionType>
 
@@ -35,8 +35,9 @@ function protectedCondition({ webhook, gathered }: CheckInput): Draft {
       message: 'Calls must show credentials.',
     }
   }
-  if (VERIFICATIONS[verification.type].proves(verification)) {
-    const message = `Calls must pass the verification ${verification.type}.`
+  const { type, secrets } = verification
+  if (verifierOf(type)?.proves({ type, ...(secrets ? { secrets: [] } : {}) })) {
+    const message = `Calls must pass the verification ${type}.`
     return { type: 'Protected', status: 'True', reason: 'Verification', message }
   }
   return {
