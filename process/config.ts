@@ -41,14 +41,14 @@ export function optionalText(options: Omit<Options<string>, 'fallback'>): Settin
 
 /** An http or https URL without user, query and fragment; given on without a slash at its end. */
 export function optionalBaseUrl(options: Omit<Options<string>, 'fallback'>): Setting<string | undefined> {
-  const parse = (value: string): string => {
-    const url = URL.parse(value)
-    const plain = url && url.username + url.password + url.search + url.hash === ''
-    if (!plain || !/^https?:$/.test(url.protocol))
-      throw new Error('must be an http or https URL without query')
-    return value.replace(/\/+$/, '')
-  }
-  return { ...declare<string | undefined>(options, parse), optional: true }
+  return { ...declare<string | undefined>(options, parseBaseUrl), optional: true }
+}
+
+function parseBaseUrl(value: string): string {
+  const url = URL.parse(value)
+  const plain = url && url.username + url.password + url.search + url.hash === ''
+  if (!plain || !/^https?:$/.test(url.protocol)) throw new Error('must be an http or https URL without query')
+  return value.replace(/\/+$/, '')
 }
 
 /** A whole number from `min` to `max`. */
