@@ -1,6 +1,4 @@
 /** Ingress and runner processes over a real Redis, as they run in production, and what a test does to them. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -8,25 +6,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { startRedisServer } from '../../support/redis-server.ts'
 import type { RedisServer } from '../../support/redis-server.ts'
 import { runHooklet } from '../../support/hooklet.ts'
-
-const root = path.join(import.meta.dirname, '../../..')
-
-export interface Member {
-  /** `http://127.0.0.1:PORT`; of a runner, its probes. */
-  url: string
-  /** Kills it as a crash would. */
-  kill(): Promise<void>
-  /** Asks it to stop; resolves to its exit code. */
-  stop(): Promise<number | null>
-  alive(): boolean
-  /** Everything it logged, for when a test fails. */
-  log(): string
-}
+import { startMember } from '../../support/member.ts'
+import type { Member } from '../../support/member.ts'
 
 export interface Fleet {
   redis: RedisServer
@@ -99,58 +84,6 @@ export async function startFleet(options: {
   } catch (error) {
     await close()
     throw error
-  }
-}
-
-async function startMember(role: 'ingress' | 'runner', env: NodeJS.ProcessEnv): Promise<Member> {
-  const child: ChildProcess = spawn(process.execPath, [`${role}/main.ts`], {
-    cwd: root,
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      HOOKLET_HOST: '127.0.0.1',
-      HOOKLET_PORT: '0',
-      HOOKLET_HEALTH_PORT: '0',
-      HOOKLET_LAPSE_SECONDS: '2',
-      HOOKLET_DRAIN_SECONDS: '20',
-      HOOKLET_ACCEPT_SECONDS: '1',
-      ...env,
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const exited = once(child, 'exit') as Promise<[number | null]>
-  const lines: string[] = []
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`${role} did not start:\n${lines.join('\n')}`)))
-    if (!child.stderr) throw new Error('no stderr')
-    createInterface(child.stderr).on('line', (line) => {
-      lines.push(line)
-      const { msg, port: listens, healthPort } = parsed(line)
-      if (msg === 'Ingress listens') resolve(Number(listens))
-      if (msg === 'Runner reads') resolve(Number(healthPort))
-    })
-  })
-  const alive = (): boolean => child.exitCode === null && child.signalCode === null
-  return {
-    url: `http://127.0.0.1:${port}`,
-    alive,
-    log: () => lines.join('\n'),
-    async kill() {
-      if (alive()) child.kill('SIGKILL')
-      await exited
-    },
-    async stop() {
-      child.kill('SIGTERM')
-      return (await exited)[0]
-    },
-  }
-}
-
-function parsed(line: string): Record<string, unknown> {
-  try {
-    return JSON.parse(line) as Record<string, unknown>
-  } catch {
-    return {}
   }
 }
 
