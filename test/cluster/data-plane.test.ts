@@ -11,6 +11,7 @@ import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
 import { rolesOf } from '../support/kubernetes/roles.ts'
 import type { ProcessName } from '../support/kubernetes/roles.ts'
+import { startLoad } from '../support/load.ts'
 import { launchMember, startMember } from '../support/member.ts'
 import type { Launched, Member, MemberRole } from '../support/member.ts'
 import { freePort, startRedisServer } from '../support/redis-server.ts'
@@ -100,32 +101,19 @@ test('an API server that is restarted under load fails no call, and what changed
   const pathOf = await publish(echo)
   const [ingress] = [await start('ingress'), await start('runner')]
   const url = ingress.url + pathOf('echo')
-  const wrong: unknown[] = []
-  let calls = 0
-  let over = false
-  const caller = async (): Promise<void> => {
-    while (!over) {
-      const n = calls++
-      const answer = await call(url, n)
-      if (answer.status !== 200 || answer.text !== JSON.stringify({ n })) wrong.push(answer)
-    }
-  }
-  const load = Promise.all(Array.from({ length: 8 }, caller))
-  const served = async (target: number): Promise<void> => {
-    const goal = calls + target
-    while (calls < goal) await call(url, 0)
-  }
-  await served(100)
+  const load = startLoad(8, async (n) => {
+    const answer = await call(url, n)
+    return answer.status === 200 && answer.text === JSON.stringify({ n }) ? undefined : answer
+  })
+  await load.served(100)
   await cluster.apiServer.kill()
   await ingress.logged('Routes can not be followed', 2)
-  await served(100)
+  await load.served(100)
   await cluster.apiServer.start()
   const later = await publish(hook('later', {}, [{ nothing: { set: { a: 1 } } }]))
   while ((await call(ingress.url + later('later'), 0)).status !== 200);
-  over = true
-  await load
-  expect(wrong).toEqual([])
-  expect(calls).toBeGreaterThan(200)
+  expect(await load.stop()).toBeGreaterThan(200)
+  expect(load.wrong).toEqual([])
 })
 
 test('an ingress takes no call, and a runner is not ready, before the first complete list', async () => {

@@ -1,0 +1,45 @@
+/** Callers that call without pause until they are told to stop. */
+export interface Load {
+  /** The answers that were not as expected. */
+  wrong: unknown[]
+  /** Resolves after so many more calls. */
+  served(calls: number): Promise<void>
+  /** Resolves to the number of calls when the last one is answered. */
+  stop(): Promise<number>
+}
+
+/** `call` gets a number of its own and gives undefined, or what was wrong. What it rejects with is wrong, too. */
+export function startLoad(callers: number, call: (n: number) => Promise<unknown>): Load {
+  const over = new AbortController()
+  const wrong: unknown[] = []
+  const waiting = new Set<() => void>()
+  const count = { begun: 0, ended: 0 }
+  const caller = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const fault = await call(count.begun++).catch((error: unknown) => String(error))
+      if (fault !== undefined) wrong.push(fault)
+      count.ended++
+      for (const look of waiting) look()
+    }
+  }
+  const load = Promise.all(Array.from({ length: callers }, caller))
+  return {
+    wrong,
+    served(calls) {
+      const goal = count.ended + calls
+      return new Promise((resolve) => {
+        const look = (): void => {
+          if (count.ended < goal) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+      })
+    },
+    async stop() {
+      over.abort()
+      await load
+      return count.ended
+    },
+  }
+}
