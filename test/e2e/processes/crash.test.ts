@@ -1,5 +1,6 @@
 /** Processes and Redis die at any moment; what was answered 2xx is run to its end. */
 import { afterEach, expect, jest, test } from '@jest/globals'
+import { connectRaw } from '../../ingress/raw.ts'
 import { hook, startEffectServer, startFleet, WIDE } from './fleet.ts'
 import type { EffectServer, Fleet } from './fleet.ts'
 
@@ -15,7 +16,7 @@ const SAFE = ['--appendonly', 'yes', '--appendfsync', 'always']
 
 async function stage(
   counts: { ingress: number; runners: number },
-  more: { effectMs?: number; redisArgs?: string[] } = {},
+  more: { effectMs?: number; redisArgs?: string[]; replies?: boolean } = {},
 ): Promise<{ fleet: Fleet; server: EffectServer }> {
   const server = await startEffectServer(more.effectMs)
   cleanup.push(() => server.close())
@@ -26,7 +27,11 @@ async function stage(
   const fleet = await startFleet({
     ...counts,
     ...(more.redisArgs ? { redisArgs: more.redisArgs } : {}),
-    manifests: hook('job', { limits: WIDE }, [{ first: effect('first') }, { second: effect('second') }]),
+    manifests: hook('job', { limits: WIDE, ...(more.replies ? { response: { mode: 'Reply' } } : {}) }, [
+      ...(more.replies ? [{ answer: { call: 'reply', with: { body: '${ {n: .body.n} }' } } }] : []),
+      { first: effect('first') },
+      { second: effect('second') },
+    ]),
   })
   cleanup.push(() => fleet.close())
   return { fleet, server }
@@ -75,6 +80,33 @@ function expectEffects({ effects }: EffectServer, calls: number[]): void {
   }
 }
 
+/** A caller who keeps his connection: what he was answered, and whether anything came that he did not ask for. */
+async function callOnce(
+  fleet: Fleet,
+  n: number,
+): Promise<{ n: number; status: string; finish(): Promise<string[]> }> {
+  const { host, port } = new URL(fleet.ingress[n % fleet.ingress.length]?.url ?? '')
+  const connection = await connectRaw(Number(port))
+  cleanup.push(async () => connection.destroy())
+  const body = JSON.stringify({ n })
+  const request = (path: string): string =>
+    `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  connection.write(request(fleet.pathOf('job')))
+  const answer = await connection.until(/\r\n\r\n.*\}/s)
+  const status = answer.slice(9, 12)
+  if (status === '200') expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(JSON.stringify({ n }))
+  return {
+    n,
+    status,
+    // What comes now is the answer to this, unless an answer came twice.
+    async finish() {
+      connection.write(request('/nothing'))
+      const all = await connection.until(/ 404 Not Found\r\n/)
+      return [...all.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => code ?? '')
+    },
+  }
+}
+
 const sequence = (length: number): number[] => Array.from({ length }, (_, n) => n)
 
 test('kill -9 of a runner in the middle of 500 runs', async () => {
@@ -95,7 +127,7 @@ test('kill -9 of an ingress under load', async () => {
     fleet,
     killed.then(() => server.reached('first', 300)),
   )
-  await server.reached('second', accepted.length)
+  await server.reached('second', accepted)
   expectEffects(server, accepted)
   // Nobody but the dead one refused.
   expect(refused.filter(({ status }) => status !== 0)).toEqual([])
@@ -116,7 +148,7 @@ test('kill -9 of Redis under load, with appendfsync always', async () => {
     await server.reached('second', 300)
   }
   const { accepted, refused } = await load(fleet, outage())
-  await server.reached('second', accepted.length)
+  await server.reached('second', accepted)
   expectEffects(server, accepted)
   expect(refused.length).toBeGreaterThan(0)
   for (const { status, ms, retryAfter } of refused) {
@@ -131,6 +163,35 @@ test('kill -9 of Redis under load, with appendfsync always', async () => {
     true,
     true,
   ])
+})
+
+test('kill -9 of a runner between replies and the rest of their runs: each caller is answered once', async () => {
+  const { fleet, server } = await stage({ ingress: 3, runners: 2 }, { effectMs: 20, replies: true })
+  const calling = Promise.all(sequence(200).map((n) => callOnce(fleet, n)))
+  await server.reached('first', 60)
+  await fleet.runners[0]?.kill()
+  const callers = await calling
+  await server.reached('second', 200)
+  expectEffects(server, sequence(200))
+  expect(callers.filter(({ status }) => status !== '200')).toEqual([])
+  for (const { finish } of callers) expect(await finish()).toEqual(['200', '404'])
+})
+
+test('kill -9 of Redis while callers wait: each is answered once, with his own answer or 503', async () => {
+  const { fleet, server } = await stage(
+    { ingress: 2, runners: 2 },
+    { effectMs: 20, replies: true, redisArgs: SAFE },
+  )
+  const calling = Promise.all(sequence(300).map((n) => callOnce(fleet, n)))
+  await server.reached('first', 20)
+  await fleet.redis.kill()
+  await fleet.redis.start()
+  const callers = await calling
+  const answered = callers.filter(({ status }) => status === '200').map(({ n }) => n)
+  await server.reached('second', answered)
+  expectEffects(server, answered)
+  expect(callers.filter(({ status }) => status !== '200' && status !== '503')).toEqual([])
+  for (const { status, finish } of callers) expect(await finish()).toEqual([status, '404'])
 })
 
 test('SIGTERM of an ingress and a runner under load fails no call and loses no run', async () => {
@@ -180,6 +241,6 @@ test('SIGTERM of an ingress and a runner under load fails no call and loses no r
   await Promise.all([calling, balancing])
   expect(codes).toEqual([0, 0])
   expect(failed).toEqual([])
-  await server.reached('second', accepted.length)
+  await server.reached('second', accepted)
   expectEffects(server, accepted)
 })

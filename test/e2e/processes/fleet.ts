@@ -92,8 +92,8 @@ export interface EffectServer {
   url: string
   /** Every request, in order: which call (`n`), which step, under which key. */
   effects: { n: number; step: string; key: string }[]
-  /** Resolves when so many different calls have had the step. */
-  reached(step: string, calls: number): Promise<void>
+  /** Resolves when so many different calls, or all of these, have had the step. */
+  reached(step: string, calls: number | number[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -119,7 +119,8 @@ export async function startEffectServer(delayMs = 0): Promise<EffectServer> {
     reached: (step, calls) =>
       new Promise((resolve) => {
         const look = (): void => {
-          if ((seen.get(step)?.size ?? 0) < calls) return
+          const had = seen.get(step) ?? new Set()
+          if (typeof calls === 'number' ? had.size < calls : calls.some((n) => !had.has(n))) return
           waiting.delete(look)
           resolve()
         }
