@@ -1,14 +1,17 @@
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
-import { provideRedis } from './test/support/provision.mjs'
+import { provideRedis, provideValkey } from './test/support/provision.mjs'
 
 /** Tests that start Redis servers. */
 const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/']
+
+const ON_VALKEY = ['/test/state/valkey']
 
 /** Tests that start API servers. */
 const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/']
 
 const skipped = [
   ...(provideRedis(process.env) ? [] : [...ON_REDIS, ...ON_KUBERNETES]),
+  ...(provideValkey(process.env) ? [] : ON_VALKEY),
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
 ]
 

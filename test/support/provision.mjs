@@ -1,9 +1,21 @@
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 const FOUND = 0
 
 function runs(command, args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === FOUND
+}
+
+const rootOnDebian = () => process.getuid?.() === 0 && runs('apt-get', ['--version'])
+
+/** Installs a package without its init script: the tests start servers of their own. */
+function install(name, env, settings = []) {
+  const options = { stdio: 'ignore', env: { ...env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' } }
+  spawnSync('apt-get', [...settings, 'update'], { stdio: 'ignore' })
+  spawnSync('apt-get', [...settings, 'install', '-y', '--no-install-recommends', name], options)
 }
 
 /**
@@ -13,12 +25,9 @@ function runs(command, args) {
 export function provideRedis(env) {
   const binary = env.HOOKLET_REDIS_SERVER ?? 'redis-server'
   if (runs(binary, ['--version'])) return true
-  if (process.getuid?.() === 0 && runs('apt-get', ['--version'])) {
+  if (rootOnDebian()) {
     process.stderr.write('Tests need redis-server: installing it with apt-get.\n')
-    spawnSync('apt-get', ['update'], { stdio: 'ignore' })
-    // Without its init script: the tests start servers of their own.
-    const options = { stdio: 'ignore', env: { ...env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' } }
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], options)
+    install('redis-server', env)
     if (runs(binary, ['--version'])) return true
   }
   const how =
@@ -26,4 +35,55 @@ export function provideRedis(env) {
   if (env.CI) throw new Error(`No ${binary} for the tests. ${how}`)
   process.stderr.write(`\n*** SKIPPED: all tests on a real Redis, because ${binary} is not there. ${how}\n\n`)
   return false
+}
+
+/**
+ * The same for Valkey, which HOOKLET_VALKEY_SERVER names. Debian 12 has it among its backports only; those are looked at without leaving
+ * them in the machine's sources. Where no package is to be had, its tests are skipped, in CI as well.
+ */
+export function provideValkey(env) {
+  const binary = env.HOOKLET_VALKEY_SERVER ?? 'valkey-server'
+  if (runs(binary, ['--version'])) return true
+  if (rootOnDebian()) {
+    process.stderr.write('Tests can use valkey-server: installing it with apt-get.\n')
+    install('valkey-server', env)
+    if (!runs(binary, ['--version'])) installBackport('valkey-server', env)
+    if (runs(binary, ['--version'])) return true
+  }
+  process.stderr.write(
+    `\n*** SKIPPED: the tests on Valkey, because ${binary} is not there and no package has it.\n\n`,
+  )
+  return false
+}
+
+function installBackport(name, env) {
+  const codename = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]
+  // Where the machine gets Debian from, its backports are as well.
+  const mirror = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'], {
+    encoding: 'utf8',
+  })
+    .stdout.split('\n')
+    .find((uri) => /debian\/?$/.test(uri))
+  if (codename === undefined || mirror === undefined) return
+  const folder = mkdtempSync(join(tmpdir(), 'hooklet-apt-'))
+  mkdirSync(join(folder, 'lists', 'partial'), { recursive: true })
+  const source = [
+    'Types: deb',
+    `URIs: ${mirror}`,
+    `Suites: ${codename}-backports`,
+    'Components: main',
+    'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg',
+  ]
+  writeFileSync(join(folder, 'backports.sources'), `${source.join('\n')}\n`)
+  const settings = {
+    'Dir::Etc::sourcelist': join(folder, 'backports.sources'),
+    'Dir::Etc::sourceparts': '/dev/null',
+    'Dir::State::lists': join(folder, 'lists'),
+  }
+  install(
+    name,
+    env,
+    Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
+  )
+  rmSync(folder, { recursive: true })
 }

@@ -24,8 +24,11 @@ export interface RedisServer {
  * Starts a server that saves nothing unless the arguments say so. With `config`, a Sentinel's for instance, it runs from a file of these lines.
  * `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server.
  */
-export async function startRedisServer(args: string[] = [], config: string[] = []): Promise<RedisServer> {
-  const binary = process.env['HOOKLET_REDIS_SERVER'] ?? 'redis-server'
+export async function startRedisServer(
+  args: string[] = [],
+  config: string[] = [],
+  binary = process.env['HOOKLET_REDIS_SERVER'] ?? 'redis-server',
+): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'hooklet-redis-'))
   const port = await redisPort()
   let child: ChildProcess
