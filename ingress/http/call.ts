@@ -7,6 +7,7 @@ import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { RouteTable } from '../routes/table.ts'
+import { queryParameter, withoutParameter } from '../verify/query.ts'
 import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
 import type { BodyOutcome } from './body.ts'
 import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
@@ -196,7 +197,7 @@ export function createCallHandler(deps: CallDeps) {
       webhook: route.webhook,
       method: (req.method ?? 'GET').toLowerCase(),
       path: target.rest === '' ? '/' : target.rest,
-      query: target.query,
+      query: eventQuery(route, target),
       headers: eventHeaders(req),
       clientIP,
       merged: route.merged,
@@ -301,8 +302,16 @@ function hasCredentials(
 ): boolean {
   if (credentials === undefined || verification?.needsCredentials?.(req.method ?? 'GET') === false)
     return true
-  const authorization = req.headers.authorization ?? verification?.authorization?.(target.query)
-  return credentialsPass(credentials, authorization)
+  const { authorization } = req.headers
+  const parameter = verification?.bearerParameter
+  if (authorization !== undefined || parameter === undefined)
+    return credentialsPass(credentials, authorization)
+  return credentialsPass(credentials, `Bearer ${queryParameter(target.query, parameter) ?? ''}`)
+}
+
+function eventQuery({ verification }: ServedRoute, { query }: Target): string {
+  const parameter = verification?.bearerParameter
+  return parameter === undefined ? query : withoutParameter(query, parameter)
 }
 
 /** Credentials and cookies stay at the door; repeated headers are joined already. */

@@ -1,5 +1,4 @@
 import { asText, jsonObject } from './json.ts'
-import { queryParameter } from './query.ts'
 import type { Verification } from '../route.ts'
 import type { VerificationOutcome, VerificationRequest, Verifier } from './verifier.ts'
 import { onlyHeader, PASS, reject } from './verifier.ts'
@@ -25,11 +24,7 @@ export const cloudEvents: Verifier = {
         return isEvent(request) ? PASS : reject('UnknownFormat', 415)
       },
       needsCredentials: (method) => method !== 'OPTIONS',
-      authorization(query) {
-        if (!settings.accessTokenInQuery) return undefined
-        const token = queryParameter(query, 'access_token')
-        return token === undefined ? undefined : `Bearer ${token}`
-      },
+      ...(settings.accessTokenInQuery ? { bearerParameter: 'access_token' } : {}),
       deliveryId: idOf,
     }
   },

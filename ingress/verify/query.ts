@@ -19,6 +19,14 @@ export function hasQueryParameter(query: string, name: string): boolean {
   return query.split('&').some((pair) => decode(pair.split('=', 1)[0] ?? '') === name)
 }
 
+/** The query without the parameters of that name. */
+export function withoutParameter(query: string, name: string): string {
+  return query
+    .split('&')
+    .filter((pair) => decode(pair.split('=', 1)[0] ?? '') !== name)
+    .join('&')
+}
+
 function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))

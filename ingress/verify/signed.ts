@@ -123,9 +123,12 @@ function createSignatureReader(
     const found: string[] = []
     for (const item of items) {
       // Lists are written with blanks after a comma or without (RFC 9110, 5.6.1).
-      const signature = bare(separator === ',' || separator === ';' ? item.trim() : item)
+      const signature = bare(separator === ',' || separator === ';' ? trimBlanks(item) : item)
       if (signature !== undefined) found.push(signature)
     }
     return found
   }
 }
+
+/** Without spaces and tabs around; `trim` would take away more, and let more texts pass for one signature. */
+export const trimBlanks = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '')

@@ -1,6 +1,7 @@
 import { asText, jsonObject } from './json.ts'
 import { secretKeys } from './keys.ts'
 import { createMac } from './mac.ts'
+import { trimBlanks } from './signed.ts'
 import { DEFAULT_TOLERANCE_MS, parseTime } from './time.ts'
 import type { Verifier } from './verifier.ts'
 import { always, onlyHeader, PASS, reject } from './verifier.ts'
@@ -36,7 +37,7 @@ function parseHeader(header: string): { time: string; signatures: string[] } {
   const signatures: string[] = []
   for (const item of header.split(',')) {
     const equals = item.indexOf('=')
-    const [name, value] = [item.slice(0, equals).trim(), item.slice(equals + 1).trim()]
+    const [name, value] = [trimBlanks(item.slice(0, equals)), item.slice(equals + 1)]
     if (name === 't') times.push(value)
     else if (name === 'v1' && mac.form.test(value)) signatures.push(value)
   }

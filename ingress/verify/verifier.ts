@@ -72,8 +72,8 @@ export interface PreparedVerification {
   deliveryId?(request: VerificationRequest): string | undefined
   /** Whether a request must show the webhook's own credentials, if it has any. Left out: every one must. */
   needsCredentials?(method: string): boolean
-  /** What counts as the Authorization header of a request that has none. Left out: nothing does. */
-  authorization?(query: string): string | undefined
+  /** A query parameter that may carry the bearer token of a request without an Authorization header. Runs don't see it. Left out: none may. */
+  bearerParameter?: string
 }
 
 export interface VerifierDeps {

@@ -5,6 +5,7 @@ import type { Log } from '../../process/log.ts'
 import type { Route } from '../../ingress/route.ts'
 import { createRouteTable } from '../../ingress/routes/table.ts'
 import type { RouteTable } from '../../ingress/routes/table.ts'
+import type { VerifierDeps } from '../../ingress/verify/verifier.ts'
 import type { CallEvent } from '../../state/event.ts'
 import type { IngressState, ReplyMessage, ReplyOutcome, RunnerState } from '../../state/state.ts'
 import { createMemoryState } from '../../state/memory/memory.ts'
@@ -31,6 +32,10 @@ export interface Site {
 export interface SiteOptions {
   routes?: Route[]
   limits?: Partial<HttpLimits>
+  /** What callers see in front of `/webhooks/…`. */
+  publicUrl?: string
+  /** What verifiers fetch with. */
+  verifiers?: VerifierDeps
   /** Puts something between the ingress and its state. */
   wrap?: (state: IngressState) => IngressState
 }
@@ -39,11 +44,13 @@ export async function startSite({
   routes = [],
   limits = {},
   wrap = (state) => state,
+  publicUrl,
+  verifiers,
 }: SiteOptions): Promise<Site> {
   const clock = createManualClock()
   const state = createMemoryState({ clock })
   const runner = state.runner('runner')
-  const table = createRouteTable()
+  const table = createRouteTable(verifiers ? { verifiers } : {})
   for (const route of routes) table.put(route)
   const logged: Site['logged'] = []
   const record = (level: keyof Log) => (fields: object, message: string) =>
@@ -54,7 +61,14 @@ export async function startSite({
     warn: record('warn'),
     error: record('error'),
   }
-  const ingress = createIngress({ state: wrap(state.ingress('ingress')), table, clock, log, limits })
+  const ingress = createIngress({
+    state: wrap(state.ingress('ingress')),
+    table,
+    clock,
+    log,
+    limits,
+    publicUrl: () => publicUrl,
+  })
   const { port } = await ingress.listen({ port: 0, host: '127.0.0.1' })
 
   return {
