@@ -28,6 +28,18 @@ export interface CallEvent {
   merged: boolean
   /** Present when a caller waits for the answer of a run. The id names its partition, see `reply-id.ts`. */
   reply?: { id: string; mode: ReplyMode }
-  /** The body's bytes as received; empty when there was none. */
+  /** Present on the events of a WebSocket, whose other members but id and time are those of the request that opened it. */
+  socket?: SocketPart
+  /** The body's bytes as received, those of a `message` of a WebSocket; empty when there was none. */
   body: Buffer
+}
+
+/** What an event of a WebSocket says of it. */
+export interface SocketPart {
+  /** The connection: what runs send to. Names its partition, see `reply-id.ts`. */
+  id: string
+  /** Of a `message` that came in a binary frame: as what runs see its bytes. */
+  binary?: 'utf8' | 'base64' | 'hex'
+  /** Of a `disconnect`: how the connection ended (RFC 6455, 7.4). */
+  end?: { statusCode: number; reason: string }
 }

@@ -11,3 +11,13 @@ export function partitionOfReply(replyId: string): number | undefined {
   const digits = /^(0|[1-9]\d{0,4})\../.exec(replyId)?.[1]
   return digits === undefined ? undefined : Number(digits)
 }
+
+/** The id of a WebSocket; told from the id of a waiting call by its form. */
+export function socketIdOf(partition: number, id: string): string {
+  return replyIdOf(partition, `ws-${id}`)
+}
+
+/** Whether the id is one of a WebSocket, open or not. */
+export function isSocketId(replyId: string): boolean {
+  return /^\d{1,5}\.ws-./.test(replyId)
+}

@@ -66,6 +66,31 @@ export type ReplyMessage =
   /** Every run of the event ended without a reply, and at least one failed. */
   | { kind: 'failed' }
 
+/** A WebSocket that an ingress process holds. */
+export interface SocketRef {
+  partition: number
+  /** Unique; names the partition, see `reply-id.ts`. The holder of its lease. */
+  id: string
+  /** The key of the lease. */
+  places: string
+}
+
+/** What a run sends to a WebSocket: a message, the end of it, or the one before the other. */
+export interface SocketMessage {
+  /** Of a text frame its text, of a binary one its bytes in base64. */
+  data?: { text: string } | { base64: string }
+  /** RFC 6455, 7.4. */
+  close?: { code: number; reason: string }
+}
+
+/** What an ingress process is told of the WebSockets that it holds. */
+export interface SocketListener {
+  /** Each message once, and those of a connection in the order in which they were sent. The first may come before `connect` resolves. */
+  message(id: string, message: SocketMessage): void
+  /** The state took the process for dead, and has recorded the end of the connection, or has lost its data: the connection is to be closed. */
+  lapsed(id: string): void
+}
+
 /** The state as one ingress process sees it. Leases taken here are renewed by the implementation until released. */
 export interface IngressState {
   admit(admission: Admission): Promise<Verdict>
@@ -78,6 +103,30 @@ export interface IngressState {
    * reply gets at most one message; it may come before `admit` resolves.
    */
   onReply(listener: (replyId: string, message: ReplyMessage) => void): void
+
+  /**
+   * Opens a WebSocket: throttle, lease, `connect` event and the connection itself in one atomic act, as in {@link admit}. It is renewed by the
+   * implementation until it is disconnected. When this process dies, its end is recorded by another: exactly one `disconnect` event, status 1006.
+   */
+  connect(
+    socket: SocketRef,
+    opening: { throttle: Throttle; limit: number; event: CallEvent },
+  ): Promise<Verdict>
+  /**
+   * A message of its client: throttle, then append. The events of a connection go to runners one after the other, each when the runs of the
+   * one before have ended or are parked. `gone`: the connection has lapsed.
+   */
+  receive(
+    socket: SocketRef,
+    message: { throttle: Throttle; event: CallEvent },
+  ): Promise<Verdict | { kind: 'gone' }>
+  /**
+   * The connection is over: gives its place back and appends the event, which no bound refuses. Without effect when it has lapsed. Never rejects: an
+   * unreachable state lets the connection lapse, so that its end is recorded later.
+   */
+  disconnect(socket: SocketRef, event: CallEvent): Promise<void>
+  /** Set once, before the first connection. */
+  onSocket(listener: SocketListener): void
   /** Whether the state answers now. */
   ready(): Promise<boolean>
   close(): Promise<void>
@@ -132,6 +181,9 @@ export interface Acknowledgement extends Pick<EventDelivery, 'partition' | 'entr
 /** `first`: yours is the answer. `late`: answered before, or the caller stopped waiting. `gone`: no such reply, or another tenant's. */
 export type ReplyOutcome = 'first' | 'late' | 'gone'
 
+/** See {@link RunnerState.send}. */
+export type SendOutcome = 'sent' | 'gone'
+
 /** The reply a run may give: where to, and on whose behalf. */
 export interface ReplyAddress {
   /** Names its partition, see `reply-id.ts`. */
@@ -168,6 +220,11 @@ export interface RunnerState {
 
   /** Sends the answer to the waiting caller; the first wins, whoever sends it. */
   reply(address: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome>
+  /**
+   * Sends to a WebSocket, whichever process holds it. `sent`: it is stored for that process, in the order of sending. `gone`: there is no such connection
+   * (any more), it is another tenant's, or its process has taken nothing for long.
+   */
+  send(address: ReplyAddress, message: SocketMessage): Promise<SendOutcome>
   /**
    * One of the event's `total` runs is over. When all of them are and nobody replied, the caller gets `failed` if any
    * failed, else `ended`. With `total: 0` (no workflow matched) that is at once. Idempotent per run id.

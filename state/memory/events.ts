@@ -1,11 +1,12 @@
 import type { CallEvent } from '../event.ts'
 import type { EventDelivery } from '../state.ts'
 import { Fifo } from './fifo.ts'
+import { createLines } from './lines.ts'
 
 /** The accepted events of a partition that were not acknowledged yet. */
 export interface Events {
-  /** Whether there is room for one more. */
-  hasRoom(): boolean
+  /** Whether there is room for one more, of the WebSocket when one is named. */
+  hasRoom(socketId?: string): boolean
   append(event: CallEvent): void
   /** The next event, now kept from others until the consumer settles it or is closed. */
   take(consumer: string): EventDelivery | undefined
@@ -29,18 +30,27 @@ interface Entry {
   consumer: string | undefined
 }
 
-export function createEvents(partition: number, backlog: Backlog): Events {
+/** How many events of one WebSocket may wait for those before them. */
+const lineCap = 1_000
+
+/** `onTurn` is called when an event that waited for another has its turn. */
+export function createEvents(partition: number, backlog: Backlog, onTurn: () => void): Events {
   const waiting = new Fifo<Entry>()
   const taken = new Map<string, Entry>()
+  const lines = createLines<Entry>()
   let lastId = 0
   let bytes = 0
 
   return {
-    hasRoom: () => waiting.size + taken.size < backlog.events && bytes < backlog.bytes,
+    hasRoom(socketId) {
+      if (socketId !== undefined && lines.waitingOf(socketId) >= lineCap) return false
+      return waiting.size + taken.size + lines.waiting < backlog.events && bytes < backlog.bytes
+    },
     append(event) {
       lastId += 1
       bytes += event.body.length
-      waiting.push({ id: String(lastId), event, deliveries: 0, consumer: undefined })
+      const entry = { id: String(lastId), event, deliveries: 0, consumer: undefined }
+      if (event.socket === undefined || lines.join(event.socket.id, entry)) waiting.push(entry)
     },
     take(consumer) {
       const entry = waiting.shift()
@@ -53,8 +63,15 @@ export function createEvents(partition: number, backlog: Backlog): Events {
     settle(id, consumer) {
       const entry = taken.get(id)
       if (entry?.consumer !== consumer) return false
-      bytes -= entry.event.body.length
-      return taken.delete(id)
+      const { body, socket } = entry.event
+      bytes -= body.length
+      const next = socket && lines.advance(socket.id)
+      taken.delete(id)
+      if (next !== undefined) {
+        waiting.push(next)
+        onTurn()
+      }
+      return true
     },
     abandon(consumer) {
       const entries = [...taken.values()].filter((entry) => entry.consumer === consumer)

@@ -2,13 +2,12 @@
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
 import { partitionOfReply } from '../reply-id.ts'
-import type { Delivery, IngressState, ReplyMessage, RunnerState } from '../state.ts'
+import type { Delivery, IngressState, ReplyMessage, RunnerState, SocketListener } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
 import type { Backlog } from './events.ts'
 import type { DeadLetter, Partition } from './partition.ts'
 import { createPartition } from './partition.ts'
 import { createReaders } from './readers.ts'
-import type { Replies } from './replies.ts'
 
 export type { DeadLetter }
 
@@ -40,6 +39,7 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
   const { clock = systemClock, backlog = {}, parked = 100_000, maxDeliveries = 5 } = options
   const partitions = new Map<number, Partition>()
   const listeners = new Map<string, ReplyListener>()
+  const socketListeners = new Map<string, SocketListener>()
   const readers = createReaders(clock)
   const open = new Set<{ close(): Promise<void> }>()
   let firstPartition = 0
@@ -59,6 +59,8 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
       endedTtlMs: 10 * 60_000,
       onWork: readers.wake,
       deliverReply: (pod, replyId, message) => queueMicrotask(() => listeners.get(pod)?.(replyId, message)),
+      deliverMessage: (pod, id, message) =>
+        queueMicrotask(() => socketListeners.get(pod)?.message(id, message)),
     })
     partitions.set(partition, created)
     return created
@@ -88,13 +90,24 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
       release: async (partition, lease) => partitionOf(partition).leases.release(lease),
       closeReply: async (partition, replyId) => partitionOf(partition).replies.close(replyId),
       onReply: (listener) => void listeners.set(pod, listener),
+      connect: async (socket, opening) => {
+        if (closed) throw unavailable()
+        return partitionOf(socket.partition).connect(socket, opening, pod)
+      },
+      receive: async (socket, message) => {
+        if (closed) throw unavailable()
+        return partitionOf(socket.partition).receive(socket, message)
+      },
+      disconnect: async (socket, event) => partitionOf(socket.partition).disconnect(socket, event),
+      onSocket: (listener) => void socketListeners.set(pod, listener),
       ready: async () => !closed,
       close: async () => {
         if (closed) return
         closed = true
         open.delete(state)
         listeners.delete(pod)
-        for (const { leases } of partitions.values()) leases.releaseAll(pod)
+        socketListeners.delete(pod)
+        for (const partition of partitions.values()) partition.abandon(pod)
       },
     }
     return state
@@ -110,10 +123,10 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
     }
 
     /** Any id may be asked for, so that no partition is made for it. */
-    function repliesOf(replyId: string): Replies | undefined {
+    function ofReply(replyId: string): Partition | undefined {
       if (closed.aborted) throw unavailable()
       const partition = partitionOfReply(replyId)
-      return partition === undefined ? undefined : partitions.get(partition)?.replies
+      return partition === undefined ? undefined : partitions.get(partition)
     }
 
     const state: RunnerState = {
@@ -134,8 +147,9 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
       save: async (ref, checkpoint) => opened(ref.partition).runs.save(ref, checkpoint),
       park: async (ref, checkpoint, delayMs) => opened(ref.partition).runs.park(ref, checkpoint, delayMs),
       end: async (ref) => opened(ref.partition).runs.end(ref),
-      reply: async (address, message) => repliesOf(address.replyId)?.reply(address, message) ?? 'gone',
-      settle: async (address, run) => repliesOf(address.replyId)?.settle(address, run),
+      reply: async (address, message) => ofReply(address.replyId)?.replies.reply(address, message) ?? 'gone',
+      send: async (address, message) => ofReply(address.replyId)?.sockets.send(address, message) ?? 'gone',
+      settle: async (address, run) => ofReply(address.replyId)?.replies.settle(address, run),
       ready: async () => !closed.aborted,
       close: async () => {
         if (closed.aborted) return

@@ -1,5 +1,15 @@
+import type { CallEvent } from '../event.ts'
 import type { Clock } from '../clock.ts'
-import type { Admission, Delivery, EventDelivery, ReplyMessage, Verdict } from '../state.ts'
+import type {
+  Admission,
+  Delivery,
+  EventDelivery,
+  IngressState,
+  ReplyMessage,
+  SocketMessage,
+  SocketRef,
+  Verdict,
+} from '../state.ts'
 import type { Backlog, Events } from './events.ts'
 import { createEvents } from './events.ts'
 import type { Leases } from './leases.ts'
@@ -8,6 +18,8 @@ import type { Replies } from './replies.ts'
 import { createReplies } from './replies.ts'
 import type { Runs } from './runs.ts'
 import { createRuns } from './runs.ts'
+import type { Sockets } from './sockets.ts'
+import { createSockets } from './sockets.ts'
 import type { Windows } from './throttle.ts'
 import { createWindows } from './throttle.ts'
 
@@ -33,6 +45,7 @@ export interface PartitionOptions {
   /** Called when there is something to deliver. */
   onWork: () => void
   deliverReply: (pod: string, replyId: string, message: ReplyMessage) => void
+  deliverMessage: (pod: string, socketId: string, message: SocketMessage) => void
 }
 
 /** All state of one partition. */
@@ -42,8 +55,14 @@ export interface Partition {
   readonly events: Events
   readonly replies: Replies
   readonly runs: Runs
+  readonly sockets: Sockets
   readonly deadLetters: DeadLetter[]
   admit(admission: Admission, pod: string): Verdict
+  connect(socket: SocketRef, opening: Parameters<IngressState['connect']>[1], pod: string): Verdict
+  receive(socket: SocketRef, message: Parameters<IngressState['receive']>[1]): Verdict | { kind: 'gone' }
+  disconnect(socket: SocketRef, event: CallEvent): void
+  /** The pod is gone: its places are free, its WebSockets are over. */
+  abandon(pod: string): void
   /** The next due run or event for the consumer. */
   take(consumer: string): Delivery | undefined
   putAside(delivery: EventDelivery, reason: string, consumer: string): void
@@ -54,9 +73,10 @@ export function createPartition(options: PartitionOptions): Partition {
   const now = (): number => clock.now()
   const windows = createWindows(now)
   const leases = createLeases()
-  const events = createEvents(partition, options.backlog)
+  const events = createEvents(partition, options.backlog, onWork)
   const replies = createReplies(now, options.deliverReply)
   const runs = createRuns({ ...options, onDue: onWork })
+  const sockets = createSockets(now, options.deliverMessage)
   const deadLetters: DeadLetter[] = []
 
   function putAside(delivery: EventDelivery, reason: string, consumer: string): void {
@@ -77,27 +97,57 @@ export function createPartition(options: PartitionOptions): Partition {
     return undefined
   }
 
+  function admit(admission: Admission, pod: string): Verdict {
+    const { throttle, lease, event, replyTtlMs } = admission
+    const retryAfterMs = throttle === undefined ? 0 : windows.take(throttle)
+    if (retryAfterMs > 0) return { kind: 'throttled', retryAfterMs }
+    const backlogged =
+      event !== undefined && (!events.hasRoom(event.socket?.id) || runs.parked >= options.parked)
+    if (lease !== undefined && !leases.take(lease, pod)) return { kind: 'crowded' }
+    if (event === undefined) return { kind: 'accepted' }
+    if (backlogged) {
+      if (lease !== undefined) leases.release(lease)
+      return { kind: 'backlogged' }
+    }
+    if (event.reply !== undefined) replies.open(event, pod, replyTtlMs ?? 0)
+    append(event)
+    return { kind: 'accepted' }
+  }
+
+  function append(event: CallEvent): void {
+    events.append(event)
+    onWork()
+  }
+
+  function end({ id, places }: SocketRef, event: CallEvent): void {
+    leases.release({ key: places, id })
+    append(event)
+  }
+
   return {
     windows,
     leases,
     events,
     replies,
     runs,
+    sockets,
     deadLetters,
-    admit({ throttle, lease, event, replyTtlMs }, pod) {
-      const retryAfterMs = throttle === undefined ? 0 : windows.take(throttle)
-      if (retryAfterMs > 0) return { kind: 'throttled', retryAfterMs }
-      const backlogged = event !== undefined && (!events.hasRoom() || runs.parked >= options.parked)
-      if (lease !== undefined && !leases.take(lease, pod)) return { kind: 'crowded' }
-      if (event === undefined) return { kind: 'accepted' }
-      if (backlogged) {
-        if (lease !== undefined) leases.release(lease)
-        return { kind: 'backlogged' }
-      }
-      if (event.reply !== undefined) replies.open(event, pod, replyTtlMs ?? 0)
-      events.append(event)
-      onWork()
-      return { kind: 'accepted' }
+    admit,
+    connect(socket, { throttle, limit, event }, pod) {
+      const { id, places } = socket
+      const verdict = admit({ partition, throttle, lease: { key: places, id, limit }, event }, pod)
+      if (verdict.kind === 'accepted') sockets.open(socket, event, pod)
+      return verdict
+    },
+    receive({ id }, { throttle, event }) {
+      return sockets.isOpen(id) ? admit({ partition, throttle, event }, '') : { kind: 'gone' }
+    },
+    disconnect(socket, event) {
+      if (sockets.close(socket)) end(socket, event)
+    },
+    abandon(pod) {
+      leases.releaseAll(pod)
+      for (const { socket, event } of sockets.closeAll(pod)) end(socket, event)
     },
     take: (consumer) => runs.takeDue(consumer) ?? takeEvent(consumer),
     putAside,

@@ -9,6 +9,8 @@ import type { Scripts } from './script.ts'
 export interface Held {
   add(delivery: Delivery): void
   dropEvent(partition: number, entry: string): void
+  /** The WebSocket that an event is of; undefined also when it is not held. */
+  socketOf(partition: number, entry: string): string | undefined
   dropRun(partition: number, runId: string): void
   /** Tells Redis that it is still worked on. */
   renew(): Promise<void>
@@ -28,19 +30,19 @@ export interface HeldDeps {
 const batch = 100
 
 export function createHeld({ consumer, keys, scripts, settings, connection }: HeldDeps): Held {
-  const partitions = new Map<number, { entries: Set<string>; runs: Set<string> }>()
+  const partitions = new Map<number, { entries: Map<string, string | undefined>; runs: Set<string> }>()
 
-  function of(partition: number): { entries: Set<string>; runs: Set<string> } {
+  function of(partition: number): { entries: Map<string, string | undefined>; runs: Set<string> } {
     const known = partitions.get(partition)
     if (known !== undefined) return known
-    const created = { entries: new Set<string>(), runs: new Set<string>() }
+    const created = { entries: new Map<string, string | undefined>(), runs: new Set<string>() }
     partitions.set(partition, created)
     return created
   }
 
   async function hold(lapseMs: number): Promise<void> {
     for (const [partition, { entries, runs }] of partitions) {
-      const all = [...entries]
+      const all = [...entries.keys()]
         .map((id) => ({ id, isRun: false }))
         .concat([...runs].map((id) => ({ id, isRun: true })))
       for (let from = 0; from < all.length; from += batch) {
@@ -60,10 +62,12 @@ export function createHeld({ consumer, keys, scripts, settings, connection }: He
 
   return {
     add(delivery) {
-      if (delivery.kind === 'event') of(delivery.partition).entries.add(delivery.entry)
+      if (delivery.kind === 'event')
+        of(delivery.partition).entries.set(delivery.entry, delivery.event.socket?.id)
       else of(delivery.run.partition).runs.add(delivery.run.runId)
     },
     dropEvent: (partition, entry) => void of(partition).entries.delete(entry),
+    socketOf: (partition, entry) => partitions.get(partition)?.entries.get(entry),
     dropRun: (partition, runId) => void of(partition).runs.delete(runId),
     renew: () => hold(settings.lapseMs),
     async handOver() {

@@ -1,14 +1,16 @@
-import { partitionOfReply } from '../reply-id.ts'
+import { isSocketId, partitionOfReply } from '../reply-id.ts'
 import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../state.ts'
-import { StateUnavailable } from '../state.ts'
 import { ShortLivedMap } from '../short-lived-map.ts'
 import { createCollector } from './collect.ts'
 import type { Argument, Connection } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
 import { every } from './every.ts'
+import { createGroups } from './groups.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
 import type { Scripts } from './script.ts'
+import { createSockets } from './sockets.ts'
+import { verdictOf } from './verdict.ts'
 
 export interface IngressDeps {
   pod: string
@@ -40,7 +42,13 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     for (let line = 0; line + 1 < lines.length; line += 2) deliver(lines[line] ?? '', lines[line + 1] ?? '')
   })
 
+  const sockets = createSockets({ channel, keys, scripts, settings, connection })
+
   function deliver(replyId: string, json: string): void {
+    if (isSocketId(replyId)) {
+      sockets.deliver(replyId, json)
+      return
+    }
     const reply = open.get(replyId)
     if (reply === undefined) return
     open.delete(replyId)
@@ -82,11 +90,9 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     })
     if (code === 0) return { kind: 'accepted' }
     forget(admission)
-    if (code === -1) return { kind: 'crowded' }
-    if (code === -2) return { kind: 'backlogged' }
-    if (typeof code !== 'number' || code < 0)
-      throw new StateUnavailable('Redis gave an answer of another version')
-    return { kind: 'throttled', retryAfterMs: code }
+    const verdict = verdictOf(code)
+    if (verdict.kind === 'gone') throw new Error('a call belongs to no connection')
+    return verdict
   }
 
   function forget({ partition, lease, event }: Admission): void {
@@ -173,11 +179,16 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       await closeReply(partition, replyId)
     },
     onReply: (callback) => void (listener = callback),
+    connect: sockets.connect,
+    receive: sockets.receive,
+    disconnect: sockets.disconnect,
+    onSocket: sockets.onSocket,
     ready: () => connection.ready(),
     async close() {
       if (closed) return
       closed = true
       for (const stop of stops) stop()
+      sockets.stop()
       await Promise.all([releaseLeases(), forgetDelivered()]).catch(onError)
       connection.close()
     },
@@ -186,33 +197,4 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
 
 function holder({ key, id }: { key: string; id: string }): string {
   return `${key}\n${id}`
-}
-
-/** Things by partition and name. */
-interface Groups<T> {
-  add(partition: number, name: string, value: T): void
-  delete(partition: number, name: string): void
-  /** All of it, at most so many of one partition at a time. */
-  batches(size: number): Iterable<[number, T[]]>
-}
-
-function createGroups<T>(): Groups<T> {
-  const groups = new Map<number, ShortLivedMap<T>>()
-  return {
-    add(partition, name, value) {
-      const group = groups.get(partition) ?? new ShortLivedMap<T>()
-      groups.set(partition, group)
-      group.set(name, value)
-    },
-    delete(partition, name) {
-      groups.get(partition)?.delete(name)
-    },
-    *batches(size) {
-      for (const [partition, group] of groups) {
-        const values = [...group.entries()].map(([, value]) => value)
-        for (let from = 0; from < values.length; from += size)
-          yield [partition, values.slice(from, from + size)]
-      }
-    },
-  }
 }

@@ -19,7 +19,17 @@ export interface Keys {
   reply(partition: number, replyId: string): string
   /** Hash: how far a run has come. */
   run(partition: number, runId: string): string
-  /** Channel: replies for a pod. */
+  /** Sorted set: open WebSockets by the time at which they lapse. */
+  connections(partition: number): string
+  /** Hash: an open WebSocket. */
+  connection(partition: number, id: string): string
+  /** List: messages to a WebSocket that are not known to have reached its pod. */
+  outbox(partition: number, id: string): string
+  /** List: the events of a WebSocket that are not acknowledged: the first by its place in the stream, the others wait. */
+  line(partition: number, id: string): string
+  /** Hash: how many events wait in lines. */
+  waiting(partition: number): string
+  /** Channel: replies and messages to WebSockets for a pod. */
   repliesOf(podId: string): string
   /** Channel: partitions with work for a runner. */
   workOf(consumerId: string): string
@@ -39,6 +49,11 @@ export function createKeys(prefix: string): Keys {
     lease: (partition, key) => inPartition(partition, `lease:${key}`),
     reply: (partition, replyId) => inPartition(partition, `reply:${replyId}`),
     run: (partition, runId) => inPartition(partition, `run:${runId}`),
+    connections: (partition) => inPartition(partition, 'connections'),
+    connection: (partition, id) => inPartition(partition, `connection:${id}`),
+    outbox: (partition, id) => inPartition(partition, `outbox:${id}`),
+    line: (partition, id) => inPartition(partition, `line:${id}`),
+    waiting: (partition) => inPartition(partition, 'waiting'),
     repliesOf: (podId) => `${prefix}:replies:${podId}`,
     workOf: (consumerId) => `${prefix}:work:${consumerId}`,
   }

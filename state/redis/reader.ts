@@ -106,6 +106,7 @@ export function createReader({
       keys.parked(partition),
       keys.idle(partition),
       keys.deadLetters(partition),
+      keys.waiting(partition),
     ]
     const args = [group, consumer, count, lapseMs, maxDeliveries, deadLetters, abandoned ? '1' : '0']
     try {
@@ -114,6 +115,7 @@ export function createReader({
         channel,
         sweepMs * 10,
         keys.run(partition, ''),
+        keys.line(partition, ''),
       ])
       const [runs, events, putAside] = (await work) as Work
       for (const head of putAside) onPutAside(head).catch(onError)

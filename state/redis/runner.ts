@@ -6,16 +6,18 @@ import type {
   ReplyOutcome,
   RunnerState,
   RunRef,
+  SendOutcome,
   Takeover,
 } from '../state.ts'
 import { createCollector } from './collect.ts'
-import type { Connection } from './connection.ts'
+import type { Argument, Connection } from './connection.ts'
 import { decodeHead } from './event-format.ts'
 import { every } from './every.ts'
 import { createHeld } from './held.ts'
 import type { Keys } from './keys.ts'
 import { group } from './keys.ts'
 import type { Settings } from './options.ts'
+import { createLapsedRecorder } from './lapsed.ts'
 import { createReader } from './reader.ts'
 import type { Scripts } from './script.ts'
 
@@ -35,6 +37,8 @@ interface Reply extends ReplyAddress {
 /** How many replies or events go into one script, and how long their messages are together, so that none holds Redis up. */
 const batch = 100
 const batchLength = 1_000_000
+/** What a pod that takes nothing leaves behind for one WebSocket, and for how long. */
+const outbox = { messages: 1_000, bytes: 4 * 1_048_576, ttlMs: 3_600_000 }
 
 /** The state as one runner process sees it, see `RunnerState`. */
 export function createRunnerState(deps: RunnerDeps): RunnerState {
@@ -44,7 +48,10 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   const held = createHeld({ ...deps, connection })
   const reader = createReader({ ...deps, connection, held, onPutAside: failCaller })
   let closed = false
-  const stopHeartbeat = every(lapseMs / 3, clock, () => held.renew(), onError)
+  const stops = [
+    every(lapseMs / 3, clock, () => held.renew(), onError),
+    every(lapseMs / 3, clock, createLapsedRecorder({ ...deps, connection }), onError),
+  ]
 
   async function failCaller(head: Buffer): Promise<void> {
     const { reply, webhook } = decodeHead(head)
@@ -68,11 +75,34 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     { items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
   )
 
+  const sendToSocket = createCollector(
+    async (partition, messages: Reply[]): Promise<SendOutcome[]> => {
+      const names = messages.flatMap(({ replyId }) => [
+        keys.connection(partition, replyId),
+        keys.outbox(partition, replyId),
+      ])
+      const args = messages.flatMap(({ replyId, namespace, json }) => [replyId, namespace, json])
+      const codes = (await connection.run(
+        scripts.send,
+        [keys.connections(partition), ...names],
+        [outbox.messages, outbox.bytes, outbox.ttlMs, ...args],
+      )) as number[]
+      return codes.map((code) => (code === 1 ? 'sent' : 'gone'))
+    },
+    { items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
+  )
+
   const acknowledge = createCollector(
     async (partition, done: Acknowledgement[]) => {
-      const runs = done.flatMap(({ runs = [] }) => runs).map((runId) => keys.run(partition, runId))
-      const args = [group, consumer, endedTtlMs, ...done.flatMap((one) => [one.entry, one.runs?.length ?? 0])]
-      await connection.run(scripts.acknowledge, [keys.events(partition), ...runs], args)
+      const names = [keys.events(partition), keys.idle(partition), keys.waiting(partition)]
+      const args: Argument[] = [group, consumer, endedTtlMs, partition]
+      for (const { entry, runs = [] } of done) {
+        const socket = held.socketOf(partition, entry)
+        names.push(...runs.map((runId) => keys.run(partition, runId)))
+        if (socket !== undefined) names.push(keys.line(partition, socket))
+        args.push(entry, runs.length, socket ?? '')
+      }
+      await connection.run(scripts.acknowledge, names, args)
       for (const { entry } of done) held.dropEvent(partition, entry)
       return []
     },
@@ -97,7 +127,11 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     },
     async deadLetter({ partition, entry, event, deliveries }, reason) {
       const names = [keys.events(partition), keys.deadLetters(partition)]
-      const args = [group, consumer, entry, deadLetters, deliveries, reason]
+      const args: Argument[] = [group, consumer, entry, deadLetters, deliveries, reason]
+      if (event.socket !== undefined) {
+        names.push(keys.idle(partition), keys.waiting(partition), keys.line(partition, event.socket.id))
+        args.push(event.socket.id, partition)
+      }
       const put = await connection.run(scripts['dead-letter'], names, args)
       held.dropEvent(partition, entry)
       if (put !== 1 || event.reply === undefined) return
@@ -123,6 +157,11 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       return ended
     },
     reply: answer,
+    async send({ replyId, namespace }, message) {
+      const partition = partitionOfReply(replyId)
+      if (partition === undefined) return connection.ensureOpen('gone')
+      return sendToSocket(partition, { replyId, namespace, json: JSON.stringify(message) })
+    },
     async settle({ replyId, namespace }, { runId, failed, total }) {
       const partition = partitionOfReply(replyId)
       if (partition === undefined) return connection.ensureOpen(undefined)
@@ -133,7 +172,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     async close() {
       if (closed) return
       closed = true
-      stopHeartbeat()
+      for (const stop of stops) stop()
       await reader.close()
       await held.handOver().catch(onError)
       connection.close()

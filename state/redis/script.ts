@@ -12,26 +12,34 @@ const names = [
   'admit',
   'close-replies',
   'dead-letter',
+  'disconnect',
   'end',
+  'fetch-outbox',
   'fetch-replies',
   'forget-messages',
   'hold',
+  'lapsed-connections',
   'read',
   'release-leases',
+  'renew-connections',
   'renew-leases',
   'reply',
   'save',
+  'send',
   'settle',
   'take-over',
+  'trim-outboxes',
   'wake',
 ] as const
 
 export type Scripts = Record<(typeof names)[number], Script>
 
-/** Reads the scripts that lie beside this file. */
+const read = (file: string): string => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
+
+/** Reads the scripts that lie beside this file; a line `-- include NAME` stands for the functions of `lua/include/NAME.lua`. */
 export function loadScripts(): Scripts {
   const entries = names.map((name) => {
-    const source = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
+    const source = read(name).replace(/^-- include (\S+)$/gm, (_, part: string) => read(`include/${part}`))
     return [name, { source, sha: createHash('sha1').update(source).digest('hex') }]
   })
   return Object.fromEntries(entries) as Scripts

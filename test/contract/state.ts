@@ -4,6 +4,7 @@ import { describeDelivery } from './delivery.ts'
 import type { StartHarness } from './harness.ts'
 import { describeReplies } from './replies.ts'
 import { describeRuns } from './runs.ts'
+import { describeSockets } from './sockets.ts'
 
 /** What every implementation of the state has to keep; see `StateHarness` for what it brings along. */
 export function describeState(name: string, start: StartHarness): void {
@@ -12,5 +13,6 @@ export function describeState(name: string, start: StartHarness): void {
     describe('delivery', () => describeDelivery(start))
     describe('replies', () => describeReplies(start))
     describe('runs', () => describeRuns(start))
+    describe('sockets', () => describeSockets(start))
   })
 }

@@ -7,6 +7,7 @@ import { inspect, promisify } from 'node:util'
 import { afterEach, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
+import { disconnectOf, ears, messageOf, newSocket, socketEvent, text, wide } from '../contract/sockets.ts'
 import { addressOf, inbox, readEvent, waitingEvent } from '../contract/harness.ts'
 import { freePort, redisCommand, startRedisServer } from '../support/redis-server.ts'
 
@@ -34,6 +35,18 @@ async function expectToServe(options: RedisStateOptions): Promise<RedisState> {
   expect((await readEvent(runner)).event).toEqual(event)
   expect(await runner.reply(addressOf(event), { kind: 'ended' })).toBe('first')
   expect((await replies.next()).replyId).toBe(event.reply.id)
+  const sockets = ears(ingress)
+  const socket = newSocket()
+  const opening = { throttle: wide, limit: 1, event: socketEvent(socket, 'connect') }
+  expect(await ingress.connect(socket, opening)).toEqual({ kind: 'accepted' })
+  expect(await runner.send({ replyId: socket.id, namespace: 'shop' }, text('hi'))).toBe('sent')
+  await sockets.until(() => sockets.heard.length === 1)
+  const message = { throttle: wide, event: messageOf(socket, 'hello') }
+  expect(await ingress.receive(socket, message)).toEqual({ kind: 'accepted' })
+  const connect = await readEvent(runner)
+  await ingress.disconnect(socket, disconnectOf(socket))
+  await runner.acknowledge([connect])
+  expect((await readEvent(runner)).event).toEqual(message.event)
   return state
 }
 
@@ -76,6 +89,7 @@ test('a user of Redis needs no more than the keys and channels of the prefix, an
     '+@sortedset',
     '+@list',
     '+@set',
+    '+del',
     '+eval',
     '+evalsha',
     '+publish',

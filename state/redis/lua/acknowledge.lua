@@ -1,9 +1,13 @@
 -- Forgets events that are done. An event that another consumer has taken over stays with it.
 --
--- KEYS  1 events, then the runs of the first event, of the second, and so on
--- ARGV  1 group  2 consumer  3 endedTtlMs, then of each event: its entry, how many of the runs are its own
+-- KEYS  1 events  2 idle  3 waiting, then of each event its runs and, when it is of a connection, that one's line
+-- ARGV  1 group  2 consumer  3 endedTtlMs  4 partition
+--       then of each event: its entry, how many of the runs are its own, the id of its connection or ""
 -- Returns nothing
--- Atomic, so that an event can't be taken over between the look at its owner and its removal.
+-- Atomic, so that an event can't be taken over between the look at its owner and its removal, and the next
+-- event of a connection is there when the one before is not any more.
+-- include wake
+-- include line
 
 local function forget(run)
   if redis.call('HGET', run, 'stage') == 'ended' then
@@ -13,19 +17,28 @@ local function forget(run)
   end
 end
 
-local mine, key = {}, 1
-for i = 4, #ARGV, 2 do
-  local entry, runs = ARGV[i], tonumber(ARGV[i + 1])
+local mine, done, key = {}, {}, 3
+for i = 5, #ARGV, 3 do
+  local entry, runs, connection = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
   local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], entry, entry, 1, ARGV[2])
+  local line = connection ~= '' and KEYS[key + runs + 1]
   if not pending.err and #pending > 0 then
     mine[#mine + 1] = entry
     for run = key + 1, key + runs do
       forget(KEYS[run])
     end
+    if line then
+      done[#done + 1] = { line = line, connection = connection, entry = entry }
+    end
   end
-  key = key + runs
+  key = key + runs + (line and 1 or 0)
 end
 if #mine > 0 then
   redis.call('XACK', KEYS[1], ARGV[1], unpack(mine))
   redis.call('XDEL', KEYS[1], unpack(mine))
+end
+for _, one in ipairs(done) do
+  if advanceLine(KEYS[1], one.line, KEYS[3], one.connection, one.entry) then
+    wake(KEYS[2], ARGV[4])
+  end
 end

@@ -1,16 +1,26 @@
--- One call at the door: throttle, lease, append. See `IngressState.admit`.
+-- One call at the door, or a WebSocket or a message of one: throttle, lease, append. See `IngressState.admit`, `connect` and `receive`.
 --
--- KEYS  1 events  2 parked  3 idle, then in this order those that are asked for: window, lease, reply
+-- KEYS  1 events  2 parked  3 idle, with a connection: 4 connections  5 connection  6 line  7 waiting
+--       then in this order those that are asked for: window, lease, reply
 -- ARGV  1 requests, or "" without a throttle  2 windowMs
 --       3 lease id, or "" without a lease     4 limit  5 leaseTtlMs
 --       6 head of the event, or "" without an event  7 body  8 backlog  9 parked bound  10 partition
---       11 replyTtlMs, or absent without a reply  12 the pod's channel  13 namespace
--- Returns 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged
+--       11 replyTtlMs, or "" or absent without a reply  12 the pod's channel  13 namespace
+--       14 id of the connection, or absent  15 cap of its line
+--       16 connectionTtlMs and 17 key of its places to open it, absent when it must be there
+-- Returns 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection
 -- Atomic, so that calls at several pods can't pass together where one has room, and an event is stored with its lease and reply or not at all.
+-- include wake
+-- include line
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local key = 3
+local connection = ARGV[14]
+local key = connection and 7 or 3
+
+if connection and not ARGV[16] and not redis.call('ZSCORE', KEYS[4], connection) then
+  return -3
+end
 
 if ARGV[1] ~= '' then
   key = key + 1
@@ -42,7 +52,15 @@ if ARGV[3] ~= '' then
 end
 
 if ARGV[6] ~= '' then
-  if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[8]) or redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[9]) then
+  local unacknowledged = redis.call('XLEN', KEYS[1])
+  if connection then
+    unacknowledged = unacknowledged + (redis.call('HGET', KEYS[7], 'events') or 0)
+    -- Two elements for each event that waits.
+    if redis.call('LLEN', KEYS[6]) >= 2 * ARGV[15] then
+      return -2
+    end
+  end
+  if unacknowledged >= tonumber(ARGV[8]) or redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[9]) then
     return -2
   end
 end
@@ -52,17 +70,24 @@ if lease then
   redis.call('PEXPIRE', lease, ARGV[5])
 end
 
+if ARGV[16] then
+  redis.call('HSET', KEYS[5], 'ns', ARGV[13], 'ch', ARGV[12], 'places', ARGV[17], 'head', ARGV[6])
+  redis.call('PEXPIRE', KEYS[5], ARGV[16])
+  redis.call('ZADD', KEYS[4], now + ARGV[5], connection)
+end
+
 if ARGV[6] ~= '' then
-  redis.call('XADD', KEYS[1], '*', 'h', ARGV[6], 'b', ARGV[7])
-  if ARGV[11] then
+  if not connection then
+    redis.call('XADD', KEYS[1], '*', 'h', ARGV[6], 'b', ARGV[7])
+  elseif not appendInLine(KEYS[1], KEYS[6], KEYS[7], connection, ARGV[6], ARGV[7]) then
+    -- A runner is told when the event's turn has come.
+    return 0
+  end
+  if ARGV[11] and ARGV[11] ~= '' then
     local reply = KEYS[key + 1]
     redis.call('HSET', reply, 'ns', ARGV[13], 'ch', ARGV[12])
     redis.call('PEXPIRE', reply, ARGV[11])
   end
-  -- Wakes one runner that found nothing; one that is gone can't be reached, so the next is tried.
-  local runner = redis.call('SPOP', KEYS[3])
-  while runner and redis.call('PUBLISH', runner, ARGV[10]) == 0 do
-    runner = redis.call('SPOP', KEYS[3])
-  end
+  wake(KEYS[3], ARGV[10])
 end
 return 0

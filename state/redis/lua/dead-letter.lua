@@ -1,9 +1,11 @@
 -- Puts an event aside, if the consumer still has it.
 --
--- KEYS  1 events  2 dead letters
--- ARGV  1 group  2 consumer  3 entry  4 cap of the dead letters  5 deliveries  6 reason
+-- KEYS  1 events  2 dead letters, when it is of a connection: 3 idle  4 waiting  5 line
+-- ARGV  1 group  2 consumer  3 entry  4 cap of the dead letters  5 deliveries  6 reason, when it is of a connection: 7 its id  8 partition
 -- Returns 1 when it was put aside, 0 when the consumer did not have it
 -- Atomic, so that the event is in one of the two streams at any time.
+-- include wake
+-- include line
 
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
 if pending.err or #pending == 0 then
@@ -20,4 +22,7 @@ if entry then
 end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 redis.call('XDEL', KEYS[1], ARGV[3])
+if ARGV[7] and advanceLine(KEYS[1], KEYS[5], KEYS[4], ARGV[7], ARGV[3]) then
+  wake(KEYS[3], ARGV[8])
+end
 return 1

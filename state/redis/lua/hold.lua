@@ -4,6 +4,7 @@
 -- ARGV  1 group  2 consumer  3 lapseMs to keep; 0 to hand over  4 partition  5 number of entries, then the entries, then the ids of the runs
 -- Returns nothing
 -- Atomic, so that nothing is held that another has taken over meanwhile.
+-- include wake
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,8 +27,5 @@ for i = 4, #KEYS do
 end
 
 if not keep then
-  local runner = redis.call('SPOP', KEYS[3])
-  while runner and redis.call('PUBLISH', runner, ARGV[4] .. ' abandoned') == 0 do
-    runner = redis.call('SPOP', KEYS[3])
-  end
+  wake(KEYS[3], ARGV[4] .. ' abandoned')
 end

@@ -1,11 +1,12 @@
 -- Work of one partition for a consumer: due runs, events of dead consumers (when asked for), new events. See `RunnerState.read`.
 --
--- KEYS  1 events  2 parked  3 idle  4 dead letters
+-- KEYS  1 events  2 parked  3 idle  4 dead letters  5 waiting
 -- ARGV  1 group  2 consumer  3 count  4 lapseMs  5 maxDeliveries  6 cap of the dead letters  7 "1": look for events of dead consumers
---       8 the consumer's channel  9 how long it counts as idle, ms  10 prefix of the keys of runs
+--       8 the consumer's channel  9 how long it counts as idle, ms  10 prefix of the keys of runs  11 prefix of the keys of lines
 -- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint}, events as {entry, deliveries, head, body}, the heads of events put aside
 -- Atomic, so that nobody else gets the same work, and a consumer that finds nothing is known as idle before the next event is appended.
--- The keys of runs are made here: they carry the hash tag of the others.
+-- The keys of runs and lines are made here: they carry the hash tag of the others.
+-- include line
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -37,6 +38,7 @@ end
 
 local function putAside(id, deliveries)
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+  local connection = entry and field(entry[2], 'c')
   if entry then
     local head = field(entry[2], 'h')
     local reason = 'not acknowledged after ' .. deliveries .. ' deliveries'
@@ -45,6 +47,10 @@ local function putAside(id, deliveries)
   end
   redis.call('XACK', KEYS[1], group, id)
   redis.call('XDEL', KEYS[1], id)
+  if connection then
+    -- Read below.
+    advanceLine(KEYS[1], ARGV[11] .. connection, KEYS[5], connection, id)
+  end
 end
 
 if ARGV[7] == '1' and left > 0 then

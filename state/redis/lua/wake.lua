@@ -4,8 +4,6 @@
 -- ARGV  1 partition
 -- Returns nothing
 -- Atomic, so that each idle runner is woken once.
+-- include wake
 
-local runner = redis.call('SPOP', KEYS[1])
-while runner and redis.call('PUBLISH', runner, ARGV[1]) == 0 do
-  runner = redis.call('SPOP', KEYS[1])
-end
+wake(KEYS[1], ARGV[1])

@@ -1,0 +1,223 @@
+import type { CallEvent } from '../event.ts'
+import type { IngressState, SocketListener, SocketMessage, SocketRef, Throttle } from '../state.ts'
+import type { Argument, Connection } from './connection.ts'
+import { encodeEvent } from './event-format.ts'
+import { every } from './every.ts'
+import { createGroups } from './groups.ts'
+import type { Keys } from './keys.ts'
+import type { Settings } from './options.ts'
+import type { Scripts } from './script.ts'
+import { verdictOf } from './verdict.ts'
+
+/** The WebSockets that one ingress process holds, see `IngressState`. */
+export interface Sockets extends Pick<IngressState, 'connect' | 'receive' | 'disconnect' | 'onSocket'> {
+  /** A message of the pod's channel for a connection: its number, a blank, and the message. */
+  deliver(id: string, line: string): void
+  stop(): void
+}
+
+export interface SocketsDeps {
+  channel: string
+  keys: Keys
+  scripts: Scripts
+  settings: Settings
+  connection: Connection
+}
+
+interface Held extends SocketRef {
+  /** The number of the last message that was delivered. */
+  delivered: number
+  fetching: boolean
+}
+
+/** How many connections go into one script, so that none holds Redis up. */
+const batch = 200
+/** How many events of one connection may wait for those before them. */
+const lineCap = 1_000
+/** How long is known of a connection whose end nobody records: all runners are away. */
+const connectionTtlMs = 86_400_000
+/** How long what was delivered may lie in an outbox. */
+const trimMs = 250
+
+export function createSockets({ channel, keys, scripts, settings, connection }: SocketsDeps): Sockets {
+  const { clock, onError, lapseMs } = settings
+  const held = new Map<string, Held>()
+  const byPartition = createGroups<Held>()
+  /** Those with messages delivered since the last trim. */
+  let untrimmed = createGroups<Held>()
+  let listener: SocketListener | undefined
+
+  function hold(socket: SocketRef): void {
+    const one = { ...socket, delivered: 0, fetching: false }
+    held.set(socket.id, one)
+    byPartition.add(socket.partition, socket.id, one)
+  }
+
+  function forget({ partition, id }: SocketRef): void {
+    held.delete(id)
+    byPartition.delete(partition, id)
+    untrimmed.delete(partition, id)
+  }
+
+  /** The arguments of `admit` for an event of a connection. */
+  function admission({ partition, id }: SocketRef, throttle: Throttle, event: CallEvent) {
+    const { head, body } = encodeEvent(event)
+    const names = [
+      keys.events(partition),
+      keys.parked(partition),
+      keys.idle(partition),
+      keys.connections(partition),
+      keys.connection(partition, id),
+      keys.line(partition, id),
+      keys.waiting(partition),
+      keys.window(partition, throttle.key),
+    ]
+    const limits: Argument[] = [throttle.requests, throttle.windowMs]
+    const work: Argument[] = [head, body, settings.backlog, settings.parked, partition]
+    return { names, limits, work, connection: [id, lineCap] as Argument[] }
+  }
+
+  function deliverOne(one: Held, number: number, json: string): void {
+    one.delivered = number
+    untrimmed.add(one.partition, one.id, one)
+    listener?.message(one.id, JSON.parse(json) as SocketMessage)
+  }
+
+  /** Delivers what publications have missed. */
+  async function fetchMissed(one: Held): Promise<void> {
+    if (one.fetching) return
+    one.fetching = true
+    try {
+      const names = [keys.connection(one.partition, one.id), keys.outbox(one.partition, one.id)]
+      const [last, messages] = (await connection.run(scripts['fetch-outbox'], names, [])) as [
+        number,
+        string[],
+      ]
+      for (const [index, json] of messages.entries()) {
+        const number = last - messages.length + 1 + index
+        if (number > one.delivered && held.get(one.id) === one) deliverOne(one, number, json)
+      }
+    } finally {
+      one.fetching = false
+    }
+  }
+
+  async function renew(): Promise<void> {
+    for (const [partition, some] of byPartition.batches(batch)) {
+      const names = some.flatMap(({ id, places }) => [
+        keys.connection(partition, id),
+        keys.lease(partition, places),
+      ])
+      const args = [lapseMs, connectionTtlMs, ...some.map(({ id }) => id)]
+      const sent = (await connection.run(
+        scripts['renew-connections'],
+        [keys.connections(partition), ...names],
+        args,
+      )) as number[]
+      for (const [index, one] of some.entries()) await renewed(one, sent[index] ?? -1)
+    }
+  }
+
+  async function renewed(one: Held, sent: number): Promise<void> {
+    if (held.get(one.id) !== one) return
+    if (sent < 0) {
+      forget(one)
+      listener?.lapsed(one.id)
+    } else if (sent > one.delivered) await fetchMissed(one)
+  }
+
+  async function trim(): Promise<void> {
+    const done = untrimmed
+    untrimmed = createGroups()
+    for (const [partition, some] of done.batches(batch)) {
+      const names = some.flatMap(({ id }) => [keys.connection(partition, id), keys.outbox(partition, id)])
+      await connection.run(
+        scripts['trim-outboxes'],
+        names,
+        some.map(({ delivered }) => delivered),
+      )
+    }
+  }
+
+  const stops = [every(lapseMs / 3, clock, renew, onError), every(trimMs, clock, trim, onError)]
+
+  return {
+    async connect(socket, { throttle, limit, event }) {
+      const { names, limits, work, connection: own } = admission(socket, throttle, event)
+      const { id, partition, places } = socket
+      const lease = [id, limit, lapseMs]
+      const pod = ['', channel, event.webhook.namespace]
+      // From now on, because a run may send before this act is known to be done.
+      hold(socket)
+      try {
+        const code = await connection.run(
+          scripts.admit,
+          [...names, keys.lease(partition, places)],
+          [...limits, ...lease, ...work, ...pod, ...own, connectionTtlMs, places],
+        )
+        const verdict = verdictOf(code)
+        if (verdict.kind === 'gone') throw new Error('a connection that is being opened can not be gone')
+        if (verdict.kind !== 'accepted') forget(socket)
+        return verdict
+      } catch (error) {
+        // Should it have been done, the connection lapses.
+        forget(socket)
+        throw error
+      }
+    },
+
+    async receive(socket, { throttle, event }) {
+      const { names, limits, work, connection: own } = admission(socket, throttle, event)
+      const args = [...limits, '', '', '', ...work, '', '', '', ...own]
+      return verdictOf(await connection.run(scripts.admit, names, args))
+    },
+
+    async disconnect(socket, event) {
+      forget(socket)
+      await endSocket({ keys, scripts, connection }, socket, event).catch(onError)
+    },
+
+    onSocket: (given) => void (listener = given),
+
+    deliver(id, line) {
+      const one = held.get(id)
+      if (one === undefined) return
+      const blank = line.indexOf(' ')
+      const number = Number(line.slice(0, blank))
+      if (number === one.delivered + 1) deliverOne(one, number, line.slice(blank + 1))
+      else if (number > one.delivered) fetchMissed(one).catch(onError)
+    },
+
+    stop() {
+      for (const stop of stops) stop()
+    },
+  }
+}
+
+/** Records the end of a connection. False: it was recorded before, or, with `onlyLapsed`, it goes on. */
+export async function endSocket(
+  { keys, scripts, connection }: Pick<SocketsDeps, 'keys' | 'scripts' | 'connection'>,
+  { partition, id, places }: SocketRef,
+  event: CallEvent,
+  { onlyLapsed = false } = {},
+): Promise<boolean> {
+  const { head, body } = encodeEvent(event)
+  const names = [
+    keys.events(partition),
+    keys.idle(partition),
+    keys.connections(partition),
+    keys.connection(partition, id),
+    keys.outbox(partition, id),
+    keys.line(partition, id),
+    keys.waiting(partition),
+    keys.lease(partition, places),
+  ]
+  const ended = await connection.run(scripts.disconnect, names, [
+    id,
+    head,
+    body,
+    partition,
+    onlyLapsed ? '1' : '0',
+  ])
+  return ended === 1
+}

@@ -1,0 +1,119 @@
+/** WebSockets on a Redis that fails, and what they leave behind. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
+import { createRedisState } from '../../state/redis/redis.ts'
+import type { IngressState, SocketRef } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import { readEvent } from '../contract/harness.ts'
+import { disconnectOf, ears, messageOf, newSocket, socketEvent, text, wide } from '../contract/sockets.ts'
+import type { RedisServer } from '../support/redis-server.ts'
+import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+
+let server: RedisServer
+let states: RedisState[] = []
+
+beforeEach(async () => {
+  server = await startRedisServer(['--appendonly', 'yes', '--appendfsync', 'always'])
+})
+afterEach(async () => {
+  await Promise.all(states.splice(0).map((state) => state.close()))
+  await server.close()
+})
+
+function start(options: Partial<RedisStateOptions> = {}): RedisState {
+  const state = createRedisState({ url: server.url, sweepMs: 200, lapseMs: 900, ...options })
+  states.push(state)
+  return state
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true')
+    await sleep(20)
+  }
+}
+
+async function open(ingress: IngressState): Promise<SocketRef> {
+  const socket = newSocket()
+  const opening = { throttle: wide, limit: 100, event: socketEvent(socket, 'connect') }
+  expect(await ingress.connect(socket, opening)).toEqual({ kind: 'accepted' })
+  return socket
+}
+
+test('messages whose publication was missed are delivered, once and in order', async () => {
+  const state = start()
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const pod = ears(ingress)
+  const socket = await open(ingress)
+  const send = (said: string) => runner.send({ replyId: socket.id, namespace: 'shop' }, text(said))
+  expect(await send('one')).toBe('sent')
+  await pod.until(() => pod.heard.length === 1)
+  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+  expect(await send('two')).toBe('sent')
+  expect(await send('three')).toBe('sent')
+  await pod.until(() => pod.heard.length === 3)
+  expect(await send('four')).toBe('sent')
+  await pod.until(() => pod.heard.length === 4)
+  expect(pod.heard.map(({ message }) => message)).toEqual(['one', 'two', 'three', 'four'].map(text))
+})
+
+test('nothing is left of a connection that is over and of messages that were delivered', async () => {
+  const state = start()
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const pod = ears(ingress)
+  const socket = await open(ingress)
+  const address = { replyId: socket.id, namespace: 'shop' }
+  const keysNow = async (pattern: string) => redisCommand(server.port, 'KEYS', pattern)
+  for (let each = 0; each < 10; each += 1) await runner.send(address, text(String(each)))
+  await pod.until(() => pod.heard.length === 10)
+  await until(async () => (await keysNow('*:outbox:*')) === '*0\r\n')
+  await ingress.disconnect(socket, disconnectOf(socket))
+  for (let each = 0; each < 2; each += 1) await runner.acknowledge([await readEvent(runner)])
+  for (const pattern of ['*:connection*', '*:outbox:*', '*:line:*', '*:lease:*'])
+    expect([pattern, await keysNow(pattern)]).toEqual([pattern, '*0\r\n'])
+})
+
+test('a pod that takes nothing leaves a bounded outbox behind', async () => {
+  const state = start({ lapseMs: 60_000 })
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const socket = await open(ingress)
+  await ingress.close()
+  const outcomes = await Promise.all(
+    Array.from({ length: 1_005 }, (_, each) =>
+      runner.send({ replyId: socket.id, namespace: 'shop' }, text(String(each))),
+    ),
+  )
+  expect(outcomes.filter((outcome) => outcome === 'gone')).toHaveLength(5)
+})
+
+test('connections outlive a restart of Redis that takes longer than they may be silent', async () => {
+  const state = start()
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const pod = ears(ingress)
+  const socket = await open(ingress)
+  await server.kill()
+  const message = { throttle: wide, event: messageOf(socket, 'x') }
+  await expect(ingress.receive(socket, message)).rejects.toThrow(StateUnavailable)
+  await sleep(1_500)
+  await server.start()
+  await until(async () => (await ingress.ready()) && (await runner.ready()))
+  await sleep(1_500)
+  expect(pod.lapsed).toEqual([])
+  expect(await ingress.receive(socket, message)).toEqual({ kind: 'accepted' })
+  expect(await runner.send({ replyId: socket.id, namespace: 'shop' }, text('still there'))).toBe('sent')
+})
+
+test('a pod learns that its connection is unknown when Redis has lost its data', async () => {
+  const ingress = start().ingress('pod')
+  const pod = ears(ingress)
+  const socket = await open(ingress)
+  await redisCommand(server.port, 'FLUSHALL')
+  await pod.until(() => pod.lapsed.length > 0)
+  expect(pod.lapsed).toEqual([socket.id])
+})
