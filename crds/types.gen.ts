@@ -200,8 +200,9 @@ export interface WebhookVerificationHmac {
    */
   keyEncoding: 'Text' | 'Hex' | 'Base64'
   /**
-   * The URL exactly as entered at the provider, because it is part of what is signed. Left out, it is
-   * status.url; needed when a proxy rewrites the path.
+   * The webhook's URL as the provider knows it, because it is part of what is signed; what follows it in the
+   * path, and the query, are taken from the call. Left out, it is made of the server's public URL; needed
+   * when a proxy rewrites the path.
    */
   publicURL?: string
 }
@@ -267,8 +268,9 @@ export interface WebhookVerificationGitlab {
 /** Twilio, for type Twilio. */
 export interface WebhookVerificationTwilio {
   /**
-   * The URL exactly as entered at the provider, because it is part of what is signed. Left out, it is
-   * status.url; needed when a proxy rewrites the path.
+   * The webhook's URL as the provider knows it, because it is part of what is signed; what follows it in the
+   * path, and the query, are taken from the call. Left out, it is made of the server's public URL; needed
+   * when a proxy rewrites the path.
    */
   publicURL?: string
 }
@@ -276,8 +278,9 @@ export interface WebhookVerificationTwilio {
 /** Square, for type Square. */
 export interface WebhookVerificationSquare {
   /**
-   * The URL exactly as entered at the provider, because it is part of what is signed. Left out, it is
-   * status.url; needed when a proxy rewrites the path.
+   * The webhook's URL as the provider knows it, because it is part of what is signed; what follows it in the
+   * path, and the query, are taken from the call. Left out, it is made of the server's public URL; needed
+   * when a proxy rewrites the path.
    */
   publicURL?: string
 }

@@ -50,6 +50,8 @@ export class ReceivedCall implements VerificationRequest {
       return base === undefined ? undefined : base.replace(/\/+$/, '') + url
     }
     const mark = url.indexOf('?')
-    return publicURL + this.rest + (mark < 0 ? '' : url.slice(mark))
+    return joined(publicURL, this.rest) + (mark < 0 ? '' : url.slice(mark))
   }
 }
+
+const joined = (base: string, rest: string): string => (rest === '' ? base : base.replace(/\/+$/, '') + rest)
