@@ -11,6 +11,8 @@ export const API_VERSION = `${GROUP}/${VERSION}`
 export const GLOBALS_LABEL = 'hooklet.dev/globals'
 /** On a Webhook, with the value `"true"`: deleting it deletes every Workflow that it triggers, too. */
 export const INCLUDE_WORKFLOWS_ANNOTATION = 'hooklet.dev/include-workflows'
+/** On the Secret that holds a Webhook's URL: the Webhook's name. */
+export const WEBHOOK_LABEL = 'hooklet.dev/webhook'
 /** Keeps a deleted resource until it is out of the data plane. */
 export const FINALIZER = 'hooklet.dev/data-plane'
 
@@ -59,6 +61,9 @@ export const REASONS = {
   InvalidToken: 'The token of `tokenFrom` does not have 22 to 128 characters of A-Z, a-z, 0-9, - and _.',
   DuplicateToken: 'Another, older Webhook has the same token. Give this one another.',
   TokenMissing: 'No token has been made yet.',
+  UrlSecretRefused:
+    'The Secret NAME-webhook-url could not be written, because of a quota, say, or because there is one that is not of Hooklet. The message says why.',
+  TooLarge: 'What it compiles to is larger than an API server keeps. Make it smaller, or split it.',
   InvalidResponse: 'The static answer can not be sent, for example because its body is too large.',
 
   // Protected
@@ -66,7 +71,7 @@ export const REASONS = {
   Verification: "Calls must carry the provider's signature (`spec.verification`).",
   OpenToAnyone: 'Neither credentials nor a verification is set.',
 
-  // Ready and Supported of a Workflow
+  // Ready and Supported of a Workflow, besides NotFound and TooLarge
   Supported: 'Every construct can be run.',
   UnsupportedTask: 'A construct of the standard, or of Kubernetes, that can not be run yet.',
   InvalidTask: 'A task has a fault; the message says where.',

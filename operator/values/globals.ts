@@ -47,6 +47,12 @@ export function membersRead(programs: Program[], variable: string): Set<string> 
   return names
 }
 
+/** The member that a program gives as it is (`$globals.NAME`): nearly all do nothing else, and need no jq for it. */
+export function soleMember({ jq }: Program, variable: string): string | undefined {
+  const match = /^\$([A-Za-z_]\w*)\s*\.\s*([A-Za-z_]\w*)$/.exec(jq)
+  return match?.[1] === variable ? match[2] : undefined
+}
+
 /** Whether a program says what to do when a member is missing (`//`), or asks about it. */
 export const toleratesMissing = ({ jq }: Program): boolean => /(?<!:)\/\/|\?|\bhas\s*\(/.test(jq)
 

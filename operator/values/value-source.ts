@@ -13,6 +13,7 @@ import {
   membersRead,
   pick,
   readGlobals,
+  soleMember,
   toleratesMissing,
   type GlobalsScope,
 } from './globals.ts'
@@ -66,6 +67,8 @@ export function createValueResolver(deps: {
         `reads the global ${missing}, which no labelled ConfigMap or Secret has: add it`,
       )
     }
+    const member = soleMember(program, 'globals')
+    if (member !== undefined) return asText(known[member] ?? null, path)
     try {
       return asText(await expressions.evaluate(program, null, { globals: pick(known, read) }), path)
     } catch (error) {

@@ -11,6 +11,13 @@ export function webhookConditions(input: CheckInput, problem: Problem | undefine
   return [readyCondition(input, problem), protectedCondition(input), acceptedCondition(problem)]
 }
 
+/** The conditions of a Webhook that was compiled and then could not be put in place. */
+export function withProblem(conditions: Draft[], problem: Problem): Draft[] {
+  const { reason } = problem
+  const failed = { status: 'False', reason, message: sentence(problem) } as const
+  return conditions.map((draft) => (draft.type === 'Protected' ? draft : { ...draft, ...failed }))
+}
+
 const ready = (reason: Reason, message: string): Draft => ({ type: 'Ready', status: 'True', reason, message })
 
 function readyCondition(input: CheckInput, problem: Problem | undefined): Draft {

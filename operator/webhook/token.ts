@@ -54,9 +54,13 @@ export function createTokenClaims<Claimant extends { metadata: ObjectMeta }>(): 
       }
       if (token === undefined) return affected
       const rest = others(token, key)
+      const owner = claimants.get(token)?.[0]
+      const claiming = [...rest, claimant].toSorted(compareAge)
       tokens.set(key, token)
-      claimants.set(token, [...rest, claimant].toSorted(compareAge))
-      return [...affected, ...rest]
+      claimants.set(token, claiming)
+      // Nobody's standing changes when a claim is only repeated.
+      const repeated = before === token && owner && claiming[0] && keyOf(owner) === keyOf(claiming[0])
+      return repeated ? affected : [...affected, ...rest]
     },
     owner: (token) => claimants.get(token)?.[0],
   }

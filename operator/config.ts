@@ -1,0 +1,45 @@
+import { flag, integer, list, text } from '../process/config.ts'
+import { COMMON_SETTINGS } from '../process/settings.ts'
+
+/** Everything that can be set of an operator process. */
+export const OPERATOR_SETTINGS = {
+  host: COMMON_SETTINGS.host,
+  port: integer({
+    env: 'HOOKLET_HEALTH_PORT',
+    doc: 'Port to listen on for probes; 0 takes a free one.',
+    fallback: 8081,
+    min: 0,
+    max: 65_535,
+  }),
+  namespace: COMMON_SETTINGS.namespace,
+  kubeconfig: COMMON_SETTINGS.kubeconfig,
+  publicUrl: text({
+    env: 'HOOKLET_PUBLIC_URL',
+    doc: 'What callers see in front of `/webhooks/`; workflows read it as `$runtime.metadata.publicUrl`.',
+    fallback: 'http://127.0.0.1:8080',
+  }),
+  watchNamespaces: list({
+    env: 'HOOKLET_WATCH_NAMESPACES',
+    doc: 'Whose resources the operator takes care of: namespaces with commas between them; empty for all.',
+  }),
+  sharedGlobals: flag({
+    env: 'HOOKLET_SHARED_GLOBALS',
+    doc: "Whether globals of the operator's namespace apply to all namespaces, too.",
+    fallback: false,
+  }),
+  reconciles: integer({
+    env: 'HOOKLET_RECONCILES',
+    doc: 'How many resources are compiled and written at the same time.',
+    fallback: 32,
+    min: 1,
+    max: 1000,
+  }),
+  expressionWorkers: integer({
+    env: 'HOOKLET_EXPRESSION_WORKERS',
+    doc: 'How many expressions are evaluated at the same time, each in a thread of its own.',
+    fallback: 2,
+    min: 1,
+    max: 64,
+  }),
+  logLevel: COMMON_SETTINGS.logLevel,
+} as const

@@ -1,0 +1,155 @@
+/** Keeps the artefacts in the operator's namespace as they were compiled. */
+import {
+  decodeArtefact,
+  encodeArtefact,
+  artefactSecretName,
+  isIntact,
+  sourceOf,
+  statedHash,
+  ARTEFACT_LABEL,
+  SOURCE_UID_ANNOTATION,
+  type ArtefactContent,
+  type ArtefactKind,
+  type ArtefactSecret,
+} from '../../artefacts/secret.ts'
+import { MERGE_PATCH, type ApiServer } from '../../kube/api-server.ts'
+import { isConflict, isNotFound } from '../../kube/error.ts'
+import type { ObjectName, ObjectSink } from '../../kube/follow.ts'
+import { resourcePath, SECRETS } from '../../kube/paths.ts'
+import { isAtLeast } from './version.ts'
+
+export interface Publisher {
+  /** For the artefacts of the namespace. */
+  readonly sink: ObjectSink<ArtefactSecret>
+  /** Writes it unless it is there already. True when something was written. Throws an ApiError when the API server refuses. */
+  publish(kind: ArtefactKind, artefact: ArtefactContent, api: ApiServer): Promise<boolean>
+  /** True when there was one. */
+  withdraw(kind: ArtefactKind, source: ObjectName, api: ApiServer): Promise<boolean>
+  /** The URL token of the route that was made of this very Webhook. */
+  publishedToken(webhook: ObjectName, uid: string): string | undefined
+  /** Whether there is one that was made of this very resource. */
+  isPublished(kind: ArtefactKind, source: ObjectName, uid: string): boolean
+  /** What is published, whether its source is still there or not. */
+  published(): Iterable<PublishedArtefact>
+}
+
+export interface PublishedArtefact {
+  kind: ArtefactKind
+  source: ObjectName
+}
+
+interface Entry extends PublishedArtefact {
+  uid: string
+  version: string | undefined
+  /** Undefined when someone changed the content. */
+  hash: string | undefined
+  token?: string
+}
+
+export interface PublisherOptions {
+  /** The operator's. */
+  namespace: string
+  /** An artefact was changed or removed by someone else. */
+  onForeignChange(artefact: PublishedArtefact): void
+}
+
+export function createPublisher({ namespace, onForeignChange }: PublisherOptions): Publisher {
+  const entries = new Map<string, Entry>()
+  const pathOf = (name?: string): string =>
+    resourcePath(SECRETS, { namespace, ...(name === undefined ? {} : { name }) })
+
+  function take(secret: ArtefactSecret): Entry | undefined {
+    const { name } = secret.metadata
+    const before = entries.get(name)
+    const entry = readEntry(secret)
+    if (!entry || isOlder(entry, before)) return undefined
+    entries.set(name, entry)
+    return entry
+  }
+
+  async function write(secret: ArtefactSecret, api: ApiServer): Promise<ArtefactSecret> {
+    const { name } = secret.metadata
+    const create = () => api.send<ArtefactSecret>({ method: 'POST', path: pathOf(), body: secret })
+    const replace = () =>
+      api.send<ArtefactSecret>({
+        method: 'PATCH',
+        path: pathOf(name),
+        contentType: MERGE_PATCH,
+        body: { metadata: secret.metadata, data: secret.data },
+      })
+    try {
+      return await (entries.has(name) ? replace() : create())
+    } catch (error) {
+      if (isConflict(error)) return replace()
+      if (isNotFound(error) && entries.has(name)) return create()
+      throw error
+    }
+  }
+
+  return {
+    sink: {
+      put(secret) {
+        const before = entries.get(secret.metadata.name)
+        const entry = take(secret)
+        if (before && entry && entry.hash !== before.hash) onForeignChange(entry)
+      },
+      remove({ name }) {
+        const entry = entries.get(name)
+        entries.delete(name)
+        if (entry) onForeignChange(entry)
+      },
+    },
+
+    async publish(kind, artefact, api) {
+      const secret = encodeArtefact(artefact, { kind, namespace })
+      const known = entries.get(secret.metadata.name)
+      if (known?.hash === statedHash(secret)) return false
+      take(await write(secret, api))
+      return true
+    },
+
+    async withdraw(kind, source, api) {
+      const name = artefactSecretName(source, kind)
+      const entry = entries.get(name)
+      if (!entry) return false
+      entries.delete(name)
+      try {
+        await api.send({ method: 'DELETE', path: pathOf(name) })
+      } catch (error) {
+        if (isNotFound(error)) return true
+        entries.set(name, entry)
+        throw error
+      }
+      return true
+    },
+
+    publishedToken(webhook, uid) {
+      const entry = entries.get(artefactSecretName(webhook, 'route'))
+      return entry?.uid === uid ? entry.token : undefined
+    },
+
+    isPublished: (kind, source, uid) => entries.get(artefactSecretName(source, kind))?.uid === uid,
+    published: () => entries.values(),
+  }
+}
+
+const isOlder = (entry: Entry, than: Entry | undefined): boolean =>
+  than !== undefined && than.uid === entry.uid && isAtLeast(than.version, entry.version)
+
+/** Undefined when the Secret does not say what it was made from. */
+function readEntry(secret: ArtefactSecret): Entry | undefined {
+  const { metadata } = secret
+  const kind = metadata.labels?.[ARTEFACT_LABEL]
+  const source = sourceOf(secret)
+  if (source === undefined || (kind !== 'route' && kind !== 'plan')) return undefined
+  const entry: Entry = {
+    kind,
+    source,
+    uid: metadata.annotations?.[SOURCE_UID_ANNOTATION] ?? '',
+    version: metadata.resourceVersion,
+    hash: isIntact(secret) ? statedHash(secret) : undefined,
+  }
+  if (kind === 'plan' || entry.hash === undefined) return entry
+  const { token } = decodeArtefact(secret, kind) as ArtefactContent & { token?: string }
+  return token === undefined ? entry : { ...entry, token }
+}

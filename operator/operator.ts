@@ -1,0 +1,203 @@
+/**
+ * The control plane on an API server: follows what users write, and keeps the artefacts, the Secrets with URLs and every status in line with it. Of
+ * several operators one leads and writes; the others follow along, so that they can take over at once.
+ */
+import type { Webhook } from '../crds/types.gen.ts'
+import type { ApiServer } from '../kube/api-server.ts'
+import { isNotFound } from '../kube/error.ts'
+import type { ObjectName } from '../kube/follow.ts'
+import { takePart, type Election, type LeaseTimes } from '../kube/lease.ts'
+import { CONFIG_MAPS, resourcePath, SECRETS, type ResourceType } from '../kube/paths.ts'
+import { aborted } from '../process/lifetime.ts'
+import type { Log } from '../process/log.ts'
+import type { Expressions } from '../runner/expression/expression.ts'
+import { createObjectCache, nameOf } from './control/cache.ts'
+import { claimTokens } from './control/claims.ts'
+import type { Control } from './control/control.ts'
+import { createDependencies } from './control/dependencies.ts'
+import { createEventRecorder } from './control/events.ts'
+import { followCluster } from './control/follow.ts'
+import { createPublisher } from './control/publisher.ts'
+import { createWorkQueue, type Urgency, type WorkQueue } from './control/queue.ts'
+import { boundBy, keyOf, nameIn } from './control/resources.ts'
+import type { Reference } from './references.ts'
+import { reconcileWebhook } from './webhook/reconcile.ts'
+import { createTokenClaims } from './webhook/token.ts'
+import { reconcileWorkflow } from './workflow/reconcile.ts'
+
+export interface OperatorDeps {
+  /** Stays its owner's: the operator does not close it. */
+  api: ApiServer
+  /** Stays its owner's, too. */
+  expressions: Expressions
+  log: Log
+  /** The operator's own: where artefacts and the lease are. */
+  namespace: string
+  /** Whose resources it takes care of; empty: of all namespaces. */
+  watchNamespaces: readonly string[]
+  /** Whether globals of the operator's namespace apply to all namespaces. */
+  sharedGlobals: boolean
+  /** What callers see in front of `/webhooks/`. */
+  publicUrl: string
+  /** Unique among the operators of the cluster. */
+  identity: string
+  /** How many resources are compiled and written at the same time. Default 32. */
+  parallelism?: number
+  newToken(): string
+  /** A few letters and digits for names of Events. */
+  newSuffix(): string
+  now?: () => number
+  random?: () => number
+  leaseTimes?: Partial<LeaseTimes>
+}
+
+export interface Operator {
+  /** Whether everything was read once. */
+  isReady(): boolean
+  isLeader(): boolean
+  /** Resolves when the operator leads and has nothing left to do; keys that wait after a failure don't count. */
+  settled(): Promise<void>
+  /** Gives the lease back and stops following. */
+  stop(): Promise<void>
+}
+
+export const LEASE_NAME = 'hooklet-operator'
+
+/** How often what is left over is looked for. */
+const SWEEP_MS = 10 * 60_000
+/** More dependents of one change than this wait behind what users do meanwhile. */
+const MANY = 100
+
+export function startOperator(deps: OperatorDeps): Operator {
+  const { api, expressions, log, namespace, sharedGlobals, publicUrl, newToken, newSuffix } = deps
+  const { now = Date.now, random = Math.random, parallelism = 32 } = deps
+  /** There while the operator leads. */
+  let queue: WorkQueue | undefined
+  let work = Promise.withResolvers<WorkQueue>()
+
+  const dependencies = createDependencies()
+  const enqueue = (key: string, urgency: Urgency = 'soon'): void => queue?.add(key, urgency)
+  const cache = createObjectCache({
+    read: (kind, name) => readObject(kind === 'Secret' ? SECRETS : CONFIG_MAPS, name, api),
+    onResource: (kind, name) => enqueue(keyOf(kind, name)),
+    onTouched(references: Reference[]) {
+      const dependents = dependencies.changed(references)
+      for (const dependent of dependents) enqueue(dependent, dependents.length > MANY ? 'later' : 'soon')
+    },
+  })
+  const publisher = createPublisher({
+    namespace,
+    onForeignChange: ({ kind, source }) => enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source)),
+  })
+  const events = createEventRecorder({
+    instance: deps.identity,
+    now,
+    newSuffix,
+    onFault: (error) => log.warn({ err: error }, 'An Event could not be written'),
+  })
+
+  const followings = followCluster({ ...deps, random, cache, publisher })
+  let ready = false
+  const synced = Promise.all(followings.map((following) => following.synced)).then(() => {
+    ready = true
+    return log.info({}, 'Everything was read')
+  })
+  // Closing before is no fault.
+  synced.catch(() => undefined)
+
+  function createControl(signal: AbortSignal): Control {
+    return {
+      api: boundBy(api, signal),
+      cache,
+      publisher,
+      dependencies,
+      claims: createTokenClaims<Webhook>(),
+      events,
+      expressions,
+      publicUrl,
+      ...(sharedGlobals ? { sharedNamespace: namespace } : {}),
+      newToken,
+      now,
+      enqueue,
+    }
+  }
+
+  /** Everything anew with each time that the lease is won: what another leader did meanwhile has been followed. */
+  async function lead(signal: AbortSignal): Promise<void> {
+    await Promise.race([synced, aborted(signal)])
+    if (signal.aborted) return
+    log.info({ identity: deps.identity }, 'This operator leads')
+    const control = createControl(signal)
+    await claimTokens(cache, control.claims)
+    queue = createWorkQueue({
+      work: (key) => reconcile(key, control),
+      parallelism,
+      random,
+      onFailure(key, { error, failures, retryMs }) {
+        if (signal.aborted) return
+        const level = failures > 3 ? 'warn' : 'debug'
+        log[level]({ key, failures, retryMs: Math.round(retryMs), err: error }, 'Tried in vain; trying again')
+      },
+    })
+    for (const webhook of cache.webhooks()) queue.add(keyOf('Webhook', nameOf(webhook)), 'later')
+    for (const workflow of cache.workflows()) queue.add(keyOf('Workflow', nameOf(workflow)), 'later')
+    sweep()
+    const sweeping = setInterval(sweep, SWEEP_MS)
+    work.resolve(queue)
+    await aborted(signal)
+    log.info({ identity: deps.identity }, 'This operator leads no longer')
+    work = Promise.withResolvers()
+    clearInterval(sweeping)
+    await queue.stop()
+    queue = undefined
+  }
+
+  /** Artefacts whose resource is gone go, too, as do contents that nothing reads. */
+  function sweep(): void {
+    for (const { kind, source } of publisher.published()) {
+      const present = kind === 'route' ? cache.findWebhook(source) : cache.findWorkflow(source)
+      if (!present) enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source))
+    }
+    cache.retain(dependencies.isRead)
+  }
+
+  const election: Election = takePart({
+    api,
+    namespace,
+    name: LEASE_NAME,
+    identity: deps.identity,
+    lead,
+    onFault: (error) => log.warn({ err: error }, 'The election has a fault'),
+    ...(deps.leaseTimes ? { times: deps.leaseTimes } : {}),
+  })
+
+  return {
+    isReady: () => ready,
+    isLeader: () => election.isLeader(),
+    async settled() {
+      await (await work.promise).idle()
+    },
+    async stop() {
+      await election.stop()
+      await Promise.all(followings.map((following) => following.close()))
+    },
+  }
+}
+
+function reconcile(key: string, control: Control): Promise<void> {
+  const { kind, ...name } = nameIn(key)
+  return kind === 'Webhook' ? reconcileWebhook(name, control) : reconcileWorkflow(name, control)
+}
+
+async function readObject<Found>(
+  type: ResourceType,
+  name: ObjectName,
+  api: ApiServer,
+): Promise<Found | undefined> {
+  try {
+    return await api.send<Found>({ method: 'GET', path: resourcePath(type, { ...name }) })
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,201 @@
+import { FINALIZER, INCLUDE_WORKFLOWS_ANNOTATION, urlSecretName } from '../../crds/contract.ts'
+import type { Secret } from '../../crds/object.ts'
+import type { Webhook } from '../../crds/types.gen.ts'
+import { MERGE_PATCH } from '../../kube/api-server.ts'
+import { isConflict, isNotFound } from '../../kube/error.ts'
+import type { ObjectName } from '../../kube/follow.ts'
+import { resourcePath, SECRETS } from '../../kube/paths.ts'
+import { compileWebhook } from '../compile.ts'
+import { nameOf } from '../control/cache.ts'
+import { report, type Control } from '../control/control.ts'
+import { deleteResource, isRefused, isTooLarge, keyOf, patchFinalizers } from '../control/resources.ts'
+import type { Problem } from '../problem.ts'
+import { withProblem } from './conditions.ts'
+import { TOKEN_PATTERN } from './token.ts'
+import { isUpToDate, standingOf, tokenIn, urlSecret, webhookUrl } from './url-secret.ts'
+import type { CompiledWebhook } from './webhook.ts'
+
+/** Brings what callers meet in line with the Webhook of this name, whatever happened to it. */
+export async function reconcileWebhook(name: ObjectName, control: Control): Promise<void> {
+  const webhook = control.cache.findWebhook(name)
+  if (!webhook) return forget(name, control)
+  if (webhook.metadata.deletionTimestamp !== undefined) return finalize(webhook, control)
+
+  // Neither needs the other, and callers wait.
+  const [, refused] = await Promise.all([addFinalizer(webhook, control), ensureToken(webhook, control)])
+  const compiled = await compile(webhook, control)
+  const problem = refused ?? (await publish(compiled, control)) ?? (await ensureUrl(compiled, control))
+  const { route, workflows, conditions } = compiled
+  const url = route && webhookUrl(control.publicUrl, webhook, route.token)
+  await report(
+    webhook,
+    {
+      status: { ...(url === undefined ? {} : { url }), workflows },
+      conditions: problem ? withProblem(conditions, problem) : conditions,
+    },
+    control,
+  )
+}
+
+/** It is gone: so is everything that was known of it. */
+async function forget(name: ObjectName, control: Control): Promise<void> {
+  const { dependencies, publisher, api } = control
+  dependencies.forget(keyOf('Webhook', name))
+  await publisher.withdraw('route', name, api)
+  claim({ kind: 'Webhook', metadata: name } as Webhook, undefined, control)
+}
+
+/** Out of the data plane first, then the Workflows that are to go with it, then it may go. */
+async function finalize(webhook: Webhook, control: Control): Promise<void> {
+  const { api, cache } = control
+  const { finalizers = [], annotations } = webhook.metadata
+  await forget(nameOf(webhook), control)
+  if (!finalizers.includes(FINALIZER)) return
+  if (annotations?.[INCLUDE_WORKFLOWS_ANNOTATION] === 'true') await deleteWorkflows(webhook, control)
+  const rest = finalizers.filter((finalizer) => finalizer !== FINALIZER)
+  try {
+    cache.take(await patchFinalizers(webhook, rest, api))
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+}
+
+async function deleteWorkflows(webhook: Webhook, { api, cache, events }: Control): Promise<void> {
+  const { namespace, name } = nameOf(webhook)
+  for (const workflow of await cache.workflowsOf(namespace, name)) {
+    if (workflow.metadata.deletionTimestamp !== undefined) continue
+    try {
+      await deleteResource(workflow, api)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      continue
+    }
+    const note = `Deleted together with the Webhook ${name}, as its annotation ${INCLUDE_WORKFLOWS_ANNOTATION} asks.`
+    await events.record(workflow, { type: 'Normal', reason: 'Deleted', action: 'Finalize', note }, api)
+  }
+}
+
+async function addFinalizer(webhook: Webhook, { api, cache }: Control): Promise<void> {
+  const { finalizers = [] } = webhook.metadata
+  if (finalizers.includes(FINALIZER)) return
+  cache.take(await patchFinalizers(webhook, [...finalizers, FINALIZER], api))
+}
+
+/**
+ * Sees to it that the Webhook has a token: the one of its route, which never changes, whatever happens to the Secret; else the one that its
+ * Secret holds, else a new one.
+ */
+async function ensureToken(webhook: Webhook, control: Control): Promise<Problem | undefined> {
+  if (webhook.spec.tokenFrom) return undefined
+  const { cache, publisher, newToken } = control
+  const name = nameOf(webhook)
+  const secret = cache.urlSecret(name)
+  const kept = secret && standingOf(secret, webhook) === 'own' ? tokenIn(secret) : undefined
+  const token = publisher.publishedToken(name, webhook.metadata.uid ?? '') ?? kept
+  return writeUrlSecret(
+    webhook,
+    token !== undefined && TOKEN_PATTERN.test(token) ? token : newToken(),
+    control,
+  )
+}
+
+/** A pinned token is known only now. */
+async function ensureUrl(
+  { webhook, route }: CompiledWebhook,
+  control: Control,
+): Promise<Problem | undefined> {
+  return webhook.spec.tokenFrom && route ? writeUrlSecret(webhook, route.token, control) : undefined
+}
+
+async function writeUrlSecret(
+  webhook: Webhook,
+  token: string,
+  control: Control,
+): Promise<Problem | undefined> {
+  const { api, cache, publicUrl } = control
+  const name = nameOf(webhook)
+  const known = cache.urlSecret(name)
+  const wanted = urlSecret(webhook, { token, url: webhookUrl(publicUrl, webhook, token) })
+  if (known && isUpToDate(known, wanted)) return undefined
+  const { namespace } = name
+  const path = resourcePath(SECRETS, { namespace, name: wanted.metadata.name })
+  const resourceVersion = known?.metadata.resourceVersion
+  try {
+    const written = await api.send<Secret>(
+      known
+        ? {
+            method: 'PATCH',
+            path,
+            contentType: MERGE_PATCH,
+            body: { metadata: { ...wanted.metadata, resourceVersion }, data: wanted.data },
+          }
+        : { method: 'POST', path: resourcePath(SECRETS, { namespace }), body: wanted },
+    )
+    cache.takeUrlSecret(written)
+    return undefined
+  } catch (error) {
+    if (isRefused(error)) return urlSecretProblem(webhook, `was refused: ${(error as Error).message}`)
+    if (!isConflict(error) || known) throw error
+    // One is there that is not in the cache: it is not ours, or it came a moment ago.
+    const found = await api.send<Secret>({ method: 'GET', path })
+    if (standingOf(found, webhook) === 'foreign')
+      return urlSecretProblem(webhook, 'exists and is not of Hooklet: rename or delete it')
+    cache.takeUrlSecret(found)
+    throw error
+  }
+}
+
+const urlSecretProblem = ({ metadata }: Webhook, message: string): Problem => ({
+  reason: 'UrlSecretRefused',
+  path: ['metadata', 'name'],
+  message: `the Secret ${urlSecretName(metadata.name)} for the URL ${message.replace(/\.$/, '')}`,
+})
+
+async function compile(webhook: Webhook, control: Control): Promise<CompiledWebhook> {
+  const { cache, dependencies, expressions, sharedNamespace, enqueue } = control
+  const name = nameOf(webhook)
+  const key = keyOf('Webhook', name)
+  const { compiled, changed } = await dependencies.track(key, async () => {
+    const result = await compileWebhook(webhook, {
+      source: cache,
+      expressions,
+      ...(sharedNamespace === undefined ? {} : { sharedNamespace }),
+      tokenOwner(token) {
+        claim(webhook, token, control)
+        return token === undefined ? undefined : control.claims.owner(token)
+      },
+    })
+    // When a Secret that stands in the way goes, the Webhook's own can be made.
+    const own = { kind: 'Secret', namespace: name.namespace, name: urlSecretName(name.name) } as const
+    return { ...result, references: result.route ? result.references : [...result.references, own] }
+  })
+  if (changed) enqueue(key)
+  return compiled
+}
+
+/** Whoever gains or loses a token by this is compiled again. */
+function claim(webhook: Webhook, token: string | undefined, { claims, enqueue }: Control): void {
+  for (const affected of claims.claim(webhook, token)) enqueue(keyOf('Webhook', nameOf(affected)))
+}
+
+/** The route as compiled, or none. */
+async function publish(
+  { webhook, route }: CompiledWebhook,
+  { publisher, api }: Control,
+): Promise<Problem | undefined> {
+  if (!route) {
+    await publisher.withdraw('route', nameOf(webhook), api)
+    return undefined
+  }
+  try {
+    await publisher.publish('route', route, api)
+    return undefined
+  } catch (error) {
+    if (!isTooLarge(error)) throw error
+    // The former route may let in whom the spec no longer does.
+    await publisher.withdraw('route', nameOf(webhook), api)
+    const message =
+      'compiles to a route of more than 1 MiB, the most that an API server keeps: make it smaller'
+    return { reason: 'TooLarge', path: ['spec'], message }
+  }
+}
