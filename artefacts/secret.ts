@@ -36,6 +36,7 @@ export interface ArtefactSecret {
   metadata: {
     name: string
     namespace?: string
+    uid?: string
     resourceVersion?: string
     labels?: Record<string, string>
     annotations?: Record<string, string>

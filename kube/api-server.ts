@@ -117,7 +117,7 @@ export function createApiServer({ kubeconfig, userAgent }: ApiServerOptions): Ap
     namespace: config.getContextObject(config.getCurrentContext())?.namespace,
 
     async send<Answer>(call: ApiRequest): Promise<Answer> {
-      const timeout = AbortSignal.timeout(call.timeoutMs ?? TIMEOUT_MS)
+      const timeout = AbortSignal.timeout(Math.ceil(call.timeoutMs ?? TIMEOUT_MS))
       const answer = await head(call, call.signal ? AbortSignal.any([call.signal, timeout]) : timeout)
       return JSON.parse(await readText(answer)) as Answer
     },

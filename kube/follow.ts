@@ -64,7 +64,8 @@ const METADATA_ONLY = {
 
 interface ListPage<Followed> {
   metadata: { resourceVersion?: string; continue?: string }
-  items: Followed[]
+  /** Null where a list of metadata is empty. */
+  items: Followed[] | null
 }
 
 interface WatchEvent<Followed> {
@@ -190,7 +191,7 @@ async function list<Followed extends ApiObject>(
       timeoutMs: LIST_TIMEOUT_MS,
       signal,
     })
-    for (const object of page.items) {
+    for (const object of page.items ?? []) {
       present.add(keyOf(object))
       known.put(object)
     }

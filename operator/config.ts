@@ -1,4 +1,4 @@
-import { flag, integer, list, text } from '../process/config.ts'
+import { baseUrl, flag, integer, words } from '../process/config.ts'
 import { COMMON_SETTINGS } from '../process/settings.ts'
 
 /** Everything that can be set of an operator process. */
@@ -13,12 +13,12 @@ export const OPERATOR_SETTINGS = {
   }),
   namespace: COMMON_SETTINGS.namespace,
   kubeconfig: COMMON_SETTINGS.kubeconfig,
-  publicUrl: text({
+  publicUrl: baseUrl({
     env: 'HOOKLET_PUBLIC_URL',
     doc: 'What callers see in front of `/webhooks/`; workflows read it as `$runtime.metadata.publicUrl`.',
     fallback: 'http://127.0.0.1:8080',
   }),
-  watchNamespaces: list({
+  watchNamespaces: words({
     env: 'HOOKLET_WATCH_NAMESPACES',
     doc: 'Whose resources the operator takes care of: namespaces with commas between them; empty for all.',
   }),

@@ -44,6 +44,11 @@ export function optionalBaseUrl(options: Omit<Options<string>, 'fallback'>): Set
   return { ...declare<string | undefined>(options, parseBaseUrl), optional: true }
 }
 
+/** As {@link optionalBaseUrl}, where there is a default. */
+export function baseUrl(options: Options<string>): Setting<string> {
+  return declare(options, parseBaseUrl)
+}
+
 function parseBaseUrl(value: string): string {
   const url = URL.parse(value)
   const plain = url && url.username + url.password + url.search + url.hash === ''
@@ -71,6 +76,24 @@ export function oneOf<const Choice extends string>(
     if (choice === undefined) throw new Error(`must be one of ${choices.join(', ')}`)
     return choice
   })
+}
+
+/** `true` or `false`. */
+export function flag(options: Options<boolean>): Setting<boolean> {
+  return declare(options, (value) => {
+    if (value !== 'true' && value !== 'false') throw new Error('must be true or false')
+    return value === 'true'
+  })
+}
+
+/** Words with commas between them, each once; none when it is not set. */
+export function words(options: Omit<Options<string[]>, 'fallback'>): Setting<string[]> {
+  return { ...declare(options, parseWords), fallback: [], optional: true }
+}
+
+function parseWords(value: string): string[] {
+  const given = value.split(',').map((word) => word.trim())
+  return [...new Set(given.filter((word) => word !== ''))]
 }
 
 function declare<Value>(options: Options<Value>, parse: (text: string) => Value): Setting<Value> {

@@ -8,9 +8,10 @@ import type { ConfigMap, ObjectMeta, Secret } from '../../crds/object.ts'
 import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import type { ObjectName, ObjectSink } from '../../kube/follow.ts'
 import { touchedReferences, type Reference } from '../references.ts'
-import { namespaceOf, type ObjectSource } from '../source.ts'
+import type { ObjectSource } from '../source.ts'
 import { tokenIn } from '../webhook/url-secret.ts'
 import { createTriggerIndex } from './triggers.ts'
+import { createRemoved } from './removed.ts'
 import { isAtLeast } from './version.ts'
 
 /** An object of which only the metadata came. */
@@ -53,6 +54,7 @@ export interface ObjectCacheOptions {
 }
 
 export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOptions): ObjectCache {
+  const removed = createRemoved()
   const webhooks = new Map<string, Webhook>()
   const workflows = new Map<string, Workflow>()
   const triggered = createTriggerIndex()
@@ -63,7 +65,8 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
 
   function setWebhook(name: ObjectName, after: Webhook | undefined): boolean {
     const before = webhooks.get(keyOf(name))
-    if (!store(webhooks, keyOf(name), after)) return false
+    if (removed.has(after?.metadata.uid) || !store(webhooks, keyOf(name), after)) return false
+    if (!after) removed.note(before?.metadata.uid)
     // Who names a Webhook cares whether it is there, not what is in it.
     if (before === undefined || after === undefined) onTouched(touchedReferences(before, after))
     return true
@@ -71,7 +74,8 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
 
   function setWorkflow(name: ObjectName, after: Workflow | undefined): boolean {
     const before = workflows.get(keyOf(name))
-    if (!store(workflows, keyOf(name), after)) return false
+    if (removed.has(after?.metadata.uid) || !store(workflows, keyOf(name), after)) return false
+    if (!after) removed.note(before?.metadata.uid)
     triggered.replace(before, after)
     // A new status is nothing that a Webhook was compiled from.
     if (standing(before) !== standing(after)) onTouched(touchedReferences(before, after))
@@ -167,7 +171,9 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
         remove(name) {
           const webhook = webhookOfSecret.get(keyOf(name))
           webhookOfSecret.delete(keyOf(name))
-          if (webhook) setUrlSecret(webhook, undefined)
+          if (!webhook) return
+          removed.note(urlSecrets.get(keyOf(webhook))?.metadata.uid)
+          setUrlSecret(webhook, undefined)
         },
       },
     },
@@ -184,6 +190,7 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
     },
 
     takeUrlSecret(secret) {
+      if (removed.has(secret.metadata.uid)) return
       webhookOfSecret.set(keyOf(nameOf(secret)), webhookOf(secret))
       store(urlSecrets, keyOf(webhookOf(secret)), slim(secret))
     },

@@ -16,6 +16,7 @@ import { MERGE_PATCH, type ApiServer } from '../../kube/api-server.ts'
 import { isConflict, isNotFound } from '../../kube/error.ts'
 import type { ObjectName, ObjectSink } from '../../kube/follow.ts'
 import { resourcePath, SECRETS } from '../../kube/paths.ts'
+import { createRemoved } from './removed.ts'
 import { isAtLeast } from './version.ts'
 
 export interface Publisher {
@@ -39,7 +40,9 @@ export interface PublishedArtefact {
 }
 
 interface Entry extends PublishedArtefact {
+  /** The resource's. */
   uid: string
+  secretUid: string | undefined
   version: string | undefined
   /** Undefined when someone changed the content. */
   hash: string | undefined
@@ -55,14 +58,15 @@ export interface PublisherOptions {
 
 export function createPublisher({ namespace, onForeignChange }: PublisherOptions): Publisher {
   const entries = new Map<string, Entry>()
+  const removed = createRemoved()
   const pathOf = (name?: string): string =>
     resourcePath(SECRETS, { namespace, ...(name === undefined ? {} : { name }) })
 
   function take(secret: ArtefactSecret): Entry | undefined {
     const { name } = secret.metadata
-    const before = entries.get(name)
     const entry = readEntry(secret)
-    if (!entry || isOlder(entry, before)) return undefined
+    if (!entry || removed.has(entry.secretUid)) return undefined
+    if (isAtLeast(entries.get(name)?.version, entry.version)) return undefined
     entries.set(name, entry)
     return entry
   }
@@ -95,8 +99,10 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
       },
       remove({ name }) {
         const entry = entries.get(name)
+        if (!entry) return
         entries.delete(name)
-        if (entry) onForeignChange(entry)
+        removed.note(entry.secretUid)
+        onForeignChange(entry)
       },
     },
 
@@ -133,9 +139,6 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
   }
 }
 
-const isOlder = (entry: Entry, than: Entry | undefined): boolean =>
-  than !== undefined && than.uid === entry.uid && isAtLeast(than.version, entry.version)
-
 /** Undefined when the Secret does not say what it was made from. */
 function readEntry(secret: ArtefactSecret): Entry | undefined {
   const { metadata } = secret
@@ -146,6 +149,7 @@ function readEntry(secret: ArtefactSecret): Entry | undefined {
     kind,
     source,
     uid: metadata.annotations?.[SOURCE_UID_ANNOTATION] ?? '',
+    secretUid: metadata.uid,
     version: metadata.resourceVersion,
     hash: isIntact(secret) ? statedHash(secret) : undefined,
   }

@@ -175,7 +175,8 @@ describe('following objects', () => {
         answer(request, response)
         wake()
       }
-    server.answer(noting(list('1', [])), noting(stream([])))
+    // An API server has no empty list of metadata.
+    server.answer(noting(json({ metadata: { resourceVersion: '1' }, items: null })), noting(stream([])))
     follow({ metadataOnly: true })
     await until(() => accepts.length === 2)
     expect(accepts[0]).toContain('as=PartialObjectMetadataList')

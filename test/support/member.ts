@@ -27,6 +27,7 @@ export type Launched = Omit<Member, 'url'> & { ready: Promise<Member> }
 const READY = {
   ingress: { message: 'Ingress listens', port: 'port' },
   runner: { message: 'Runner reads', port: 'healthPort' },
+  operator: { message: 'Operator follows', port: 'healthPort' },
 } as const
 
 export type MemberRole = keyof typeof READY

@@ -23,6 +23,7 @@ export interface KubeObject {
     uid?: string
     resourceVersion?: string
     generation?: number
+    creationTimestamp?: string
     labels?: Record<string, string>
     annotations?: Record<string, string>
     finalizers?: string[]
