@@ -47,6 +47,8 @@ export interface WebhookSpec {
    * clash. Default: `"Separate"`.
    */
   input: 'Separate' | 'Merged'
+  /** What is special about a WebSocket. Only with type WebSocket. */
+  webSocket?: WebhookWebSocket
   /** What a caller may use up. Over a limit a call is refused and starts nothing. */
   limits: WebhookLimits
 }
@@ -371,6 +373,26 @@ export interface WebhookResponse {
   timeoutStatusCode: number
 }
 
+/** What is special about a WebSocket. Only with type WebSocket. */
+export interface WebhookWebSocket {
+  /**
+   * The pages that may connect from a browser, each as scheme, host and port, for example
+   * https://app.example.com; others get 403. Callers that are no browsers send no Origin, and are not held by
+   * it. When left out, every page may.
+   */
+  allowedOrigins?: string[]
+  /**
+   * The subprotocols that are spoken, the preferred one first; the first that a client offers, too, is
+   * chosen. When there is none, or the list is left out, the connection has none.
+   */
+  subprotocols?: string[]
+  /**
+   * How a Workflow sees the bytes of a binary message in .message.data: Base64 or Hex, or UTF8 when they are
+   * text, which is decoded as the text messages are. Default: `"Base64"`.
+   */
+  encoding: 'Base64' | 'Hex' | 'UTF8'
+}
+
 /** What a caller may use up. Over a limit a call is refused and starts nothing. */
 export interface WebhookLimits {
   /**
@@ -586,7 +608,7 @@ export interface WorkflowTask {
   call?: string
   /**
    * The arguments of call. http takes method, endpoint, headers, query, body, output and redirect; reply
-   * takes status, headers, body and replyId.
+   * takes status, headers, body and replyId, and to a WebSocket body, encoding, close and replyId.
    */
   with?: Record<string, unknown>
   /** The task's output: an object with expressions, or one expression. */

@@ -94,6 +94,15 @@ export interface Route {
     timeoutMs: number
     timeoutStatusCode: number
   }
+  /** Only of type WebSocket. */
+  webSocket?: {
+    /** Empty: every page may connect. */
+    allowedOrigins: string[]
+    /** The preferred one first. */
+    subprotocols: string[]
+    /** As what runs see the bytes of binary messages. */
+    encoding: 'utf8' | 'base64' | 'hex'
+  }
   /** `input: Merged`. */
   merged: boolean
   limits: {

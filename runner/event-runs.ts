@@ -73,6 +73,7 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
     steps: 0,
     visits: {},
     ...(event.reply ? { reply: { id: event.reply.id, mode: event.reply.mode, total } } : {}),
+    ...(event.socket ? { socketId: event.socket.id } : {}),
   }
 }
 

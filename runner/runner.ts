@@ -234,6 +234,7 @@ export function createRunner(deps: RunnerDeps): Runner {
             answered ||= replyId === reply?.id
             return state.reply({ replyId, namespace }, message)
           },
+          send: (replyId, message) => state.send({ replyId, namespace }, message),
         })
     if (outcome.kind === 'completed' || outcome.kind === 'failed') {
       // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need not be told of the end.

@@ -39,6 +39,7 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     // Of a closed route nothing is needed, and the keys may be what is wrong with it.
     verification: problem ? { type: 'None' } : compileVerification(input),
     response: compileResponse(spec),
+    ...(spec.type === 'WebSocket' ? { webSocket: compileWebSocket(spec) } : {}),
     merged: spec.input === 'Merged',
     limits: {
       rate: {
@@ -51,6 +52,16 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     },
   }
 }
+
+function compileWebSocket({ webSocket }: CheckInput['webhook']['spec']): NonNullable<Route['webSocket']> {
+  return {
+    allowedOrigins: webSocket?.allowedOrigins ?? [],
+    subprotocols: webSocket?.subprotocols ?? [],
+    encoding: ENCODINGS[webSocket?.encoding ?? 'Base64'],
+  }
+}
+
+const ENCODINGS = { Base64: 'base64', Hex: 'hex', UTF8: 'utf8' } as const
 
 function stateOf({ webhook, gathered }: CheckInput, problem: Problem | undefined): RouteState {
   // A suspended webhook reads no call and starts nothing, so that nothing it lacks matters.

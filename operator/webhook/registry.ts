@@ -5,7 +5,7 @@ import type { Verifier } from '../../ingress/verify/verifier.ts'
 /** Which types of Webhook the data plane serves; callers of the others get 503. */
 export const TYPES = {
   HTTP: { served: true },
-  WebSocket: { served: false },
+  WebSocket: { served: true },
 } satisfies Record<WebhookSpec['type'], { served: boolean }>
 
 type VerificationType = WebhookVerification['type']

@@ -290,7 +290,8 @@ class Engine {
 
   #atWork(frame: Frame): TaskAtWork<TaskPlan> {
     const { runId, plan, clock, random, fetch, halt } = this.#run
-    const { visits, reply } = this.#state
+    const { visits, reply, socketId } = this.#state
+    const replyId = reply?.id ?? socketId
     const limits = this.#state.frames.flatMap((around) => [around.deadline, around.attemptDeadline])
     const deadline = Math.min(...[...limits, this.#state.deadline].filter((limit) => limit !== undefined))
     return {
@@ -302,7 +303,7 @@ class Engine {
       random,
       fetch,
       halt,
-      ...(reply ? { replyId: reply.id } : {}),
+      ...(replyId === undefined ? {} : { replyId }),
       ...(deadline === Infinity ? {} : { deadline }),
       evaluate: (value, input) => this.#evaluator.evaluate(value, input, this.#scope(frame)),
       holds: (value, input) => this.#evaluator.holds(value, input, this.#scope(frame)),
@@ -310,6 +311,7 @@ class Engine {
       checkpoint: () => this.#save(),
       effectDone: () => void (this.#unsaved = true),
       reply: (replyId, message) => this.#run.reply(replyId, message),
+      send: (socketId, message) => this.#run.send(socketId, message),
       visits: {
         count: (pointer) => {
           const before = visits[pointer] ?? 0

@@ -34,6 +34,8 @@ export interface RunState {
   visits: Record<string, number>
   /** Who waits for the answer, and how many runs of the event may give it. */
   reply?: { id: string; mode: ReplyMode; total: number }
+  /** The WebSocket whose event began the run. */
+  socketId?: string
 }
 
 /** One task at work. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../state/clock.ts'
 import type { Json } from '../../state/event.ts'
-import type { ReplyMessage, ReplyOutcome } from '../../state/state.ts'
+import type { ReplyMessage, ReplyOutcome, SendOutcome, SocketMessage } from '../../state/state.ts'
 import type { Expressions } from '../expression/expression.ts'
 import type { Plan } from '../plan.ts'
 import type { Schemas } from '../schema/schemas.ts'
@@ -34,6 +34,7 @@ export interface Run extends Machinery {
   /** False: another runner has the run. */
   park(state: RunState, delayMs: number): Promise<boolean>
   reply(replyId: string, message: ReplyMessage): Promise<ReplyOutcome>
+  send(socketId: string, message: SocketMessage): Promise<SendOutcome>
 }
 
 /** Another runner has taken the run over. */

@@ -1,5 +1,6 @@
 import type { CallEvent, Json } from '../../state/event.ts'
 import { decodeBody } from './body.ts'
+import { decodeMessage } from './message.ts'
 import { parsePairs } from './pairs.ts'
 
 /** What a run begins with, and what `$workflow.input` is throughout. */
@@ -25,7 +26,8 @@ export interface RunInput {
  */
 export async function decodeCall(event: CallEvent): Promise<RunInput> {
   let query: Json = parsePairs(event.query)
-  let body = await decodeBody(event.body, event.headers['content-type'])
+  // The bytes of an event of a WebSocket are those of its message.
+  let body = event.socket ? null : await decodeBody(event.body, event.headers['content-type'])
   if (event.merged && (body === null || isDictionary(body))) {
     body = { ...query, ...body }
     query = {}
@@ -41,6 +43,7 @@ export async function decodeCall(event: CallEvent): Promise<RunInput> {
     headers: event.headers,
     body,
     clientIP: event.clientIP,
+    ...(event.socket ? { message: decodeMessage(event), replyId: event.socket.id } : {}),
     ...(event.reply ? { replyId: event.reply.id } : {}),
   }
 }

@@ -3,13 +3,15 @@ import type { ReplyCallTask } from '../plan.ts'
 import type { TaskType } from './task.ts'
 
 /**
- * Answers the caller who waits. Gives on what it got; how it went is at `$task.reply` in the task's own `output.as` and `export.as`:
- * `first` (it is the answer), `late` (there was one before, or the caller is gone), or `gone` (nobody waits under that id).
+ * Answers the caller who waits, or sends to a WebSocket. Gives on what it got; how it went is at `$task.reply` in the task's own `output.as` and `export.as`:
+ * `first` (it is the answer), `late` (there was one before, or the caller is gone), `sent` (to a WebSocket), or `gone` (nobody waits under that id, or the
+ * connection is over).
  */
 export const replyTask: TaskType<ReplyCallTask> = {
-  async begin({ task, frame, replyId, evaluate, reply, effectDone }) {
-    const { to, message } = readReply(await evaluate(task.with, frame.input), replyId)
-    frame.memory = to === undefined ? 'gone' : await reply(to, message)
+  async begin({ task, frame, replyId, evaluate, reply, send, effectDone }) {
+    const to = readReply(await evaluate(task.with, frame.input), replyId)
+    if (to.kind === 'message') frame.memory = await send(to.to, to.message)
+    else frame.memory = to.to === undefined ? 'gone' : await reply(to.to, to.message)
     effectDone()
     return { kind: 'done', output: frame.input }
   },

@@ -1,7 +1,7 @@
 /** What a type of task is to the engine. One file a type, all of them in `registry.ts`. */
 import type { Clock } from '../../state/clock.ts'
 import type { Json } from '../../state/event.ts'
-import type { ReplyMessage, ReplyOutcome } from '../../state/state.ts'
+import type { ReplyMessage, ReplyOutcome, SendOutcome, SocketMessage } from '../../state/state.ts'
 import type { Problem } from '../engine/problem.ts'
 import type { Frame, ListName } from '../engine/run-state.ts'
 import type { Duration, Plan, TaskPlan, Value } from '../plan.ts'
@@ -21,7 +21,7 @@ export interface TaskAtWork<Task extends TaskPlan> {
   frame: Frame
   plan: Plan
   runId: string
-  /** The id that the waiting caller is reached by, if one waits. */
+  /** The id that the waiting caller is reached by, if one waits, or the WebSocket whose event it is. */
   replyId?: string
   clock: Clock
   random: () => number
@@ -39,6 +39,7 @@ export interface TaskAtWork<Task extends TaskPlan> {
   /** Called after an effect: it is stored before anything else happens. */
   effectDone(): void
   reply(replyId: string, message: ReplyMessage): Promise<ReplyOutcome>
+  send(socketId: string, message: SocketMessage): Promise<SendOutcome>
   /** The counts of effects, for a task that repeats tasks as the same attempt. */
   visits: { count(pointer: string): number; snapshot(): Json; restore(snapshot: Json): void }
 }

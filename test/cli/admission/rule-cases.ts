@@ -55,6 +55,21 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
   },
   {
     at: 'spec',
+    message: 'webSocket is for type WebSocket only: remove it, or create a Webhook of that type',
+    refused: [{ webSocket: {} }, { type: 'HTTP', webSocket: { encoding: 'Hex' } }],
+    passes: [
+      { type: 'WebSocket' },
+      {
+        type: 'WebSocket',
+        webSocket: {
+          allowedOrigins: ['https://a.example:8443', 'http://[::1]:80'],
+          subprotocols: ['chat.v2', 'chat'],
+        },
+      },
+    ],
+  },
+  {
+    at: 'spec',
     message: 'Fitbit accepts no status but 204: set response.statusCode to 204 or leave it out',
     refused: [{ ...verification({ type: 'Fitbit', code: { value: 'c' } }), response: { statusCode: 200 } }],
     passes: [

@@ -15,7 +15,7 @@ import type { Plan } from '../../../runner/plan.ts'
 import type { RunInput } from '../../../runner/request/input.ts'
 import { createSchemaPool } from '../../../runner/schema/schemas.ts'
 import type { CallEvent, Json } from '../../../state/event.ts'
-import type { ReplyMessage } from '../../../state/state.ts'
+import type { ReplyMessage, SocketMessage } from '../../../state/state.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 
 export interface Trial {
@@ -23,6 +23,8 @@ export interface Trial {
   /** How long the run slept, in milliseconds, nap by nap. */
   naps: number[]
   replies: ReplyMessage[]
+  /** What was sent to WebSockets; those whose id ends with `gone` are. */
+  sent: { to: string; message: SocketMessage }[]
   /** How many checkpoints were stored, naps included. */
   checkpoints: number
   state: RunState
@@ -31,6 +33,7 @@ export interface Trial {
 export interface TrialOptions {
   body?: Json
   reply?: NonNullable<CallEvent['reply']>
+  socket?: NonNullable<CallEvent['socket']>
   fetch?: typeof fetch
   random?: () => number
   /** The runner dies right after this checkpoint (1 is the first) and another one goes on from it. */
@@ -47,13 +50,19 @@ export function createWorkbench(): Workbench {
   const expressions = createExpressionPool()
   const schemas = createSchemaPool()
   return {
-    async run(manifests, { body = null, reply, fetch = globalThis.fetch, random = () => 0, dieAfter } = {}) {
+    async run(manifests, options = {}) {
+      const { body = null, reply, socket, fetch = globalThis.fetch, random = () => 0, dieAfter } = options
       const clock = createManualClock()
       const plan = await compilePlan(manifests, expressions)
-      const event = { id: randomUUID(), ...(reply ? { reply } : {}) } as CallEvent
+      const event = {
+        id: randomUUID(),
+        ...(reply ? { reply } : {}),
+        ...(socket ? { socket } : {}),
+      } as CallEvent
       const trial: Omit<Trial, 'outcome'> = {
         naps: [],
         replies: [],
+        sent: [],
         checkpoints: 0,
         state: newRunState(plan, callOf(body), event, 1),
       }
@@ -95,6 +104,10 @@ export function createWorkbench(): Workbench {
               store(state)
               await clock.advance(delayMs)
               return true
+            },
+            send: (to, message) => {
+              trial.sent.push({ to, message })
+              return Promise.resolve(to.endsWith('gone') ? 'gone' : 'sent')
             },
             reply: (_, message) => Promise.resolve(trial.replies.push(message) === 1 ? 'first' : 'late'),
           })

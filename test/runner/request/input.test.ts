@@ -195,3 +195,67 @@ test('no call makes it throw', async () => {
     { numRuns: 500 },
   )
 })
+
+describe('R07 events of a WebSocket', () => {
+  const socketEvent = (
+    type: CallEvent['type'],
+    socket: Partial<NonNullable<CallEvent['socket']>> = {},
+    body: string | Buffer = '',
+  ): CallEvent =>
+    callEvent({
+      type,
+      method: 'get',
+      query: 'room=1',
+      headers: { 'content-type': 'application/json' },
+      socket: { id: '3.ws-x', ...socket },
+      body: Buffer.from(body),
+    })
+
+  test('every one has the request that opened it, its type and the id to reply to', async () => {
+    expect(await decodeCall(socketEvent('connect'))).toEqual({
+      id: '0193',
+      time: '2026-11-21T08:00:00.000Z',
+      type: 'connect',
+      webhook: { namespace: 'shop', name: 'orders' },
+      method: 'get',
+      path: '/transition/up',
+      query: { room: '1' },
+      headers: { 'content-type': 'application/json' },
+      body: null,
+      clientIP: '192.0.2.1',
+      replyId: '3.ws-x',
+      message: {},
+    })
+    const end = { statusCode: 1006, reason: '' }
+    expect(await decodeCall(socketEvent('disconnect', { end }))).toMatchObject({
+      type: 'disconnect',
+      replyId: '3.ws-x',
+      message: { statusCode: 1006, reason: '' },
+    })
+  })
+
+  const messages: [string, string | Buffer, 'utf8' | 'base64' | 'hex' | undefined, Json][] = [
+    ['an object', '{"a": [1]}', undefined, { data: { a: [1] }, length: 10 }],
+    ['an array', '[1]', undefined, { data: [1], length: 3 }],
+    ['text', 'grüße', undefined, { data: 'grüße', length: 7 }],
+    ['nothing', '', undefined, { data: '', length: 0 }],
+    ['text that is JSON of another kind', '5', undefined, { data: '5', length: 1 }],
+    ['broken JSON', '{"a":', undefined, { data: '{"a":', length: 5 }],
+    ['JSON that nests too deep', '['.repeat(300) + ']'.repeat(300), undefined, expect.anything() as never],
+    ['bytes in base64', Buffer.from([0, 255]), 'base64', { data: 'AP8=', length: 2, encoding: 'base64' }],
+    ['bytes in hex', Buffer.from([0, 255]), 'hex', { data: '00ff', length: 2, encoding: 'hex' }],
+    ['bytes that are text', '{"a":1}', 'utf8', { data: { a: 1 }, length: 7, encoding: 'utf8' }],
+  ]
+  test.each(messages)('%s', async (name, body, binary, message) => {
+    const event = socketEvent('message', binary === undefined ? {} : { binary }, body)
+    const call = await decodeCall(event)
+    expect(call['message']).toEqual(message)
+    if (name.includes('deep')) expect(call['message']).toMatchObject({ data: body })
+    expect(call.body).toBeNull()
+  })
+
+  test('with merged input the query is the body', async () => {
+    const call = await decodeCall({ ...socketEvent('message', {}, '{"a": 1}'), merged: true })
+    expect(call).toMatchObject({ body: { room: '1' }, query: {}, message: { data: { a: 1 } } })
+  })
+})
