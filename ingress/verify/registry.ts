@@ -1,15 +1,19 @@
 import type { Verification } from '../route.ts'
+import { alexa } from './alexa.ts'
 import { cloudEvents } from './cloud-events.ts'
+import { discord } from './discord.ts'
 import { dropbox } from './dropbox.ts'
 import { facebook } from './facebook.ts'
 import { fitbit } from './fitbit.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { hmac } from './hmac.ts'
+import { jwt } from './jwt.ts'
 import { microsoftGraph } from './microsoft-graph.ts'
 import { pagerduty } from './pagerduty.ts'
 import { shopify } from './shopify.ts'
 import { slack } from './slack.ts'
+import { sns } from './sns.ts'
 import { square } from './square.ts'
 import { standardWebhooks } from './standard-webhooks.ts'
 import { stripe } from './stripe.ts'
@@ -24,6 +28,7 @@ import { NOTHING_FETCHED, UnusableVerification } from './verifier.ts'
  * a type without a row does not build.
  */
 export const VERIFIERS = {
+  Alexa: alexa,
   Facebook: facebook,
   Fitbit: fitbit,
   Twilio: twilio,
@@ -38,9 +43,12 @@ export const VERIFIERS = {
   Zoom: zoom,
   X: x,
   MicrosoftGraph: microsoftGraph,
+  SNS: sns,
   Dropbox: dropbox,
+  Discord: discord,
   CloudEvents: cloudEvents,
   HMAC: hmac,
+  JWT: jwt,
 } as const satisfies Record<string, Verifier>
 
 export function verifierOf(type: string): Verifier | undefined {

@@ -2,6 +2,7 @@
  * The contract of a verifier: one file for each provider or protocol, one row in `registry.ts`. A verifier decides from the raw request whether the
  * provider sent it, and answers the provider's handshakes. It never sees a resource, and nothing of a key leaves it.
  */
+import type { X509Certificate } from 'node:crypto'
 import type { Verification } from '../route.ts'
 
 /** A received call: raw, nothing decoded, the body whole and within the webhook's limit. */
@@ -76,14 +77,47 @@ export interface PreparedVerification {
   bearerParameter?: string
 }
 
+/** A document that providers publish: their certificates, their keys. One constant for each kind; those of a kind are kept together. */
+export interface RemoteDocument<Value> {
+  /** For the log. */
+  name: string
+  /**
+   * `expiresAt` in milliseconds since 1970; kept for a day at most.
+   * @throws {InvalidDocument} on anything that must not be used.
+   */
+  parse(
+    bytes: Buffer,
+    context: { now: number; roots: () => readonly X509Certificate[] },
+  ): { value: Value; expiresAt: number }
+}
+
+/** The message says what is wrong and quotes nothing. */
+export class InvalidDocument extends Error {
+  override name = 'InvalidDocument'
+}
+
+export type Fetched<Value> =
+  | { kind: 'found'; value: Value }
+  /** The server says that it is not there, or it is not what it should be. */
+  | { kind: 'invalid'; why: string }
+  /** It could not be had now. */
+  | { kind: 'unavailable'; why: string }
+
 export interface VerifierDeps {
-  /** A guarded GET: https only, no redirects, a few seconds, 64 KB, no credentials. Which URLs may be fetched is for the verifier to check first. */
-  fetch(url: URL): Promise<Buffer>
+  /**
+   * What is at the URL; at once where it is kept, and never rejects. Fetched by a guarded GET: https only, no redirects, 3 seconds, 64 KB, no
+   * credentials. Which hosts and paths may be fetched is for the verifier to check first. With `maxAgeMs`, what was read before is read again.
+   */
+  read<Value>(
+    document: RemoteDocument<Value>,
+    url: URL,
+    maxAgeMs?: number,
+  ): Fetched<Value> | Promise<Fetched<Value>>
 }
 
 /** For where nothing is fetched: checking keys, and processes without outbound traffic. */
 export const NOTHING_FETCHED: VerifierDeps = {
-  fetch: () => Promise.reject(new Error('this process fetches nothing')),
+  read: () => ({ kind: 'unavailable', why: 'this process fetches nothing' }),
 }
 
 export interface Verifier {

@@ -10,16 +10,13 @@ export const TYPES = {
 
 type VerificationType = WebhookVerification['type']
 
-/** Types that wait for their verifier: a Webhook of such a type is closed. */
-type Missing = 'Alexa' | 'SNS' | 'Discord' | 'JWT'
-
 /**
  * What the operator knows of a verification is what the data plane's verifier says. A type of the resource without a verifier, or a verifier that no
  * resource can ask for, does not build.
  */
-const BY_TYPE: Readonly<Record<Exclude<VerificationType, 'None' | Missing>, Verifier>> = VERIFIERS
+const BY_TYPE: Readonly<Record<Exclude<VerificationType, 'None'>, Verifier>> = VERIFIERS
 
-/** Undefined for `None`, and for a type without a verifier. */
+/** Undefined for `None`. */
 export function verifierOf(type: VerificationType): Verifier | undefined {
   return Object.hasOwn(BY_TYPE, type) ? BY_TYPE[type as keyof typeof BY_TYPE] : undefined
 }

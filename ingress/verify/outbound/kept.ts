@@ -1,0 +1,94 @@
+import type { Fetched } from '../verifier.ts'
+
+export interface KeptOptions {
+  /** Milliseconds since 1970. */
+  now: () => number
+  /** How many are kept; the one not used for the longest time goes first. */
+  capacity?: number
+}
+
+/** How long an answer that it is not there is kept, and one that it can't be told: long enough to hold back a flood. */
+const INVALID_MS = 60_000
+const UNAVAILABLE_MS = 5_000
+
+interface Entry<Value> {
+  fetched: Fetched<Value>
+  readAt: number
+  expiresAt: number
+}
+
+/**
+ * Keeps what was read, by its key: read once however many ask at the same time. Failures are kept apart and shortly, so that a flood of keys which
+ * lead nowhere can't push out what is in use.
+ */
+export function createKept<Value>({ now, capacity = 100 }: KeptOptions) {
+  const found = createRecent<Entry<Value>>(capacity)
+  const failed = createRecent<Entry<Value>>(capacity)
+  const pending = new Map<string, Promise<Fetched<Value>>>()
+
+  function store(key: string, readAt: number, read: Read<Value>): Fetched<Value> {
+    const { fetched } = read
+    if (fetched.kind === 'found') {
+      failed.delete(key)
+      found.set(key, { fetched, readAt, expiresAt: read.expiresAt ?? readAt })
+    } else {
+      const keepMs = fetched.kind === 'invalid' ? INVALID_MS : UNAVAILABLE_MS
+      failed.set(key, { fetched, readAt, expiresAt: readAt + keepMs })
+    }
+    return fetched
+  }
+
+  /**
+   * At once where it is kept. `read` must not reject. With `maxAgeMs`, only what was read within that time counts.
+   */
+  return function get(
+    key: string,
+    read: () => Promise<Read<Value>>,
+    maxAgeMs = Infinity,
+  ): Fetched<Value> | Promise<Fetched<Value>> {
+    const time = now()
+    const isFresh = (entry: Entry<Value> | undefined): entry is Entry<Value> =>
+      entry !== undefined && time < entry.expiresAt && time - entry.readAt <= maxAgeMs
+    const kept = found.get(key)
+    if (isFresh(kept)) return kept.fetched
+    const failure = failed.get(key)
+    if (isFresh(failure)) return failure.fetched
+    const running = pending.get(key)
+    if (running !== undefined) return running
+    const promise = read()
+      .then((result) => store(key, time, result))
+      .finally(() => pending.delete(key))
+    pending.set(key, promise)
+    return promise
+  }
+}
+
+/** What a read gave and, if it was found, until when it holds. */
+export interface Read<Value> {
+  fetched: Fetched<Value>
+  /** Milliseconds since 1970. */
+  expiresAt?: number
+}
+
+/** A map of so many entries; over that, the one not read for the longest time goes. */
+function createRecent<Value>(capacity: number) {
+  const entries = new Map<string, Value>()
+  return {
+    get(key: string): Value | undefined {
+      const value = entries.get(key)
+      if (value === undefined) return undefined
+      entries.delete(key)
+      entries.set(key, value)
+      return value
+    },
+    set(key: string, value: Value): void {
+      entries.delete(key)
+      entries.set(key, value)
+      for (const oldest of entries.keys()) {
+        if (entries.size <= capacity) break
+        entries.delete(oldest)
+      }
+    },
+    delete: (key: string): boolean => entries.delete(key),
+  }
+}
