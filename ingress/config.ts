@@ -1,5 +1,6 @@
-import { integer, optionalBaseUrl } from '../process/config.ts'
+import { integer, optionalBaseUrl, optionalParsed } from '../process/config.ts'
 import { COMMON_SETTINGS } from '../process/settings.ts'
+import { parseOriginMap } from './verify/outbound/origins.ts'
 
 /** Everything that can be set of an ingress process. */
 export const INGRESS_SETTINGS = {
@@ -15,6 +16,13 @@ export const INGRESS_SETTINGS = {
     env: 'HOOKLET_PUBLIC_URL',
     doc: 'What callers see in front of `/webhooks/`, for example `https://hooks.example.com`. Needed for providers that sign the URL (Twilio, Square).',
   }),
+  certOrigins: optionalParsed(
+    {
+      env: 'HOOKLET_CERT_ORIGINS',
+      doc: 'Where certificates and key sets of providers are fetched from instead, as `https://s3.amazonaws.com=http://127.0.0.1:9000,…`: for tests and mirrors. Whoever sets it decides whose signatures are trusted.',
+    },
+    parseOriginMap,
+  ),
   acceptSeconds: integer({
     env: 'HOOKLET_ACCEPT_SECONDS',
     doc: 'How long, in seconds, calls are still accepted after SIGTERM, with readiness off, so that load balancers notice.',

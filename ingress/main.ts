@@ -13,6 +13,8 @@ import { createIngress } from './ingress.ts'
 import type { Route } from './route.ts'
 import { createRouteSink } from './routes/sink.ts'
 import { createRouteTable } from './routes/table.ts'
+import { createGuardedGet } from './verify/outbound/client.ts'
+import { createOutbound } from './verify/outbound/outbound.ts'
 
 await runProcess(process, async (stop) => {
   const config = readConfig(INGRESS_SETTINGS, process.env)
@@ -24,7 +26,10 @@ await runProcess(process, async (stop) => {
     lapseMs: config.lapseSeconds * 1000,
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
   })
-  const table = createRouteTable({ partitions: config.partitions })
+  const clock = systemClock
+  const get = createGuardedGet({ clock, ...(config.certOrigins ? { origins: config.certOrigins } : {}) })
+  const verifiers = createOutbound({ get, now: () => clock.now() })
+  const table = createRouteTable({ partitions: config.partitions, verifiers })
   try {
     // Calls are taken only when every route is known: a 404 is a promise, too.
     const routes = await followArtefacts<Route>(config, {
@@ -40,7 +45,7 @@ await runProcess(process, async (stop) => {
     const ingress = createIngress({
       state: state.ingress(pod),
       table,
-      clock: systemClock,
+      clock,
       log,
       publicUrl: () => config.publicUrl,
     })

@@ -49,6 +49,14 @@ export function baseUrl(options: Options<string>): Setting<string> {
   return declare(options, parseBaseUrl)
 }
 
+/** A value in a form of its own. `parse` throws an Error whose message says what is wanted. */
+export function optionalParsed<Value>(
+  options: Omit<Options<Value>, 'fallback'>,
+  parse: (text: string) => Value,
+): Setting<Value | undefined> {
+  return { ...declare<Value | undefined>(options, parse), optional: true }
+}
+
 function parseBaseUrl(value: string): string {
   const url = URL.parse(value)
   const plain = url && url.username + url.password + url.search + url.hash === ''

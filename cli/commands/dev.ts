@@ -4,6 +4,8 @@ import { startDev } from '../dev/server.ts'
 import type { DevReport } from '../dev/server.ts'
 import { formatTable, readSamples } from '../dev/table.ts'
 import type { Row } from '../dev/table.ts'
+import { parseOriginMap } from '../../ingress/verify/outbound/origins.ts'
+import type { OriginMap } from '../../ingress/verify/outbound/origins.ts'
 import { aborted } from '../../process/lifetime.ts'
 import { createLog } from '../../process/log.ts'
 import { formatFault } from '../manifests/document.ts'
@@ -51,6 +53,7 @@ export const dev: Command = {
       port: portOf(values['port']),
       ...(values['base-url'] === undefined ? {} : { baseUrl: urlOf(values['base-url']) }),
       ...(values['redis'] === undefined ? {} : { redis: String(values['redis']) }),
+      ...certOriginsOf(terminal.env['HOOKLET_CERT_ORIGINS']),
       stateDir: String(values['state-dir'] ?? defaultStateDir(terminal.env)),
       log,
       onChange: (report) => screen.show(report),
@@ -63,6 +66,15 @@ export const dev: Command = {
     await server.stop({ deadlineMs: DRAIN_MS })
     return 0
   },
+}
+
+function certOriginsOf(text: string | undefined): { certOrigins?: OriginMap } {
+  if (text === undefined || text === '') return {}
+  try {
+    return { certOrigins: parseOriginMap(text) }
+  } catch (error) {
+    throw new UsageError(`HOOKLET_CERT_ORIGINS ${(error as Error).message}.`)
+  }
 }
 
 /** Writes what is served to standard output: all of it at first, then what changed. */

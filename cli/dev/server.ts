@@ -6,6 +6,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { createIngress } from '../../ingress/ingress.ts'
 import { createRouteTable } from '../../ingress/routes/table.ts'
+import { createGuardedGet } from '../../ingress/verify/outbound/client.ts'
+import type { OriginMap } from '../../ingress/verify/outbound/origins.ts'
+import { createOutbound } from '../../ingress/verify/outbound/outbound.ts'
 import { createToken } from '../../operator/webhook/token.ts'
 import { createExpressionPool } from '../../runner/expression/pool.ts'
 import { createPlanTable } from '../../runner/plans/table.ts'
@@ -34,6 +37,8 @@ export interface DevOptions {
   baseUrl?: string
   /** Where the state is kept; in memory when absent. */
   redis?: string
+  /** Where certificates and key sets of providers are fetched from instead. */
+  certOrigins?: OriginMap
   /** Where the URL tokens are kept over restarts. */
   stateDir: string
   log: Logger
@@ -68,7 +73,8 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
   started.defer(() => expressions.close())
 
   try {
-    const routes = createRouteTable()
+    const get = createGuardedGet({ clock, ...(options.certOrigins ? { origins: options.certOrigins } : {}) })
+    const routes = createRouteTable({ verifiers: createOutbound({ get, now: () => clock.now() }) })
     const plans = createPlanTable()
     // Known once the port is; no route is served before.
     let publicUrl: string | undefined

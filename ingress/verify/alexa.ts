@@ -42,17 +42,6 @@ export const alexa: Verifier = {
   prepare({ alexa: settings }, deps) {
     const applicationIDs = settings?.applicationIDs && new Set(settings.applicationIDs)
 
-    function judge(request: VerificationRequest, chain: Fetched<SigningKey>, signature: Buffer) {
-      if (chain.kind === 'unavailable') return chain
-      if (chain.kind === 'invalid') return reject('CertificateInvalid')
-      const { key, validFrom, validTo } = chain.value
-      // Kept since it was found good: that may be over.
-      if (request.now < validFrom || request.now > validTo) return reject('CertificateInvalid')
-      return rsaPasses('sha256', { key, message: request.body, signature })
-        ? PASS
-        : reject('SignatureMismatch')
-    }
-
     function verify(request: VerificationRequest): VerificationOutcome | Promise<VerificationOutcome> {
       const line = onlyHeader(request, 'signature-256')
       if (typeof line !== 'string') return line
@@ -79,6 +68,19 @@ export const alexa: Verifier = {
       deliveryId: ({ body }) => asText(asObject(jsonObject(body)?.['request'])?.['requestId']),
     }
   },
+}
+
+function judge(
+  request: VerificationRequest,
+  chain: Fetched<SigningKey>,
+  signature: Buffer,
+): VerificationOutcome {
+  if (chain.kind === 'unavailable') return chain
+  if (chain.kind === 'invalid') return reject('CertificateInvalid')
+  const { key, validFrom, validTo } = chain.value
+  // Kept since it was found good: that may be over.
+  if (request.now < validFrom || request.now > validTo) return reject('CertificateInvalid')
+  return rsaPasses('sha256', { key, message: request.body, signature }) ? PASS : reject('SignatureMismatch')
 }
 
 /** Amazon asks for 400 where others take 401. */

@@ -92,22 +92,12 @@ function algorithmsOf(
   path: (string | number)[],
 ): string[] {
   const { namedCurve = '', modulusLength = 0 } = asymmetricKeyDetails ?? {}
-  switch (asymmetricKeyType) {
-    case 'rsa':
-      if (modulusLength >= MIN_RSA_BITS) return RSA
-      throw new UnusableVerification(
-        path,
-        `is an RSA key of less than ${MIN_RSA_BITS} bits: use a longer one`,
-      )
-    case 'ec': {
-      const algorithm = CURVES[namedCurve]
-      if (algorithm !== undefined) return [algorithm]
-      break
-    }
-    case 'ed25519':
-      return ED25519
-    default:
-  }
+  if (asymmetricKeyType === 'rsa' && modulusLength < MIN_RSA_BITS)
+    throw new UnusableVerification(path, `is an RSA key of less than ${MIN_RSA_BITS} bits: use a longer one`)
+  if (asymmetricKeyType === 'rsa') return RSA
+  if (asymmetricKeyType === 'ed25519') return ED25519
+  const algorithm = asymmetricKeyType === 'ec' ? CURVES[namedCurve] : undefined
+  if (algorithm !== undefined) return [algorithm]
   throw new UnusableVerification(
     path,
     'is of a kind that no token is signed with: use RSA, P-256, P-384, P-521 or Ed25519',

@@ -112,13 +112,14 @@ function outcomeOfVisit(visited: Fetched<true>): VerificationOutcome {
   return visited.kind === 'found' ? DONE : { kind: 'unavailable', why: visited.why }
 }
 
-function readSigned({ body, header }: VerificationRequest): Signed | VerificationOutcome {
-  const object = jsonObject(body)
+function readSigned(request: VerificationRequest): Signed | VerificationOutcome {
+  const object = jsonObject(request.body)
   const type = asText(object?.['Type']) ?? ''
   const names = Object.hasOwn(SIGNED, type) ? SIGNED[type] : undefined
   if (object === undefined || names === undefined) return reject('BodyMalformed')
   // The header is not signed: it may repeat what is, and nothing else.
-  if (header('x-amz-sns-message-type').some((value) => value !== type)) return reject('HeaderMalformed')
+  if (request.header('x-amz-sns-message-type').some((value) => value !== type))
+    return reject('HeaderMalformed')
   const message = membersOf(object, names)
   const hash = HASHES[asText(object['SignatureVersion']) ?? '']
   const signature = decodeBase64(asText(object['Signature']) ?? '')

@@ -34,6 +34,8 @@ export interface SiteOptions {
   limits?: Partial<HttpLimits>
   /** What callers see in front of `/webhooks/…`. */
   publicUrl?: string
+  /** Default: one that stands at the start of 2026. */
+  clock?: ManualClock
   /** What verifiers fetch with. */
   verifiers?: VerifierDeps
   /** Puts something between the ingress and its state. */
@@ -46,8 +48,8 @@ export async function startSite({
   wrap = (state) => state,
   publicUrl,
   verifiers,
+  clock = createManualClock(),
 }: SiteOptions): Promise<Site> {
-  const clock = createManualClock()
   const state = createMemoryState({ clock })
   const runner = state.runner('runner')
   const table = createRouteTable(verifiers ? { verifiers } : {})

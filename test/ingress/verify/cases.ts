@@ -10,6 +10,7 @@ import twilio from 'twilio'
 import type { HmacSettings } from '../../../ingress/route.ts'
 import type { VERIFIERS } from '../../../ingress/verify/registry.ts'
 import type { Headers, Message, VerifierCase } from '../../contract/verifier.ts'
+import { ALEXA, DISCORD, JWT, JWT_WITH_KEY_SET, JWT_WITH_PUBLIC_KEYS, SNS } from './public-key-cases.ts'
 
 const SECRETS = {
   current: "It's a Secret to Everybody",
@@ -76,6 +77,11 @@ const graphBody = (...states: string[]): Buffer =>
   )
 
 export const CASES: Record<Exclude<keyof typeof VERIFIERS, 'CloudEvents'>, VerifierCase> = {
+  Alexa: ALEXA,
+  SNS,
+  Discord: DISCORD,
+  JWT,
+
   GitHub: {
     ...secretsOf('GitHub', SECRETS),
     checked: ['x-hub-signature-256'],
@@ -286,6 +292,9 @@ function hmacCase(
 
 /** Further forms of a protocol that the suite runs on, by name. */
 export const VARIANTS: Record<string, VerifierCase> = {
+  'JWT with public keys': JWT_WITH_PUBLIC_KEYS,
+  'JWT with a key set': JWT_WITH_KEY_SET,
+
   'GitLab with a signing token': {
     ...secretsOf('GitLab', WHSEC),
     verification: {
