@@ -88,17 +88,17 @@ function createScreen(
   let writing = Promise.resolve()
 
   const write = async ({ baseUrl, rows, faults }: DevReport): Promise<void> => {
-    const samples = await readSamples(root)
+    const context = { samples: await readSamples(root), baseUrl, now: Date.now() }
     const now = new Map(rows.map((row) => [rowKey(row), JSON.stringify(row)]))
     const lines: string[] = []
     if (!shown) {
       lines.push(`Hooklet serves ${relative(root)} on ${baseUrl} (${stateNote})`, '')
-      lines.push(rows.length > 0 ? formatTable(rows, samples, baseUrl) : '  No webhooks yet.', '')
+      lines.push(rows.length > 0 ? formatTable(rows, context) : '  No webhooks yet.', '')
     } else {
       const fresh = rows.filter((row) => shown?.get(rowKey(row)) !== JSON.stringify(row))
       const gone = [...shown.keys()].filter((key) => !now.has(key))
       lines.push(...gone.map((key) => `  ${key} is gone`))
-      if (fresh.length > 0) lines.push(formatTable(fresh, samples, baseUrl))
+      if (fresh.length > 0) lines.push(formatTable(fresh, context))
       if (gone.length + fresh.length === 0 && faults.length === 0)
         lines.push('  The change is taken; no URL changed.')
     }

@@ -1,8 +1,9 @@
 /** What `hooklet dev` shows its user: each webhook with its URL and a line to try it. */
 import { readFile } from 'node:fs/promises'
-import { curlLine, readExchanges, webhookOf } from '../manifests/exchange.ts'
+import { curlLine, readExchanges, webhookOf, wireRequest } from '../manifests/exchange.ts'
 import type { Exchange } from '../manifests/exchange.ts'
 import { listFiles } from '../manifests/folder.ts'
+import { isTimed } from '../manifests/signing.ts'
 
 /** A webhook that is served. */
 export interface Row {
@@ -27,14 +28,25 @@ export async function readSamples(root: string): Promise<Map<string, Exchange>> 
   return samples
 }
 
+export interface TableContext {
+  samples: Map<string, Exchange>
+  baseUrl: string
+  /** Milliseconds since 1970, for requests that are signed with a time. */
+  now: number
+}
+
 /** A curl line for the webhook: its sample request, or a POST of a small JSON object. */
-export function tryLine(row: Row, samples: Map<string, Exchange>, baseUrl: string): string {
+function tryLines(row: Row, { samples, baseUrl, now }: TableContext): string[] {
   const exchange = samples.get(row.name) ?? plainRequest(row)
-  return curlLine(exchange, (name) => {
+  const placeholder = (name: string): string | undefined => {
     if (name === 'base') return baseUrl
     if (name === row.name) return row.url
     return name === `${row.name}.token` ? row.token : undefined
-  })
+  }
+  const note = exchange.headers.some(([, value]) => isTimed(value))
+    ? ['signed now, good for five minutes:']
+    : []
+  return [...note, curlLine(wireRequest(exchange, placeholder, now))]
 }
 
 function plainRequest(row: Row): Exchange {
@@ -53,7 +65,7 @@ function plainRequest(row: Row): Exchange {
 }
 
 /** The table of all rows, for people: a line for each URL, and below it the line to try. */
-export function formatTable(rows: Row[], samples: Map<string, Exchange>, baseUrl: string): string {
+export function formatTable(rows: Row[], context: TableContext): string {
   const label = (row: Row): string =>
     row.namespace === 'default' ? row.name : `${row.namespace}/${row.name}`
   const width = Math.max(0, ...rows.map((row) => label(row).length))
@@ -64,7 +76,7 @@ export function formatTable(rows: Row[], samples: Map<string, Exchange>, baseUrl
       const lines = [
         `  ${label(row).padEnd(width)}  ${row.url}`,
         ...problem,
-        indent + tryLine(row, samples, baseUrl),
+        ...tryLines(row, context).map((line) => indent + line),
       ]
       return lines.join('\n')
     })

@@ -1,3 +1,5 @@
+import { signHeader } from './signing.ts'
+
 /**
  * Requests with their expected answers, kept in `.http` files beside manifests: HTTP messages as RFC 9112 writes them, separated by lines that
  * begin with `###`. `{{NAME}}` is the URL of the Webhook NAME, `{{NAME.token}}` its token, `{{base}}` the server's URL.
@@ -70,13 +72,32 @@ export function wireBody(exchange: Pick<Exchange, 'headers' | 'body'>): string {
   return type.startsWith('multipart/') ? exchange.body.replace(/\r?\n/g, '\r\n') + '\r\n' : exchange.body
 }
 
+/** A request as it is sent: nothing stands for anything else any more. */
+export interface WireRequest {
+  method: string
+  url: string
+  headers: [name: string, value: string][]
+  body: string
+}
+
+/** The request of an exchange at a time, in milliseconds since 1970: its headers may hold that time and be signed. */
+export function wireRequest(exchange: Exchange, placeholders: Placeholders, now: number): WireRequest {
+  const url = fill(exchange.target, placeholders)
+  const body = wireBody(exchange)
+  const headers = exchange.headers.map(([name, value]): [string, string] => [
+    name,
+    signHeader(value, { url, body, now }),
+  ])
+  return { method: exchange.method, url, headers, body }
+}
+
 /** A line for a POSIX shell that sends the request with curl. */
-export function curlLine(exchange: Exchange, placeholders: Placeholders): string {
+export function curlLine({ method, url, headers, body }: WireRequest): string {
   const parts = ['curl', '-sS']
-  if (exchange.method !== (exchange.body === '' ? 'GET' : 'POST')) parts.push('-X', exchange.method)
-  for (const [name, value] of exchange.headers) parts.push('-H', quote(`${name}: ${value}`))
-  if (exchange.body !== '') parts.push('--data-binary', quote(wireBody(exchange)))
-  parts.push(quote(fill(exchange.target, placeholders)))
+  if (method !== (body === '' ? 'GET' : 'POST')) parts.push('-X', method)
+  for (const [name, value] of headers) parts.push('-H', quote(`${name}: ${value}`))
+  if (body !== '') parts.push('--data-binary', quote(body))
+  parts.push(quote(url))
   return parts.join(' ')
 }
 

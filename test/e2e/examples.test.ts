@@ -29,6 +29,14 @@ describe('examples', () => {
     await callAll(folder, readExchanges(await readFile(path.join(folder, `${name}.http`), 'utf8')))
   })
 
+  /** All of a folder, each with requests of its own. */
+  test('providers', async () => {
+    const folder = path.join(root, 'examples', 'providers')
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.http'))
+    const texts = await Promise.all(files.map((name) => readFile(path.join(folder, name), 'utf8')))
+    await callAll(folder, texts.flatMap(readExchanges))
+  })
+
   test('none is left out above', async () => {
     const folders = (await readdir(path.join(root, 'examples'), { withFileTypes: true })).filter((entry) =>
       entry.isDirectory(),

@@ -1,13 +1,13 @@
 import { expect } from '@jest/globals'
-import { fill, wireBody } from '../../cli/manifests/exchange.ts'
+import { wireRequest } from '../../cli/manifests/exchange.ts'
 import type { Exchange, Placeholders } from '../../cli/manifests/exchange.ts'
 
 /** Sends the request of an exchange and expects the answer that is written beside it. */
 export async function expectExchange(exchange: Exchange, placeholders: Placeholders): Promise<void> {
-  const body = wireBody(exchange)
-  const response = await fetch(fill(exchange.target, placeholders), {
-    method: exchange.method,
-    headers: exchange.headers,
+  const { method, url, headers, body } = wireRequest(exchange, placeholders, Date.now())
+  const response = await fetch(url, {
+    method,
+    headers,
     ...(body === '' ? {} : { body }),
     redirect: 'manual',
   })
