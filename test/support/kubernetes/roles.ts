@@ -13,8 +13,13 @@ export interface Rule {
 
 const folder = new URL('../../../charts/hooklet/files/rbac/', import.meta.url)
 
-/** `operator` is what it may do where it watches; `operator-system` what it may do in its own namespace besides. */
-export function readRules(file: ProcessName | 'operator-system'): Rule[] {
+type RulesFile = ProcessName | 'operator-system' | 'operator-shared-globals'
+
+/**
+ * `operator` is what it may do where it watches; `operator-system` what it may do in its own namespace besides, and `operator-shared-globals` there
+ * when it runs with shared globals.
+ */
+export function readRules(file: RulesFile): Rule[] {
   return parse(readFileSync(new URL(`${file}.yaml`, folder), 'utf8')) as Rule[]
 }
 
@@ -23,10 +28,12 @@ export interface RolesOptions {
   system: string
   /** The namespaces that the operator watches. */
   watched: 'all' | string[]
+  /** Whether the operator runs with shared globals. */
+  sharedGlobals?: boolean
 }
 
 /** ServiceAccounts named as the processes, with the rights that they have in an installation. */
-export function rolesOf({ system, watched }: RolesOptions): object[] {
+export function rolesOf({ system, watched, sharedGlobals = false }: RolesOptions): object[] {
   const processes: ProcessName[] = ['operator', 'ingress', 'runner']
   const accounts = processes.map((name) => ({
     apiVersion: 'v1',
@@ -42,9 +49,10 @@ export function rolesOf({ system, watched }: RolesOptions): object[] {
           .filter((namespace) => namespace !== system)
           .flatMap((namespace) => own('operator', readRules('operator'), namespace))
   const inSystem = watched !== 'all' && watched.includes(system) ? readRules('operator') : []
+  const shared = sharedGlobals ? readRules('operator-shared-globals') : []
   return [
     ...accounts,
-    ...own('operator', [...readRules('operator-system'), ...inSystem], system),
+    ...own('operator', [...readRules('operator-system'), ...shared, ...inSystem], system),
     ...own('ingress', readRules('ingress'), system),
     ...own('runner', readRules('runner'), system),
     ...watching,
