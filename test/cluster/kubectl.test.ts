@@ -43,6 +43,7 @@ afterAll(async () => {
 
 const programs = findPrograms(process.env)
 const CONSOLE = /^```console\n([^]*?)^```$/gm
+const updating = process.env['UPDATE_DOCS'] === '1'
 
 test('the page shows what is printed', async () => {
   const before = await readFile(page, 'utf8')
@@ -50,14 +51,28 @@ test('the page shows what is printed', async () => {
     await writeFile(path.join(folder, name), manifest)
   let after = before
   for (const [block, content = ''] of before.matchAll(CONSOLE)) {
-    const commands = content.split('\n').filter((line) => line.startsWith('$ '))
     const shown: string[] = []
-    for (const command of commands) shown.push(`${command}\n${steady(command, await run(command.slice(2)))}`)
+    for (const part of content.split(/^(?=\$ )/m)) {
+      const command = part.slice(0, part.indexOf('\n'))
+      shown.push(`${command}\n${await print(command, part.trimEnd())}`)
+    }
     after = after.replace(block, () => `\`\`\`console\n${shown.join('\n').trimEnd()}\n\`\`\``)
   }
-  if (process.env['UPDATE_DOCS'] === '1') await writeFile(page, after)
+  if (updating) await writeFile(page, after)
   else expect(before).toBe(after)
 })
+
+/** What the command prints, when that is what is expected; else what it still prints after a while: the operator may not be done. */
+async function print(command: string, expected: string): Promise<string> {
+  const deadline = Date.now() + (updating ? 2_000 : 5_000)
+  const looks = /^\$ kubectl (get|describe) /.test(command)
+  for (;;) {
+    const output = steady(command, await run(command.slice(2)))
+    const asExpected = !updating && `${command}\n${output}`.trimEnd() === expected
+    if (asExpected || !looks || Date.now() > deadline) return output
+    await pause(100)
+  }
+}
 
 /** Runs a line as a shell would, in the namespace `shop`; what it prints, of both kinds. */
 async function run(line: string): Promise<string> {
@@ -93,6 +108,7 @@ function steady(command: string, output: string): string {
       samples.set(token, sample)
       return sample
     })
+    .replaceAll(/ +$/gm, '')
     .replaceAll(/^( +UID: +)[\da-f-]{36}$/gm, '$1b3a6a2fe-40a1-4c3b-9a9e-6a1d0c3f7e25')
     .replaceAll(/^( +Resource Version: +)\d+$/gm, '$12217')
     .replaceAll(/^( +(?:Creation Timestamp|Last Transition Time): +)\S+$/gm, '$12026-03-02T09:30:00Z')

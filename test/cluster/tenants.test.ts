@@ -1,7 +1,6 @@
 /** Two tenants on one installation: what one has, the other can't use, see or break, whatever it writes into its own namespace. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import type { KubeObject } from '../support/kubernetes/cluster.ts'
 import { startSite } from './site.ts'
 import type { Site } from './site.ts'
 
@@ -87,7 +86,7 @@ async function judged({ namespace }: Tenant, kind: 'webhooks' | 'workflows', nam
     conditions?: ({ type: string; observedGeneration: number } & Found['ready'])[]
   }
   for (;;) {
-    const { body } = await site.cluster.request<KubeObject>(
+    const { body } = await site.cluster.request(
       'GET',
       `/apis/${API_VERSION}/namespaces/${namespace}/${kind}/${name}`,
     )
@@ -207,7 +206,7 @@ test("a trigger reaches no Webhook of another's", async () => {
     status: 'False',
     reason: 'WebhookMissing',
   })
-  const { body } = await site.cluster.request<KubeObject>(
+  const { body } = await site.cluster.request(
     'GET',
     `/apis/${API_VERSION}/namespaces/${ada.namespace}/webhooks/orders`,
   )
@@ -266,7 +265,7 @@ describe('the API', () => {
 test('what looks like an artefact, but is in a namespace of a tenant, is served by nobody', async () => {
   await apply(ada, webhook('real'))
   const url = await served(ada, 'real')
-  const { body } = await site.cluster.request<KubeObject>(
+  const { body } = await site.cluster.request(
     'GET',
     `/api/v1/namespaces/${site.system}/secrets/route.${ada.namespace}.real`,
   )

@@ -25,7 +25,6 @@ export type Launched = Omit<Member, 'url'> & { ready: Promise<Member> }
 
 /** What each logs when it is ready, and the field that has its port. */
 const READY = {
-  operator: { message: 'Operator follows', port: 'healthPort' },
   ingress: { message: 'Ingress listens', port: 'port' },
   runner: { message: 'Runner reads', port: 'healthPort' },
   operator: { message: 'Operator follows', port: 'healthPort' },
