@@ -1,4 +1,4 @@
-import { integer, optionalBaseUrl, optionalParsed } from '../process/config.ts'
+import { integer, networks, oneOf, optionalBaseUrl, optionalParsed } from '../process/config.ts'
 import { COMMON_SETTINGS } from '../process/settings.ts'
 import { parseOriginMap } from './verify/outbound/origins.ts'
 
@@ -23,6 +23,17 @@ export const INGRESS_SETTINGS = {
     },
     parseOriginMap,
   ),
+  trustedProxies: networks({
+    env: 'HOOKLET_TRUSTED_PROXIES',
+    doc: 'Addresses and CIDR networks of the proxies in front, separated by commas. Only from them a forwarding header counts; all others are callers themselves.',
+    fallback: [],
+  }),
+  forwardedHeader: oneOf({
+    env: 'HOOKLET_FORWARDED_HEADER',
+    doc: 'The header in which the trusted proxies name the caller: the one that they write themselves.',
+    choices: ['X-Forwarded-For', 'Forwarded'],
+    fallback: 'X-Forwarded-For',
+  }),
   acceptSeconds: integer({
     env: 'HOOKLET_ACCEPT_SECONDS',
     doc: 'How long, in seconds, calls are still accepted after SIGTERM, with readiness off, so that load balancers notice.',

@@ -5,6 +5,8 @@ import type { Clock } from '../state/clock.ts'
 import type { IngressState } from '../state/state.ts'
 import { createDeadlines } from '../state/deadlines.ts'
 import { createApp } from './http/app.ts'
+import type { ProxyTrust } from './http/client-address.ts'
+import { createClientAddress } from './http/client-address.ts'
 import { createCallHandler } from './http/call.ts'
 import { createSender } from './http/exchange.ts'
 import type { HttpLimits } from './http/limits.ts'
@@ -26,6 +28,8 @@ export interface IngressDeps {
    * tells the URL itself.
    */
   publicUrl?: () => string | undefined
+  /** Who may say for whom he calls; nobody when left out. */
+  proxies?: ProxyTrust
   /** Over the defaults of `http/limits.ts`. */
   limits?: Partial<HttpLimits>
   /** Makes ids of events and requests: UUIDv7. */
@@ -64,7 +68,8 @@ export function createIngress(deps: IngressDeps): Ingress {
   const waiting = createWaitingCalls({ state, deadlines, sender, limits, log })
   const publicUrl = deps.publicUrl ?? (() => undefined)
   const now = (): number => clock.now()
-  const call = createCallHandler({ state, table, waiting, sender, publicUrl, now, newId, log })
+  const clientAddress = createClientAddress(deps.proxies ?? { networks: [], header: 'X-Forwarded-For' })
+  const call = createCallHandler({ state, table, waiting, sender, publicUrl, clientAddress, now, newId, log })
   const app = createApp({ ready, sender, newId, log })
   const server = createHttpServer({ call, app, sender, limits, newId, log })
   let closing: Promise<void> | undefined

@@ -48,6 +48,7 @@ await runProcess(process, async (stop) => {
       clock,
       log,
       publicUrl: () => config.publicUrl,
+      proxies: { networks: config.trustedProxies, header: config.forwardedHeader },
     })
     try {
       const { port } = await ingress.listen({ port: config.port, host: config.host })

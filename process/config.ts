@@ -1,3 +1,5 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
 /**
  * The configuration of a process: declared once, read from the environment once, frozen. The reference page `docs/reference/configuration.md` is
  * generated from the declarations.
@@ -64,6 +66,26 @@ function parseBaseUrl(value: string): string {
   return value.replace(/\/+$/, '')
 }
 
+/** Addresses and CIDR networks, separated by commas. */
+export function networks(options: Options<string[]>): Setting<string[]> {
+  return declare(options, parseNetworks)
+}
+
+export function parseNetworks(value: string): string[] {
+  const all = value
+    .split(',')
+    .map((network) => network.trim())
+    .filter((network) => network !== '')
+  for (const network of all) {
+    const [address = '', prefix, ...rest] = network.split('/')
+    const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+    const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+    if (bits < 0 || rest.length > 0 || !fits)
+      throw new Error('must be addresses and CIDR networks such as 10.0.0.0/8, separated by commas')
+  }
+  return all
+}
+
 /** A whole number from `min` to `max`. */
 export function integer(options: Options<number> & { min: number; max: number }): Setting<number> {
   const { min, max } = options
@@ -110,7 +132,7 @@ function declare<Value>(options: Options<Value>, parse: (text: string) => Value)
     env,
     doc,
     parse,
-    ...(fallback === undefined ? {} : { fallback, shown: String(fallback) }),
+    ...(fallback === undefined ? {} : { fallback, shown: String(fallback) || 'none' }),
     ...(secret === undefined ? {} : { secret }),
   }
 }

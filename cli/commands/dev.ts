@@ -6,6 +6,7 @@ import { formatTable, readSamples } from '../dev/table.ts'
 import type { Row } from '../dev/table.ts'
 import { parseOriginMap } from '../../ingress/verify/outbound/origins.ts'
 import type { OriginMap } from '../../ingress/verify/outbound/origins.ts'
+import { parseNetworks } from '../../process/config.ts'
 import { aborted } from '../../process/lifetime.ts'
 import { createLog } from '../../process/log.ts'
 import { formatFault } from '../manifests/document.ts'
@@ -27,6 +28,11 @@ export const dev: Command = {
       type: 'string',
       value: 'URL',
       help: 'What callers see in front of /webhooks/, for a tunnel or proxy',
+    },
+    'trusted-proxies': {
+      type: 'string',
+      value: 'CIDRS',
+      help: 'Proxies whose X-Forwarded-For counts, separated by commas, for a tunnel or proxy',
     },
     redis: {
       type: 'string',
@@ -52,6 +58,7 @@ export const dev: Command = {
       host: String(values['host']),
       port: portOf(values['port']),
       ...(values['base-url'] === undefined ? {} : { baseUrl: urlOf(values['base-url']) }),
+      trustedProxies: networksOf(values['trusted-proxies'] ?? ''),
       ...(values['redis'] === undefined ? {} : { redis: String(values['redis']) }),
       ...certOriginsOf(terminal.env['HOOKLET_CERT_ORIGINS']),
       stateDir: String(values['state-dir'] ?? defaultStateDir(terminal.env)),
@@ -140,6 +147,14 @@ function urlOf(value: unknown): string {
   if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     throw new UsageError(`--base-url ${String(value)}: give an http or https URL without query.`)
   return url.href
+}
+
+function networksOf(value: unknown): string[] {
+  try {
+    return parseNetworks(String(value))
+  } catch (error) {
+    throw new UsageError(`--trusted-proxies ${String(value)}: ${(error as Error).message}.`)
+  }
 }
 
 function levelOf(value: unknown): string {

@@ -35,6 +35,8 @@ export interface DevOptions {
   port: number
   /** What callers see in front of `/webhooks/…`; by default the address that is listened on. */
   baseUrl?: string
+  /** Addresses and networks of proxies whose X-Forwarded-For counts; none by default. */
+  trustedProxies?: string[]
   /** Where the state is kept; in memory when absent. */
   redis?: string
   /** Where certificates and key sets of providers are fetched from instead. */
@@ -84,6 +86,7 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
       clock,
       log,
       publicUrl: () => publicUrl,
+      proxies: { networks: options.trustedProxies ?? [], header: 'X-Forwarded-For' },
     })
     const address = await ingress.listen({ port: options.port, host: options.host })
     const baseUrl = (options.baseUrl ?? `http://${urlHost(options.host)}:${address.port}`).replace(/\/+$/, '')

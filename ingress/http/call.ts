@@ -11,7 +11,7 @@ import { queryParameter, withoutParameter } from '../verify/query.ts'
 import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
 import type { BodyOutcome } from './body.ts'
 import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
-import { clientAddress } from './client-address.ts'
+import type { ClientAddress } from './client-address.ts'
 import { credentialsPass } from './credentials.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
@@ -28,6 +28,7 @@ export interface CallDeps {
   sender: Sender
   /** What callers see in front of `/webhooks/…`, undefined: not configured. */
   publicUrl: () => string | undefined
+  clientAddress: ClientAddress
   /** Milliseconds since 1970. */
   now: () => number
   /** A UUIDv7. */
@@ -56,7 +57,7 @@ const replyGraceMs = 5_000
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
 export function createCallHandler(deps: CallDeps) {
-  const { state, table, waiting, sender, publicUrl, now, newId, log } = deps
+  const { state, table, waiting, sender, publicUrl, clientAddress, now, newId, log } = deps
   const isoTime = createIsoTime()
 
   function handle(exchange: Exchange, url: string): void {
@@ -67,7 +68,7 @@ export function createCallHandler(deps: CallDeps) {
       refuse(exchange, 'NotFound')
       return
     }
-    const call: Call = { exchange, url, route, target, clientIP: clientAddress(req.socket) }
+    const call: Call = { exchange, url, route, target, clientIP: clientAddress(req) }
     const refusal = refusalByHead(route, req)
     if (refusal !== undefined) {
       refuse(exchange, refusal, route)

@@ -1,6 +1,7 @@
 import type { CallEvent } from '../../state/event.ts'
 import type { Throttle } from '../../state/state.ts'
 import { allowedContentType, allowedHeaders, headerOf } from '../http/answer-headers.ts'
+import { networkOf } from '../http/client-address.ts'
 import type { Credentials } from '../http/credentials.ts'
 import { compileCredentials } from '../http/credentials.ts'
 import type { Prepared } from '../http/prepared.ts'
@@ -84,9 +85,9 @@ function windowOf({ namespace, name, limits: { rate } }: Route) {
   return { name: window, perClient, throttle: { key: window, requests, windowMs } }
 }
 
-/** The window that counts a call from this address. */
+/** The window that counts a call from this address, or from its /64. */
 export function throttleOf(route: ServedRoute, clientIP: string): Throttle {
   if (!route.perClient) return route.throttle
   const { key, requests, windowMs } = route.throttle
-  return { key: `${key}/${clientIP}`, requests, windowMs }
+  return { key: `${key}/${networkOf(clientIP)}`, requests, windowMs }
 }

@@ -1,3 +1,4 @@
+import type { ProxyTrust } from '../../ingress/http/client-address.ts'
 import type { HttpLimits } from '../../ingress/http/limits.ts'
 import { createIngress } from '../../ingress/ingress.ts'
 import type { Ingress } from '../../ingress/ingress.ts'
@@ -32,12 +33,16 @@ export interface Site {
 export interface SiteOptions {
   routes?: Route[]
   limits?: Partial<HttpLimits>
+<<<<<<< HEAD
   /** What callers see in front of `/webhooks/…`. */
   publicUrl?: string
   /** Default: one that stands at the start of 2026. */
   clock?: ManualClock
   /** What verifiers fetch with. */
   verifiers?: VerifierDeps
+=======
+  proxies?: ProxyTrust
+>>>>>>> 27cc987 (Believe trusted proxies, and nobody else, about who calls; count IPv6 callers by network)
   /** Puts something between the ingress and its state. */
   wrap?: (state: IngressState) => IngressState
 }
@@ -45,6 +50,7 @@ export interface SiteOptions {
 export async function startSite({
   routes = [],
   limits = {},
+  proxies = { networks: [], header: 'X-Forwarded-For' },
   wrap = (state) => state,
   publicUrl,
   verifiers,
@@ -63,6 +69,7 @@ export async function startSite({
     warn: record('warn'),
     error: record('error'),
   }
+<<<<<<< HEAD
   const ingress = createIngress({
     state: wrap(state.ingress('ingress')),
     table,
@@ -71,6 +78,9 @@ export async function startSite({
     limits,
     publicUrl: () => publicUrl,
   })
+=======
+  const ingress = createIngress({ state: wrap(state.ingress('ingress')), table, clock, log, limits, proxies })
+>>>>>>> 27cc987 (Believe trusted proxies, and nobody else, about who calls; count IPv6 callers by network)
   const { port } = await ingress.listen({ port: 0, host: '127.0.0.1' })
 
   return {
