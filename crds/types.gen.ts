@@ -42,6 +42,11 @@ export interface WebhookSpec {
   /** What the caller gets. */
   response: WebhookResponse
   /**
+   * Lets pages of other origins call the webhook from a browser. Their preflight requests are answered at
+   * once and start nothing. This protects nothing by itself: only browsers ask.
+   */
+  cors?: WebhookCors
+  /**
    * How a Workflow sees query and body. Separate keeps .query and .body apart. Merged puts the query
    * parameters and the members of a JSON object body into one dictionary in .body, where the body wins a
    * clash. Default: `"Separate"`.
@@ -371,6 +376,21 @@ export interface WebhookResponse {
    * waiting for workflow reply" }. Use 408 for callers that expect it. Default: `504`.
    */
   timeoutStatusCode: number
+}
+
+/**
+ * Lets pages of other origins call the webhook from a browser. Their preflight requests are answered at once
+ * and start nothing. This protects nothing by itself: only browsers ask.
+ */
+export interface WebhookCors {
+  /** The origins whose pages may call, for example https://app.example.com; * is any. */
+  origins: string[]
+  /** The methods that they may use. */
+  methods: string[]
+  /**
+   * The request headers that they may set, besides those that every page may; * is any that a page asks for.
+   */
+  headers: string[]
 }
 
 /** What is special about a WebSocket. Only with type WebSocket. */

@@ -21,6 +21,8 @@ const pausedText = 'Flow status is `paused`. Unpause to run this flow using a we
 export const answers = {
   Healthy: { status: 200, body: '{"status":"ok"}' },
   Ready: { status: 200, body: '{"status":"ready"}' },
+  /** A browser's question whether a page may call; its headers say what the webhook's `cors` allows. */
+  Preflight: { status: 204, body: '' },
   Suspended: { status: 200, body: '{ "success" : true }' },
   Paused: {
     status: 200,

@@ -103,6 +103,15 @@ export interface Route {
     /** As what runs see the bytes of binary messages. */
     encoding: 'utf8' | 'base64' | 'hex'
   }
+  /** Absent: browsers let no page of another origin call. */
+  cors?: {
+    /** `https://app.example.com`, or `*`. */
+    origins: string[]
+    /** In upper case. */
+    methods: string[]
+    /** Header names, or `*`. */
+    headers: string[]
+  }
   /** `input: Merged`. */
   merged: boolean
   limits: {

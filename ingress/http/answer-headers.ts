@@ -34,6 +34,8 @@ const reserved = new Set([
   'x-xss-protection',
   'x-request-id',
   'x-hooklet-event-id',
+  'ratelimit',
+  'ratelimit-policy',
   // These would rule over the other webhooks of the same origin.
   'alt-svc',
   'clear-site-data',

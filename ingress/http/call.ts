@@ -5,13 +5,14 @@ import { StateUnavailable } from '../../state/state.ts'
 import type { AnswerCode } from '../answers.ts'
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
-import { throttleOf } from '../routes/served.ts'
+import { exhausted, throttleOf } from '../routes/served.ts'
 import type { RouteTable } from '../routes/table.ts'
 import { queryParameter, withoutParameter } from '../verify/query.ts'
 import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
 import type { BodyOutcome } from './body.ts'
 import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
 import type { ClientAddress } from './client-address.ts'
+import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts'
 import { credentialsPass } from './credentials.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
@@ -70,6 +71,19 @@ export function createCallHandler(deps: CallDeps) {
     }
     const call: Call = { exchange, url, route, target, clientIP: clientAddress(req) }
     const refusal = refusalByHead(route, req)
+    // One that is as good as unknown must not be told apart by its headers.
+    if (refusal !== 'NotFound') {
+      exchange.headers = route.policy
+      const { cors } = route
+      if (cors !== undefined && isPreflight(req)) {
+        refuse(exchange, 'Preflight', route, preflightHeaders(cors, req))
+        return
+      }
+      if (cors !== undefined) {
+        exchange.headers = [...route.policy, ...corsHeaders(cors, req)]
+        exchange.cors = true
+      }
+    }
     if (refusal !== undefined) {
       refuse(exchange, refusal, route)
       return
@@ -228,7 +242,7 @@ export function createCallHandler(deps: CallDeps) {
     switch (verdict.kind) {
       case 'throttled': {
         const seconds = Math.max(1, Math.ceil(verdict.retryAfterMs / 1000))
-        refuse(exchange, 'Throttled', route, ['Retry-After', String(seconds)])
+        refuse(exchange, 'Throttled', route, ['Retry-After', String(seconds), ...exhausted(route, seconds)])
         return
       }
       case 'crowded':

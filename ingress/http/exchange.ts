@@ -14,6 +14,10 @@ export interface Exchange {
   /** Once the call is accepted: `X-Hooklet-Event-Id` of the answer. */
   eventId: string | undefined
   answered: boolean
+  /** Of every answer that the webhook gives to this call: names and values in turn. */
+  headers: readonly string[]
+  /** These tell a browser what a page may do. */
+  cors: boolean
 }
 
 const tooLarge = 413
@@ -23,7 +27,7 @@ const saneId = /^[\w.:=+/@-]{1,128}$/
 export function openExchange(req: IncomingMessage, res: ServerResponse, newId: () => string): Exchange {
   const given = req.headers['x-request-id']
   const requestId = typeof given === 'string' && saneId.test(given) ? given : newId()
-  return { req, res, requestId, eventId: undefined, answered: false }
+  return { req, res, requestId, eventId: undefined, answered: false, headers: [], cors: false }
 }
 
 /** Writes answers. Everything that goes out to a caller goes through it, except what precedes a parsed request. */
@@ -50,7 +54,8 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
       expected.get(req.socket)?.delete(exchange)
       if (res.destroyed) return
 
-      const headers = [...answer.headers, ...extra, 'X-Request-Id', exchange.requestId]
+      const headers = [...ownHeaders(answer, exchange), ...extra, ...exchange.headers]
+      headers.push('X-Request-Id', exchange.requestId)
       if (exchange.eventId !== undefined) headers.push('X-Hooklet-Event-Id', exchange.eventId)
       const discard = hasBody(req) && !req.complete
       const last = closing || (discard && (answer.status === tooLarge || !fits(req, limits.discardBytes)))
@@ -95,6 +100,12 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
     req.on('data', onData).on('end', end).on('close', end)
     req.resume()
   }
+}
+
+/** Where the webhook's `cors` speaks to the browser, a run's reply does not: a permission given twice is none. */
+function ownHeaders({ headers }: Prepared, exchange: Exchange): readonly string[] {
+  if (!exchange.cors) return headers
+  return headers.filter((_, at) => !/^access-control-/i.test(headers[at - (at % 2)] ?? ''))
 }
 
 /** Whether what is left of the body is known to be short enough to be read to its end, so that the connection can go on. */

@@ -2,6 +2,8 @@ import type { CallEvent } from '../../state/event.ts'
 import type { Throttle } from '../../state/state.ts'
 import { allowedContentType, allowedHeaders, headerOf } from '../http/answer-headers.ts'
 import { networkOf } from '../http/client-address.ts'
+import type { Cors } from '../http/cors.ts'
+import { compileCors } from '../http/cors.ts'
 import type { Credentials } from '../http/credentials.ts'
 import { compileCredentials } from '../http/credentials.ts'
 import type { Prepared } from '../http/prepared.ts'
@@ -23,6 +25,10 @@ export interface ServedRoute {
   credentials: Credentials | undefined
   /** Undefined: calls are not verified. */
   verification: PreparedVerification | undefined
+  /** Undefined: the answers say nothing to browsers. */
+  cors: Cors | undefined
+  /** The header that tells the rate, for every answer of the webhook: name and value. */
+  policy: readonly string[]
   mode: Route['response']['mode']
   /** What mode Immediate answers. */
   answer: Prepared
@@ -60,6 +66,8 @@ export function compileRoute(
     exact: route.path === 'Exact',
     credentials: compileCredentials(route.auth),
     verification: prepareVerification(route.verification, verifiers),
+    cors: compileCors(route.cors),
+    policy: policyOf(route),
     mode: response.mode,
     answer: prepare({ status, contentType, headers, body: response.body }),
     output: { status, contentType, headers },
@@ -83,6 +91,20 @@ function windowOf({ namespace, name, limits: { rate } }: Route) {
   const perClient = rate.per === 'ClientIP'
   const window = perClient ? `client:${namespace}/${requests}/${windowMs}` : `webhook:${namespace}/${name}`
   return { name: window, perClient, throttle: { key: window, requests, windowMs } }
+}
+
+/** `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers; a window that is no whole number of seconds can't be told there. */
+function policyOf({ limits: { rate } }: Route): string[] {
+  const window = rate.windowMs % 1000 === 0 ? `;w=${rate.windowMs / 1000}` : ''
+  return ['RateLimit-Policy', `"${policyName(rate.per)}";q=${rate.requests}${window}`]
+}
+
+const policyName = (per: Route['limits']['rate']['per']): string =>
+  per === 'ClientIP' ? 'client' : 'webhook'
+
+/** `RateLimit` of the same draft, for a call that found no room. */
+export function exhausted(route: ServedRoute, seconds: number): string[] {
+  return ['RateLimit', `"${policyName(route.perClient ? 'ClientIP' : 'Webhook')}";r=0;t=${seconds}`]
 }
 
 /** The window that counts a call from this address, or from its /64. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { WebhookSpec } from '../../crds/types.gen.ts'
 import type { Route, RouteState } from '../../ingress/route.ts'
 import type { Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
@@ -40,6 +41,7 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     verification: problem ? { type: 'None' } : compileVerification(input),
     response: compileResponse(spec),
     ...(spec.type === 'WebSocket' ? { webSocket: compileWebSocket(spec) } : {}),
+    ...(spec.cors ? { cors: compileCors(spec.cors) } : {}),
     merged: spec.input === 'Merged',
     limits: {
       rate: {
@@ -62,6 +64,14 @@ function compileWebSocket({ webSocket }: CheckInput['webhook']['spec']): NonNull
 }
 
 const ENCODINGS = { Base64: 'base64', Hex: 'hex', UTF8: 'utf8' } as const
+
+function compileCors({
+  origins,
+  methods,
+  headers,
+}: NonNullable<WebhookSpec['cors']>): NonNullable<Route['cors']> {
+  return { origins, methods: methods.map((method) => method.toUpperCase()), headers }
+}
 
 function stateOf({ webhook, gathered }: CheckInput, problem: Problem | undefined): RouteState {
   // A suspended webhook reads no call and starts nothing, so that nothing it lacks matters.

@@ -33,16 +33,13 @@ export interface Site {
 export interface SiteOptions {
   routes?: Route[]
   limits?: Partial<HttpLimits>
-<<<<<<< HEAD
   /** What callers see in front of `/webhooks/…`. */
   publicUrl?: string
   /** Default: one that stands at the start of 2026. */
   clock?: ManualClock
   /** What verifiers fetch with. */
   verifiers?: VerifierDeps
-=======
   proxies?: ProxyTrust
->>>>>>> 27cc987 (Believe trusted proxies, and nobody else, about who calls; count IPv6 callers by network)
   /** Puts something between the ingress and its state. */
   wrap?: (state: IngressState) => IngressState
 }
@@ -69,7 +66,6 @@ export async function startSite({
     warn: record('warn'),
     error: record('error'),
   }
-<<<<<<< HEAD
   const ingress = createIngress({
     state: wrap(state.ingress('ingress')),
     table,
@@ -77,10 +73,8 @@ export async function startSite({
     log,
     limits,
     publicUrl: () => publicUrl,
+    proxies,
   })
-=======
-  const ingress = createIngress({ state: wrap(state.ingress('ingress')), table, clock, log, limits, proxies })
->>>>>>> 27cc987 (Believe trusted proxies, and nobody else, about who calls; count IPv6 callers by network)
   const { port } = await ingress.listen({ port: 0, host: '127.0.0.1' })
 
   return {
