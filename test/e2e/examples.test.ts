@@ -47,13 +47,16 @@ describe('examples', () => {
 })
 
 describe('pages', () => {
-  test.each(['README.md', 'docs/webhook.md', 'docs/workflow.md'])('%s', async (page) => {
-    const text = await readFile(path.join(root, page), 'utf8')
-    const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-page-'))
-    cleanup.push(() => rm(folder, { recursive: true }))
-    await writeFile(path.join(folder, 'page.yaml'), fences(text, 'yaml').join('---\n'))
-    await callAll(folder, fences(text, 'http').flatMap(readExchanges))
-  })
+  test.each(['README.md', 'docs/webhook.md', 'docs/verification.md', 'docs/workflow.md'])(
+    '%s',
+    async (page) => {
+      const text = await readFile(path.join(root, page), 'utf8')
+      const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-page-'))
+      cleanup.push(() => rm(folder, { recursive: true }))
+      await writeFile(path.join(folder, 'page.yaml'), fences(text, 'yaml').join('---\n'))
+      await callAll(folder, fences(text, 'http').flatMap(readExchanges))
+    },
+  )
 })
 
 /** The fenced code blocks of one language. */
