@@ -42,6 +42,12 @@ export interface WebhookSpec {
   /** What the caller gets. */
   response: WebhookResponse
   /**
+   * Lets a caller repeat a call without a second run: one that comes with the key of an earlier call is
+   * answered like that one. As long as that one has no answer it is 409; a key that comes with another
+   * method, path, query or body is 422.
+   */
+  idempotency?: WebhookIdempotency
+  /**
    * Lets pages of other origins call the webhook from a browser. Their preflight requests are answered at
    * once and start nothing. This protects nothing by itself: only browsers ask.
    */
@@ -105,8 +111,8 @@ export interface WebhookVerification {
    */
   tolerance: string
   /**
-   * Drops a call that repeats an event id seen before, after it was verified: the sender gets the usual 2xx
-   * and no Workflow starts. Left out, repeated calls run again.
+   * Drops a call that repeats an event id seen before, after it was verified: the sender is answered like the
+   * first time and no Workflow starts. Left out, repeated calls run again.
    */
   replay?: WebhookVerificationReplay
   /**
@@ -156,8 +162,8 @@ export interface ValueFrom {
 }
 
 /**
- * Drops a call that repeats an event id seen before, after it was verified: the sender gets the usual 2xx and
- * no Workflow starts. Left out, repeated calls run again.
+ * Drops a call that repeats an event id seen before, after it was verified: the sender is answered like the
+ * first time and no Workflow starts. Left out, repeated calls run again.
  */
 export interface WebhookVerificationReplay {
   /**
@@ -376,6 +382,22 @@ export interface WebhookResponse {
    * waiting for workflow reply" }. Use 408 for callers that expect it. Default: `504`.
    */
   timeoutStatusCode: number
+}
+
+/**
+ * Lets a caller repeat a call without a second run: one that comes with the key of an earlier call is
+ * answered like that one. As long as that one has no answer it is 409; a key that comes with another method,
+ * path, query or body is 422.
+ */
+export interface WebhookIdempotency {
+  /** The header that carries the key, of 1 to 255 characters. Default: `"Idempotency-Key"`. */
+  header: string
+  /**
+   * Whether a call without a key is refused with 400. Otherwise it runs like any other. Default: `false`.
+   */
+  required: boolean
+  /** How long a key and its answer are remembered, from 1m to 168h. Default: `"24h"`. */
+  ttl: string
 }
 
 /**

@@ -103,6 +103,18 @@ export interface Route {
     /** As what runs see the bytes of binary messages. */
     encoding: 'utf8' | 'base64' | 'hex'
   }
+  /** Absent: a call that comes again is another call. */
+  once?: {
+    /** What tells that a call comes again: the id that the verification knows, or a header. */
+    by: 'Delivery' | 'Header'
+    /** In lower case; with `by: Header`. */
+    header?: string
+    /** Calls without the header are refused. */
+    required: boolean
+    /** A key that comes with another request is refused. */
+    sameRequest: boolean
+    ttlMs: number
+  }
   /** Absent: browsers let no page of another origin call. */
   cors?: {
     /** `https://app.example.com`, or `*`. */

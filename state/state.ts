@@ -46,6 +46,18 @@ export interface Admission {
   event?: CallEvent
   /** How long the reply stays open when the waiting pod dies without closing it. Required with `event.reply`. */
   replyTtlMs?: number
+  /** The event is taken only when its key has not been seen: between throttle and lease. */
+  once?: Once
+}
+
+/** What tells that two calls are the same. */
+export interface Once {
+  /** Names the call among those of its webhook. */
+  key: string
+  /** Of what the call says: with another one the key was used for something else. Empty: the key alone counts. */
+  fingerprint: string
+  /** How long an accepted call, and what it was answered, is remembered. */
+  ttlMs: number
 }
 
 export type Verdict =
@@ -56,6 +68,13 @@ export type Verdict =
   | { kind: 'crowded' }
   /** The partition's backlog is full: nothing was stored. */
   | { kind: 'backlogged' }
+  /**
+   * The event with this key was taken before; nothing was stored. `message` is what a run said to it: absent as long as none has, and for an event without
+   * `reply`. It is remembered even if the caller did not wait for it.
+   */
+  | { kind: 'repeated'; eventId: string; message?: ReplyMessage }
+  /** The key was used with another fingerprint. */
+  | { kind: 'reused' }
 
 /** What a run tells the caller who waits. `output` is rendered by the ingress with the route's status and headers. */
 export type ReplyMessage =

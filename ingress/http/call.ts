@@ -17,6 +17,7 @@ import { credentialsPass } from './credentials.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
 import { handshakeAnswer, preparedAnswers, verificationAnswer } from './prepared.ts'
+import { onceOf } from './once.ts'
 import { ReceivedCall } from './received-call.ts'
 import type { Target } from './target.ts'
 import { parseTarget } from './target.ts'
@@ -135,16 +136,16 @@ export function createCallHandler(deps: CallDeps) {
         publicUrl,
       })
       const outcome = verification.verify(request)
-      await judge(call, body, outcome instanceof Promise ? await outcome : outcome)
+      await judge(call, request, outcome instanceof Promise ? await outcome : outcome)
     } catch (error) {
       fail(call, error)
     }
   }
 
-  function judge(call: Call, body: Buffer, outcome: VerificationOutcome): Promise<void> {
+  function judge(call: Call, request: ReceivedCall, outcome: VerificationOutcome): Promise<void> {
     switch (outcome.kind) {
       case 'pass':
-        return admit(call, body)
+        return admit(call, request.body, call.route.once && call.route.verification?.deliveryId?.(request))
       case 'reject':
         log.debug({ reason: outcome.reason, ...fieldsOf(call) }, 'verification failed')
         return answerCounted(call, verificationAnswer(outcome.status), outcome.headers)
@@ -165,12 +166,18 @@ export function createCallHandler(deps: CallDeps) {
   }
 
   /** Throttle, lease and append in one act, then the answer, or the waiting for it. */
-  async function admit(call: Call, body: Buffer): Promise<void> {
-    const { exchange, route, clientIP } = call
+  async function admit(call: Call, body: Buffer, deliveryId?: string): Promise<void> {
+    const { exchange, route, target, clientIP } = call
+    const once = route.once && onceOf({ req: exchange.req, route, target, body, deliveryId })
+    if (once === 'invalid') {
+      await refuseCounted(call, 'IdempotencyKeyInvalid')
+      return
+    }
     sender.expect(exchange)
     try {
       const event = eventOf(call, body)
-      const admission = { partition: route.partition, throttle: throttleOf(route, clientIP), event }
+      const throttle = throttleOf(route, clientIP)
+      const admission = { partition: route.partition, throttle, event, ...(once ? { once } : {}) }
       const verdict =
         event.reply === undefined
           ? await state.admit(admission)
@@ -224,7 +231,10 @@ export function createCallHandler(deps: CallDeps) {
   }
 
   /** Refuses a call that the throttle counts although it goes no further. */
-  async function refuseCounted(call: Call, code: 'Unauthorized' | 'PayloadTooLarge'): Promise<void> {
+  async function refuseCounted(
+    call: Call,
+    code: 'Unauthorized' | 'PayloadTooLarge' | 'IdempotencyKeyInvalid',
+  ): Promise<void> {
     const { exchange, route, clientIP } = call
     try {
       const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
@@ -250,6 +260,27 @@ export function createCallHandler(deps: CallDeps) {
         return
       case 'backlogged':
         refuse(exchange, 'Backlogged', route)
+        return
+      case 'reused':
+        refuse(exchange, 'IdempotencyKeyReused', route)
+        return
+      case 'repeated':
+        repeat(exchange, route, verdict)
+    }
+  }
+
+  /** Answers like the first call of that key. */
+  function repeat(
+    exchange: Exchange,
+    route: ServedRoute,
+    { eventId, message }: Extract<Verdict, { kind: 'repeated' }>,
+  ): void {
+    log.debug({ eventId, requestId: exchange.requestId, webhook: route.webhook }, 'call repeats another')
+    if (message !== undefined) waiting.repeat({ exchange, route, eventId }, message)
+    else if (route.mode !== 'Immediate') refuse(exchange, 'StillRunning', route)
+    else {
+      exchange.eventId = eventId
+      sender.send(exchange, route.answer)
     }
   }
 

@@ -21,6 +21,8 @@ export interface WaitingCalls {
   drop(replyId: string): void
   /** Whether the state has accepted the call is unknown: what it may have taken is given back. */
   doubt(replyId: string): void
+  /** Answers a call as another one was that said the same. */
+  repeat(call: Pick<HeldCall, 'exchange' | 'route' | 'eventId'>, message: ReplyMessage): void
   /** Gives all of them this answer now. */
   answerAll(code: AnswerCode): void
   /** Resolves when everything that was to be given back has been. */
@@ -60,7 +62,10 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     if (call !== undefined) answer(call, 'replied', render(message, call))
   })
 
-  function render(message: ReplyMessage, { route, exchange }: Waiting): Prepared {
+  function render(
+    message: ReplyMessage,
+    { route, exchange }: Pick<HeldCall, 'exchange' | 'route'>,
+  ): Prepared {
     try {
       return renderReply(message, route, limits)
     } catch (error) {
@@ -144,6 +149,11 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
       if (call === undefined) return
       if (call.over === 'no') stop(call, 'unreplied')
       giveBack(call)
+    },
+
+    repeat(call, message) {
+      call.exchange.eventId = call.eventId
+      sender.send(call.exchange, render(message, call))
     },
 
     answerAll(code) {

@@ -25,6 +25,8 @@ export interface ServedRoute {
   credentials: Credentials | undefined
   /** Undefined: calls are not verified. */
   verification: PreparedVerification | undefined
+  /** Undefined: a call that comes again is another call. */
+  once: Route['once']
   /** Undefined: the answers say nothing to browsers. */
   cors: Cors | undefined
   /** The header that tells the rate, for every answer of the webhook: name and value. */
@@ -66,6 +68,7 @@ export function compileRoute(
     exact: route.path === 'Exact',
     credentials: compileCredentials(route.auth),
     verification: prepareVerification(route.verification, verifiers),
+    once: route.once,
     cors: compileCors(route.cors),
     policy: policyOf(route),
     mode: response.mode,

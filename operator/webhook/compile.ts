@@ -41,6 +41,7 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     verification: problem ? { type: 'None' } : compileVerification(input),
     response: compileResponse(spec),
     ...(spec.type === 'WebSocket' ? { webSocket: compileWebSocket(spec) } : {}),
+    ...compileOnce(spec),
     ...(spec.cors ? { cors: compileCors(spec.cors) } : {}),
     merged: spec.input === 'Merged',
     limits: {
@@ -64,6 +65,19 @@ function compileWebSocket({ webSocket }: CheckInput['webhook']['spec']): NonNull
 }
 
 const ENCODINGS = { Base64: 'base64', Hex: 'hex', UTF8: 'utf8' } as const
+
+/** `verification.replay` and `idempotency` are one thing to the data plane; a CEL rule keeps them apart. */
+function compileOnce({ verification: { replay }, idempotency }: WebhookSpec): Pick<Route, 'once'> {
+  if (idempotency) {
+    const { header, required, ttl } = idempotency
+    const name = header.toLowerCase()
+    return { once: { by: 'Header', header: name, required, sameRequest: true, ttlMs: parseDuration(ttl) } }
+  }
+  if (!replay) return {}
+  const name = replay.header === undefined ? {} : { header: replay.header.toLowerCase() }
+  const by = replay.key === 'Header' ? 'Header' : 'Delivery'
+  return { once: { by, ...name, required: false, sameRequest: false, ttlMs: parseDuration(replay.ttl) } }
+}
 
 function compileCors({
   origins,

@@ -20,6 +20,7 @@ import type { Runs } from './runs.ts'
 import { createRuns } from './runs.ts'
 import type { Sockets } from './sockets.ts'
 import { createSockets } from './sockets.ts'
+import { createTaken } from './taken.ts'
 import type { Windows } from './throttle.ts'
 import { createWindows } from './throttle.ts'
 
@@ -74,7 +75,8 @@ export function createPartition(options: PartitionOptions): Partition {
   const windows = createWindows(now)
   const leases = createLeases()
   const events = createEvents(partition, options.backlog, onWork)
-  const replies = createReplies(now, options.deliverReply)
+  const taken = createTaken(now)
+  const replies = createReplies(now, options.deliverReply, taken.remember)
   const runs = createRuns({ ...options, onDue: onWork })
   const sockets = createSockets(now, options.deliverMessage)
   const deadLetters: DeadLetter[] = []
@@ -98,9 +100,11 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function admit(admission: Admission, pod: string): Verdict {
-    const { throttle, lease, event, replyTtlMs } = admission
+    const { throttle, lease, event, replyTtlMs = 0, once } = admission
     const retryAfterMs = throttle === undefined ? 0 : windows.take(throttle)
     if (retryAfterMs > 0) return { kind: 'throttled', retryAfterMs }
+    const before = once && taken.verdictOf(once)
+    if (before !== undefined) return before
     const backlogged =
       event !== undefined && (!events.hasRoom(event.socket?.id) || runs.parked >= options.parked)
     if (lease !== undefined && !leases.take(lease, pod)) return { kind: 'crowded' }
@@ -109,7 +113,8 @@ export function createPartition(options: PartitionOptions): Partition {
       if (lease !== undefined) leases.release(lease)
       return { kind: 'backlogged' }
     }
-    if (event.reply !== undefined) replies.open(event, pod, replyTtlMs ?? 0)
+    if (event.reply !== undefined) replies.open(event, { pod, ttlMs: replyTtlMs, ...(once ? { once } : {}) })
+    if (once !== undefined) taken.add(once, event.id)
     append(event)
     return { kind: 'accepted' }
   }

@@ -1,9 +1,9 @@
 import type { CallEvent } from '../event.ts'
-import type { OpenReply, ReplyAddress, ReplyMessage, ReplyOutcome } from '../state.ts'
+import type { Once, OpenReply, ReplyAddress, ReplyMessage, ReplyOutcome } from '../state.ts'
 import { ExpiringMap } from './expiring-map.ts'
 
 export interface Replies {
-  open(event: CallEvent, pod: string, ttlMs: number): void
+  open(event: CallEvent, waiting: { pod: string; ttlMs: number; once?: Once }): void
   /** The caller no longer waits. */
   close(replyId: string): void
   reply(address: ReplyAddress, message: ReplyMessage): ReplyOutcome
@@ -16,6 +16,7 @@ interface Waiting extends OpenReply {
   over: boolean
   settled: Set<string>
   failed: boolean
+  once: string | undefined
   expiresAt: number
 }
 
@@ -23,6 +24,7 @@ interface Waiting extends OpenReply {
 export function createReplies(
   now: () => number,
   deliver: (pod: string, replyId: string, message: ReplyMessage) => void,
+  remember: (once: string, message: ReplyMessage) => void,
 ): Replies {
   const replies = new ExpiringMap<Waiting>(now)
 
@@ -34,6 +36,7 @@ export function createReplies(
   function reply(address: ReplyAddress, message: ReplyMessage): ReplyOutcome {
     const waiting = find(address)
     if (waiting === undefined) return 'gone'
+    if (waiting.once !== undefined) remember(waiting.once, message)
     if (waiting.over) return 'late'
     waiting.over = true
     deliver(waiting.pod, address.replyId, message)
@@ -41,11 +44,12 @@ export function createReplies(
   }
 
   return {
-    open({ reply, webhook: { namespace } }, pod, ttlMs) {
+    open({ reply, webhook: { namespace } }, { pod, ttlMs, once }) {
       if (reply === undefined) return
-      const { id, mode } = reply
-      const expiresAt = now() + ttlMs
-      replies.set(id, { namespace, mode, pod, over: false, settled: new Set(), failed: false, expiresAt })
+      // A call that says the same again gets the answer, however late it comes.
+      const expiresAt = now() + Math.max(ttlMs, once?.ttlMs ?? 0)
+      const fresh = { over: false, settled: new Set<string>(), failed: false }
+      replies.set(reply.id, { namespace, mode: reply.mode, pod, ...fresh, once: once?.key, expiresAt })
     },
     close(replyId) {
       const waiting = replies.get(replyId)
@@ -54,7 +58,7 @@ export function createReplies(
     reply,
     settle(address, { runId, failed, total }) {
       const waiting = find(address)
-      if (waiting === undefined || waiting.over) return
+      if (waiting === undefined || (waiting.over && waiting.once === undefined)) return
       if (total > 0) waiting.settled.add(runId)
       waiting.failed ||= failed
       if (waiting.settled.size >= total) reply(address, { kind: waiting.failed ? 'failed' : 'ended' })

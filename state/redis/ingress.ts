@@ -57,7 +57,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   }
 
   async function admit(admission: Admission): Promise<Verdict> {
-    const { partition, throttle, lease, event, replyTtlMs = 0 } = admission
+    const { partition, throttle, lease, event, replyTtlMs = 0, once } = admission
     const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
     const args: Argument[] = ['', '', '', '', '', '']
     if (throttle !== undefined) {
@@ -65,6 +65,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       args[0] = throttle.requests
       args[1] = throttle.windowMs
     }
+    if (once !== undefined) names.push(keys.once(partition, once.key))
     if (lease !== undefined) {
       names.push(keys.lease(partition, lease.key))
       args[2] = lease.id
@@ -79,8 +80,13 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     const replyId = event?.reply?.id
     if (event !== undefined && replyId !== undefined) {
       names.push(keys.reply(partition, replyId))
-      args.push(replyTtlMs, channel, event.webhook.namespace)
+      // A call that says the same again gets the answer, however late it comes.
+      args.push(Math.max(replyTtlMs, once?.ttlMs ?? 0), channel, event.webhook.namespace)
       open.set(replyId, { partition, since: clock.now(), until: clock.now() + replyTtlMs })
+    }
+    if (event !== undefined && once !== undefined) {
+      while (args.length < 17) args.push('')
+      args.push(once.ttlMs, event.id, once.fingerprint)
     }
     // Held from now on, so that a place whose taking is in doubt can be given back.
     if (lease !== undefined) leases.add(partition, holder(lease), lease)

@@ -17,6 +17,8 @@ export interface Keys {
   lease(partition: number, key: string): string
   /** Hash: a reply that a caller waits for. */
   reply(partition: number, replyId: string): string
+  /** Hash: an event that is to be taken once, and its answer. */
+  once(partition: number, key: string): string
   /** Hash: how far a run has come. */
   run(partition: number, runId: string): string
   /** Sorted set: open WebSockets by the time at which they lapse. */
@@ -48,6 +50,7 @@ export function createKeys(prefix: string): Keys {
     window: (partition, key) => inPartition(partition, `window:${key}`),
     lease: (partition, key) => inPartition(partition, `lease:${key}`),
     reply: (partition, replyId) => inPartition(partition, `reply:${replyId}`),
+    once: (partition, key) => inPartition(partition, `once:${key}`),
     run: (partition, runId) => inPartition(partition, `run:${runId}`),
     connections: (partition) => inPartition(partition, 'connections'),
     connection: (partition, id) => inPartition(partition, `connection:${id}`),

@@ -2,6 +2,7 @@ import { describe } from '@jest/globals'
 import { describeAdmission } from './admission.ts'
 import { describeDelivery } from './delivery.ts'
 import type { StartHarness } from './harness.ts'
+import { describeOnce } from './once.ts'
 import { describeReplies } from './replies.ts'
 import { describeRuns } from './runs.ts'
 import { describeSockets } from './sockets.ts'
@@ -12,6 +13,7 @@ export function describeState(name: string, start: StartHarness): void {
     describe('admission', () => describeAdmission(start))
     describe('delivery', () => describeDelivery(start))
     describe('replies', () => describeReplies(start))
+    describe('once', () => describeOnce(start))
     describe('runs', () => describeRuns(start))
     describe('sockets', () => describeSockets(start))
   })

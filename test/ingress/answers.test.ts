@@ -7,6 +7,7 @@ import { StateUnavailable } from '../../state/state.ts'
 import { connectRaw } from './raw.ts'
 import type { Site } from './site.ts'
 import { createSites } from './site.ts'
+import type { Route } from '../../ingress/route.ts'
 import { routeOf, sha256 } from './support.ts'
 
 const sites = createSites()
@@ -61,6 +62,14 @@ const address = (replyId: string) => ({ replyId, namespace: waiting.namespace })
 const settle = (failed: boolean) =>
   callWaiting((site, id) => site.runner.settle(address(id), { runId: 'run', failed, total: 1 }))
 
+const keyed: Route['once'] = {
+  by: 'Header',
+  header: 'idempotency-key',
+  required: false,
+  sameRequest: true,
+  ttlMs: 60_000,
+}
+
 /** How a caller comes to see each answer. */
 const ways: Record<AnswerCode, () => Promise<Response>> = {
   Healthy: async () => get('/healthz')(await sites.start({})),
@@ -73,16 +82,35 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
   Suspended: () => callOne({ state: 'Suspended' }),
   Paused: () => callOne({ state: 'Paused' }),
   Malformed: () => callRaw('GET / HTTP/1.1\r\n\r\n'),
+  IdempotencyKeyInvalid: () => callOne({ once: { ...keyed, required: true } }),
   Unauthorized: () => callOne({ auth: { bearer: [sha256('token')] } }),
   VerificationFailed: () => callOne({ verification: { type: 'GitHub', secrets: ['secret'] } }),
   NotFound: async () => get('/webhooks/unknown')(await sites.start({})),
   RequestTimeout: () =>
     callRaw('GET / HTTP/1.1\r\n', { headersTimeoutMs: 50, requestTimeoutMs: 100, timeoutCheckMs: 10 }),
+  StillRunning: async () => {
+    const route = { ...waiting, once: keyed }
+    const site = await sites.start({ routes: [route] })
+    const headers = { 'idempotency-key': 'a' }
+    const first = site.call(route, '', { headers })
+    const event = await site.nextEvent()
+    const second = await site.call(route, '', { headers })
+    await site.reply(event, { kind: 'ended' })
+    await first
+    return second
+  },
   PayloadTooLarge: () => callOne({ limits: { payloadBytes: 1 } }, { method: 'POST', body: 'xy' }),
   UrlTooLong: async () => get(`/${'x'.repeat(9_000)}`)(await sites.start({})),
   UnsupportedEncoding: () =>
     callOne({}, { method: 'POST', body: 'x', headers: { 'content-encoding': 'gzip' } }),
   ExpectationFailed: () => callRaw('GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'),
+  IdempotencyKeyReused: async () => {
+    const route = routeOf('one', { once: keyed })
+    const site = await sites.start({ routes: [route] })
+    const headers = { 'idempotency-key': 'a' }
+    await site.call(route, '', { headers })
+    return await site.call(route, '/elsewhere', { headers })
+  },
   UpgradeRequired: () => callOne({ type: 'WebSocket' }),
   Throttled: () => callWith({ kind: 'throttled', retryAfterMs: 4_200 }),
   Crowded: () => callWith({ kind: 'crowded' }),

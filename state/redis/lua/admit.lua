@@ -1,21 +1,23 @@
 -- One call at the door, or a WebSocket or a message of one: throttle, lease, append. See `IngressState.admit`, `connect` and `receive`.
 --
 -- KEYS  1 events  2 parked  3 idle, with a connection: 4 connections  5 connection  6 line  7 waiting
---       then in this order those that are asked for: window, lease, reply
+--       then in this order those that are asked for: window, once, lease, reply
 -- ARGV  1 requests, or "" without a throttle  2 windowMs
 --       3 lease id, or "" without a lease     4 limit  5 leaseTtlMs
 --       6 head of the event, or "" without an event  7 body  8 backlog  9 parked bound  10 partition
 --       11 replyTtlMs, or "" or absent without a reply  12 the pod's channel  13 namespace
---       14 id of the connection, or absent  15 cap of its line
+--       14 id of the connection, or "" or absent  15 cap of its line
 --       16 connectionTtlMs and 17 key of its places to open it, absent when it must be there
--- Returns 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection
+--       18 onceTtlMs, or absent  19 id of the event  20 its fingerprint
+-- Returns 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection;
+--         -4 the key was used for something else; {id of the event that was taken before, its answer}
 -- Atomic, so that calls at several pods can't pass together where one has room, and an event is stored with its lease and reply or not at all.
 -- include wake
 -- include line
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local connection = ARGV[14]
+local connection = ARGV[14] ~= '' and ARGV[14] or nil
 local key = connection and 7 or 3
 
 if connection and not ARGV[16] and not redis.call('ZSCORE', KEYS[4], connection) then
@@ -35,6 +37,16 @@ if ARGV[1] ~= '' then
     redis.call('LTRIM', KEYS[key], 0, requests - 1)
   end
   redis.call('PEXPIRE', KEYS[key], windowMs)
+end
+
+local once
+if ARGV[18] then
+  key = key + 1
+  once = KEYS[key]
+  local taken = redis.call('HMGET', once, 'event', 'fingerprint', 'msg')
+  if taken[1] then
+    return taken[2] == ARGV[20] and { taken[1], taken[3] } or -4
+  end
 end
 
 local lease
@@ -70,7 +82,7 @@ if lease then
   redis.call('PEXPIRE', lease, ARGV[5])
 end
 
-if ARGV[16] then
+if connection and ARGV[16] then
   redis.call('HSET', KEYS[5], 'ns', ARGV[13], 'ch', ARGV[12], 'places', ARGV[17], 'head', ARGV[6])
   redis.call('PEXPIRE', KEYS[5], ARGV[16])
   redis.call('ZADD', KEYS[4], now + ARGV[5], connection)
@@ -86,7 +98,14 @@ if ARGV[6] ~= '' then
   if ARGV[11] and ARGV[11] ~= '' then
     local reply = KEYS[key + 1]
     redis.call('HSET', reply, 'ns', ARGV[13], 'ch', ARGV[12])
+    if once then
+      redis.call('HSET', reply, 'once', once)
+    end
     redis.call('PEXPIRE', reply, ARGV[11])
+  end
+  if once then
+    redis.call('HSET', once, 'event', ARGV[19], 'fingerprint', ARGV[20])
+    redis.call('PEXPIRE', once, ARGV[18])
   end
   wake(KEYS[3], ARGV[10])
 end

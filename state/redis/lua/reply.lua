@@ -4,18 +4,23 @@
 -- ARGV  of each reply: its id, the namespace, the message
 -- Returns of each: 2 first, 1 late, 0 gone
 -- Atomic, so that of several runners one is first, and what is first is stored for the pod to fetch should the publication miss it.
+-- A late answer is still that of calls which say the same again.
 -- A pod gets all of its messages in one publication, as lines: id, message, id, message, and so on.
+
+-- include remember
 
 local outcomes, lines = {}, {}
 for i = 1, #KEYS do
   local id, namespace, message = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
-  local reply = redis.call('HMGET', KEYS[i], 'ns', 'ch', 'over')
+  local reply = redis.call('HMGET', KEYS[i], 'ns', 'ch', 'over', 'once')
   if reply[1] ~= namespace then
     outcomes[i] = 0
   elseif reply[3] then
     outcomes[i] = 1
+    remember(reply[4], message)
   else
     outcomes[i] = 2
+    remember(reply[4], message)
     redis.call('HSET', KEYS[i], 'over', '1', 'msg', message)
     local channel = reply[2]
     local said = lines[channel]

@@ -6,8 +6,10 @@
 -- Returns nothing
 -- Atomic, so that exactly one of the runs is the last.
 
-local reply = redis.call('HMGET', KEYS[1], 'ns', 'ch', 'over', 'failed')
-if reply[1] ~= ARGV[2] or reply[3] then
+-- include remember
+
+local reply = redis.call('HMGET', KEYS[1], 'ns', 'ch', 'over', 'failed', 'once')
+if reply[1] ~= ARGV[2] or (reply[3] and not reply[5]) then
   return
 end
 local failed = reply[4] or ARGV[4] == '1'
@@ -23,5 +25,8 @@ if settled < total then
   return
 end
 local message = failed and ARGV[7] or ARGV[6]
-redis.call('HSET', KEYS[1], 'over', '1', 'msg', message)
-redis.call('PUBLISH', reply[2], ARGV[1] .. '\n' .. message)
+remember(reply[5], message)
+if not reply[3] then
+  redis.call('HSET', KEYS[1], 'over', '1', 'msg', message)
+  redis.call('PUBLISH', reply[2], ARGV[1] .. '\n' .. message)
+end

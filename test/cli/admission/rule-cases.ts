@@ -85,6 +85,27 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
     passes: [{ ...verification({ type: 'Facebook', code: { value: 'c' } }), response: { mode: 'Reply' } }],
   },
   {
+    at: 'spec',
+    message: 'idempotency and verification.replay are for type HTTP: messages of a WebSocket have no key',
+    refused: [
+      { type: 'WebSocket', idempotency: {} },
+      { type: 'WebSocket', ...verification({ type: 'None', replay: { key: 'Header', header: 'X-Id' } }) },
+    ],
+    passes: [{ type: 'HTTP', idempotency: {} }, { type: 'WebSocket' }],
+  },
+  {
+    at: 'spec',
+    message: 'set idempotency or verification.replay, not both: each says which calls are the same',
+    refused: [{ ...verification({ type: 'GitHub', secrets, replay: {} }), idempotency: {} }],
+    passes: [{ ...verification({ type: 'GitHub', secrets, replay: {} }) }, { idempotency: {} }],
+  },
+  {
+    at: 'spec.idempotency.ttl',
+    message: 'idempotency.ttl is a duration from 1m to 168h, for example 24h',
+    refused: ['169h', '59s', '24'].map((ttl) => ({ idempotency: { ttl } })),
+    passes: ['1m', '168h'].map((ttl) => ({ idempotency: { ttl } })),
+  },
+  {
     at: 'spec.type',
     message: 'type is immutable: create another Webhook instead',
     before: { type: 'HTTP' },

@@ -1,0 +1,47 @@
+/** Which calls are the same: by a provider's id of the delivery, or by a header such as Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
+import { createHash, hash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Once } from '../../state/state.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import type { Target } from './target.ts'
+
+/** Longer keys are refused: it is no id then. */
+const longestKey = 255
+
+export interface RepeatableCall {
+  req: IncomingMessage
+  route: ServedRoute
+  target: Target
+  body: Buffer
+  /** What the verification calls the delivery. */
+  deliveryId: string | undefined
+}
+
+/** Undefined: the call is taken like any other. `invalid`: it must have a key and has none that can be one. */
+export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
+  const { once, webhook } = call.route
+  if (once === undefined) return undefined
+  const key = once.by === 'Delivery' ? call.deliveryId : keyIn(call.req, once.header ?? '')
+  if (key === undefined) return once.required ? 'invalid' : undefined
+  // A provider's id is whatever the provider says it is; a caller's own key has to be one.
+  if (once.sameRequest && (key === '' || key.length > longestKey)) return 'invalid'
+  if (key === '') return undefined
+  return {
+    // Of a fixed length and form, whatever the caller sends.
+    key: `${webhook.namespace}/${webhook.name}/${hash('sha256', key, 'hex')}`,
+    fingerprint: once.sameRequest ? fingerprintOf(call) : '',
+    ttlMs: once.ttlMs,
+  }
+}
+
+/** Empty when it is there more than once: two keys are none. */
+function keyIn(req: IncomingMessage, name: string): string | undefined {
+  const values = req.headersDistinct[name]
+  if (values === undefined) return undefined
+  return values.length === 1 ? (values[0] ?? '') : ''
+}
+
+function fingerprintOf({ req, target, body }: RepeatableCall): string {
+  const line = `${req.method ?? ''} ${target.rest}?${target.query}\n`
+  return createHash('sha256').update(line).update(body).digest('base64url')
+}

@@ -1,0 +1,130 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type { CallEvent } from '../../state/event.ts'
+import type { Admission, ReplyMessage, Verdict } from '../../state/state.ts'
+import type { StartHarness, StateHarness } from './harness.ts'
+import { addressOf, callEvent, inbox, readEvents, waitingEvent } from './harness.ts'
+
+const partition = 2
+const once = { key: 'shop/orders/delivery-1', fingerprint: '', ttlMs: 60_000 }
+const answer: ReplyMessage = { kind: 'reply', status: 201, headers: { 'x-a': 'b' }, body: { id: 7 } }
+
+/** Calls that are to be taken once. */
+export function describeOnce(startHarness: StartHarness): void {
+  let harness: StateHarness
+  afterEach(() => harness.close())
+
+  async function start() {
+    harness = await startHarness()
+    const [ingress, other, runner] = [
+      harness.ingress('pod-a'),
+      harness.ingress('pod-b'),
+      harness.runner('runner'),
+    ]
+    inbox(ingress)
+    inbox(other)
+    const admit = (event: CallEvent, more: Partial<Admission> = {}): Promise<Verdict> =>
+      ingress.admit({ partition, event, once, replyTtlMs: 60_000, ...more })
+    return { ingress, other, runner, admit }
+  }
+
+  test('of calls with one key one is taken, whichever pod they come to', async () => {
+    const { ingress, other, runner } = await start()
+    const events = Array.from({ length: 20 }, () => callEvent())
+    const verdicts = await Promise.all(
+      events.map((event, nth) => (nth % 2 ? ingress : other).admit({ partition, event, once })),
+    )
+    const first = events[verdicts.findIndex(({ kind }) => kind === 'accepted')]
+    expect(verdicts.filter(({ kind }) => kind === 'accepted')).toHaveLength(1)
+    const rest = verdicts.filter(({ kind }) => kind !== 'accepted')
+    expect(rest).toEqual(Array.from({ length: 19 }, () => ({ kind: 'repeated', eventId: first?.id })))
+    expect((await readEvents(runner, 1)).map(({ event }) => event.id)).toEqual([first?.id])
+  })
+
+  test('another key is another call', async () => {
+    const { admit } = await start()
+    expect(await admit(callEvent())).toEqual({ kind: 'accepted' })
+    expect(await admit(callEvent(), { once: { ...once, key: 'shop/orders/delivery-2' } })).toEqual({
+      kind: 'accepted',
+    })
+  })
+
+  test('a key is forgotten after its time', async () => {
+    const { admit } = await start()
+    const brief = { once: { ...once, ttlMs: 200 } }
+    expect(await admit(callEvent(), brief)).toEqual({ kind: 'accepted' })
+    expect((await admit(callEvent(), brief)).kind).toBe('repeated')
+    await harness.advance(200)
+    expect(await admit(callEvent(), brief)).toEqual({ kind: 'accepted' })
+  })
+
+  test('a key that comes with something else is told so', async () => {
+    const { admit } = await start()
+    const event = callEvent()
+    await admit(event, { once: { ...once, fingerprint: 'a' } })
+    expect(await admit(callEvent(), { once: { ...once, fingerprint: 'b' } })).toEqual({ kind: 'reused' })
+    expect(await admit(callEvent(), { once: { ...once, fingerprint: 'a' } })).toEqual({
+      kind: 'repeated',
+      eventId: event.id,
+    })
+  })
+
+  test('a call that is refused is not remembered', async () => {
+    const { admit } = await start()
+    const lease = { key: 'places', id: 'a', limit: 1 }
+    expect(await admit(callEvent(), { lease, once: { ...once, key: 'other' } })).toEqual({ kind: 'accepted' })
+    expect(await admit(callEvent(), { lease: { ...lease, id: 'b' } })).toEqual({ kind: 'crowded' })
+    const throttle = { key: 'window', requests: 1, windowMs: 60_000 }
+    await admit(callEvent(), { throttle, once: { ...once, key: 'another' } })
+    expect((await admit(callEvent(), { throttle })).kind).toBe('throttled')
+    expect(await admit(callEvent())).toEqual({ kind: 'accepted' })
+  })
+
+  test('a repeated call takes no place', async () => {
+    const { admit } = await start()
+    const lease = (id: string) => ({ lease: { key: 'places', id, limit: 2 } })
+    await admit(waitingEvent(partition), lease('a'))
+    for (const id of ['b', 'c', 'd'])
+      expect((await admit(waitingEvent(partition), lease(id))).kind).toBe('repeated')
+    expect(await admit(callEvent(), { ...lease('e'), once: { ...once, key: 'other' } })).toEqual({
+      kind: 'accepted',
+    })
+  })
+
+  describe('the answer', () => {
+    test('is given to all who say the same again', async () => {
+      const { admit, runner } = await start()
+      const event = waitingEvent(partition)
+      await admit(event)
+      expect(await admit(waitingEvent(partition))).toEqual({ kind: 'repeated', eventId: event.id })
+      expect(await runner.reply(addressOf(event), answer)).toBe('first')
+      for (const _ of [1, 2])
+        expect(await admit(waitingEvent(partition))).toEqual({
+          kind: 'repeated',
+          eventId: event.id,
+          message: answer,
+        })
+      expect(await runner.reply(addressOf(event), { kind: 'output', body: 'another' })).toBe('late')
+      expect(await admit(waitingEvent(partition))).toMatchObject({ message: answer })
+    })
+
+    test('is remembered even if the first caller no longer waited for it', async () => {
+      const { admit, ingress, runner } = await start()
+      const event = waitingEvent(partition)
+      await admit(event, { replyTtlMs: 100 })
+      await ingress.closeReply(partition, event.reply.id)
+      await harness.advance(150)
+      expect(await runner.reply(addressOf(event), answer)).toBe('late')
+      expect(await admit(waitingEvent(partition))).toMatchObject({ kind: 'repeated', message: answer })
+    })
+
+    test.each([true, false])('may be that there was none; failed: %j', async (failed) => {
+      const { admit, ingress, runner } = await start()
+      const event = waitingEvent(partition)
+      await admit(event)
+      await ingress.closeReply(partition, event.reply.id)
+      await runner.settle(addressOf(event), { runId: 'run', failed, total: 1 })
+      const message = { kind: failed ? 'failed' : 'ended' }
+      expect(await admit(waitingEvent(partition))).toEqual({ kind: 'repeated', eventId: event.id, message })
+    })
+  })
+}

@@ -1,0 +1,184 @@
+import { createHmac } from 'node:crypto'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type { Route } from '../../../ingress/route.ts'
+import { createSites } from '../site.ts'
+import type { Site } from '../site.ts'
+import { routeOf } from '../support.ts'
+
+const sites = createSites()
+afterEach(() => sites.end())
+
+const hour = 3_600_000
+const keyed: NonNullable<Route['once']> = {
+  by: 'Header',
+  header: 'idempotency-key',
+  required: false,
+  sameRequest: true,
+  ttlMs: 24 * hour,
+}
+
+const post = (key: string | undefined, body = 'pay'): RequestInit => ({
+  method: 'POST',
+  body,
+  headers: key === undefined ? {} : { 'Idempotency-Key': key },
+})
+
+/** How many events are in the queue. */
+async function stored(site: Site): Promise<number> {
+  return (await site.runner.read({ count: 100, blockMs: 0 })).length
+}
+
+const eventId = ({ headers }: Response): string | null => headers.get('x-hooklet-event-id')
+
+describe('a call with the key of another', () => {
+  const route = routeOf('pay', { once: keyed })
+
+  test('is answered like that one, and starts nothing', async () => {
+    const site = await sites.start({ routes: [route] })
+    const [first, second] = [await site.call(route, '', post('a')), await site.call(route, '', post('a'))]
+    expect([second.status, await second.text()]).toEqual([first.status, await first.text()])
+    expect(eventId(second)).toBe(eventId(first))
+    expect(await stored(site)).toBe(1)
+  })
+
+  test('is another call of another webhook', async () => {
+    const other = routeOf('refund', { once: keyed })
+    const site = await sites.start({ routes: [route, other] })
+    await site.call(route, '', post('a'))
+    await site.call(other, '', post('a'))
+    expect(await stored(site)).toBe(2)
+  })
+
+  test('runs again when the key is forgotten', async () => {
+    const site = await sites.start({ routes: [route] })
+    await site.call(route, '', post('a'))
+    await site.clock.advance(24 * hour)
+    await site.call(route, '', post('a'))
+    expect(await stored(site)).toBe(2)
+  })
+
+  test.each([
+    ['body', '', post('a', 'pay more')],
+    ['method', '', { ...post('a'), method: 'PUT' }],
+    ['path', '/x', post('a')],
+    ['query', '?x=1', post('a')],
+  ])('but another %s is refused', async (_, rest, init) => {
+    const site = await sites.start({ routes: [route] })
+    await site.call(route, '', post('a'))
+    expect((await site.call(route, rest, init)).status).toBe(422)
+    expect(await stored(site)).toBe(1)
+  })
+
+  test('counts against the rate', async () => {
+    const limited = routeOf('pay', { once: keyed, limits: { rate: { requests: 2 } } })
+    const site = await sites.start({ routes: [limited] })
+    const statuses = []
+    for (let nth = 0; nth < 3; nth++) statuses.push((await site.call(limited, '', post('a'))).status)
+    expect(statuses).toEqual([200, 200, 429])
+  })
+})
+
+describe('a call without a key', () => {
+  test('runs like any other', async () => {
+    const route = routeOf('pay', { once: keyed })
+    const site = await sites.start({ routes: [route] })
+    await site.call(route, '', post(undefined))
+    await site.call(route, '', post(undefined))
+    expect(await stored(site)).toBe(2)
+  })
+
+  test('is refused where one is required', async () => {
+    const route = routeOf('pay', { once: { ...keyed, required: true } })
+    const site = await sites.start({ routes: [route] })
+    expect((await site.call(route, '', post(undefined))).status).toBe(400)
+    expect(await stored(site)).toBe(0)
+  })
+})
+
+test.each([
+  ['empty', { 'Idempotency-Key': '' }],
+  ['too long', { 'Idempotency-Key': 'k'.repeat(256) }],
+])('a key that is %s is refused', async (_, headers) => {
+  const route = routeOf('pay', { once: keyed })
+  const site = await sites.start({ routes: [route] })
+  expect((await site.call(route, '', { headers })).status).toBe(400)
+})
+
+describe('where callers wait', () => {
+  const route = routeOf('pay', { once: keyed, response: { mode: 'Reply', timeoutMs: 10_000 } })
+  const receipt = { kind: 'reply', status: 201, headers: { 'X-Receipt': '7' }, body: { receipt: 7 } } as const
+
+  test('the reply is given again', async () => {
+    const site = await sites.start({ routes: [route] })
+    const called = site.call(route, '', post('a'))
+    const event = await site.nextEvent()
+    const early = await site.call(route, '', post('a'))
+    expect([early.status, early.headers.get('retry-after')]).toEqual([409, '1'])
+    await site.reply(event, receipt)
+    const first = await called
+    const second = await site.call(route, '', post('a'))
+    for (const answer of [first, second]) {
+      expect([answer.status, answer.headers.get('x-receipt'), await answer.json()]).toEqual([
+        201,
+        '7',
+        { receipt: 7 },
+      ])
+      expect(eventId(answer)).toBe(event.id)
+    }
+    expect(await stored(site)).toBe(0)
+  })
+
+  test('a reply that came too late for the first caller is there for the second', async () => {
+    const site = await sites.start({ routes: [route] })
+    const called = site.call(route, '', post('a'))
+    const event = await site.nextEvent()
+    await site.clock.advance(10_050)
+    expect((await called).status).toBe(504)
+    expect(await site.reply(event, receipt)).toBe('late')
+    expect((await site.call(route, '', post('a'))).status).toBe(201)
+  })
+
+  test('a run without a reply is not run again either', async () => {
+    const site = await sites.start({ routes: [route] })
+    const called = site.call(route, '', post('a'))
+    await site.reply(await site.nextEvent(), { kind: 'failed' })
+    expect((await called).status).toBe(502)
+    expect((await site.call(route, '', post('a'))).status).toBe(502)
+    expect(await stored(site)).toBe(0)
+  })
+})
+
+describe('a delivery that a provider repeats', () => {
+  const route = routeOf('hub', {
+    verification: { type: 'GitHub', secrets: ['secret'] },
+    once: { by: 'Delivery', required: false, sameRequest: false, ttlMs: hour },
+  })
+  const delivery = (id: string, body: string, secret = 'secret') => ({
+    method: 'POST',
+    body,
+    headers: {
+      'X-GitHub-Delivery': id,
+      'X-Hub-Signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+    },
+  })
+
+  test('is known by its id after it was verified, whatever else differs', async () => {
+    const site = await sites.start({ routes: [route] })
+    const call = async (init: RequestInit) => (await site.call(route, '', init)).status
+    expect(await call(delivery('1', '{"a":1}', 'wrong'))).toBe(401)
+    expect(await call(delivery('1', '{"a":1}'))).toBe(200)
+    expect(await call(delivery('1', '{"a":2}'))).toBe(200)
+    expect(await call(delivery('2', '{"a":1}'))).toBe(200)
+    expect(await stored(site)).toBe(2)
+  })
+
+  test('may be known by a header of its own', async () => {
+    const byHeader = { ...route, once: { ...keyed, header: 'x-delivery', sameRequest: false } }
+    const site = await sites.start({ routes: [byHeader] })
+    for (const body of ['{"a":1}', '{"a":2}']) {
+      const init = delivery('1', body)
+      await site.call(byHeader, '', { ...init, headers: { ...init.headers, 'X-Delivery': 'k'.repeat(300) } })
+    }
+    expect(await stored(site)).toBe(1)
+  })
+})
