@@ -7,9 +7,16 @@ import { systemClock } from '../../state/clock.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
 import { LIMIT } from './limit.ts'
 import type { Scenario } from './scenarios.ts'
-import { BASIC, tokenOf } from './scenarios.ts'
+import { BASIC, SIGNING_SECRET, tokenOf } from './scenarios.ts'
 
 const [url, scenario] = process.argv.slice(2) as [string, Scenario]
+
+function verification(): Route['verification'] {
+  const secrets = [SIGNING_SECRET]
+  if (scenario === 'hmac') return { type: 'GitHub', secrets }
+  // The calls are signed once, for as long as the bench runs.
+  return scenario === 'hmac-time' ? { type: 'Slack', secrets, toleranceMs: 3_600_000 } : { type: 'None' }
+}
 
 function route(nth: number): Route {
   return {
@@ -22,7 +29,7 @@ function route(nth: number): Route {
     type: 'HTTP',
     path: 'Prefix',
     state: 'Active',
-    verification: { type: 'None' },
+    verification: verification(),
     ...(scenario === 'basic' ? { auth: { basic: createHash('sha256').update(BASIC).digest('hex') } } : {}),
     response: {
       mode: scenario === 'reply' ? 'Reply' : 'Immediate',

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -15,7 +16,7 @@ import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { formatReport, report } from './report.ts'
 import type { Measured } from './report.ts'
-import { BASIC, SCENARIOS, tokenOf } from './scenarios.ts'
+import { BASIC, SCENARIOS, SIGNING_SECRET, tokenOf } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
 import { missing, runWrk } from './wrk.ts'
 
@@ -91,12 +92,26 @@ async function freePort(): Promise<number> {
 async function wrkScript(scenario: Scenario): Promise<string> {
   const file = path.join(folder, `${scenario}.lua`)
   const body = JSON.stringify({ text: 'x'.repeat(1024 - 11) })
-  const auth = `wrk.headers["Authorization"] = "Basic ${Buffer.from(BASIC).toString('base64')}"\n`
   // Every route gets its turn, so that the table is walked and not one entry of it.
   const turns = `local n = 0\nrequest = function()\n  n = (n * 1103515245 + 12345) % 100000\n  return wrk.format(nil, string.format("/webhooks/bench-token-%020d", n))\nend\n`
   const head = `wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = '${body}'\n`
-  await writeFile(file, head + (scenario === 'basic' ? auth : '') + (scenario === 'many-routes' ? turns : ''))
+  const headers = headersOf(scenario, body).map(([name, value]) => `wrk.headers["${name}"] = "${value}"\n`)
+  await writeFile(file, head + headers.join('') + (scenario === 'many-routes' ? turns : ''))
   return file
+}
+
+const sign = (text: string): string => createHmac('sha256', SIGNING_SECRET).update(text).digest('hex')
+
+/** What a caller must show. */
+function headersOf(scenario: Scenario, body: string): [name: string, value: string][] {
+  if (scenario === 'basic') return [['Authorization', `Basic ${Buffer.from(BASIC).toString('base64')}`]]
+  if (scenario === 'hmac') return [['X-Hub-Signature-256', `sha256=${sign(body)}`]]
+  if (scenario !== 'hmac-time') return []
+  const time = String(Math.floor(Date.now() / 1000))
+  return [
+    ['X-Slack-Request-Timestamp', time],
+    ['X-Slack-Signature', `v0=${sign(`v0:${time}:${body}`)}`],
+  ]
 }
 
 interface Store {

@@ -5,6 +5,8 @@ export const SCENARIOS = {
   immediate: 'Immediate, everything on',
   'many-routes': 'Immediate, 100,000 routes',
   basic: 'Immediate, basic auth',
+  hmac: 'Immediate, the signature of GitHub over 1 KB',
+  'hmac-time': 'Immediate, the signature of Slack over time and 1 KB',
   throttled: 'over the rate: 429',
   reply: 'Reply by a runner, with leases',
 } as const
@@ -13,6 +15,9 @@ export type Scenario = keyof typeof SCENARIOS
 
 /** User and password of the scenario with basic auth. */
 export const BASIC = 'bench:password'
+
+/** With which the calls of the scenarios with signatures are signed. */
+export const SIGNING_SECRET = 'bench-signing-secret-of-32-bytes'
 
 export function tokenOf(nth: number): string {
   return `bench-token-${String(nth).padStart(20, '0')}`

@@ -80,11 +80,21 @@ export const NO_URL: VerificationOutcome = {
 
 const judge = (passes: boolean): VerificationOutcome => (passes ? PASS : reject('SignatureMismatch'))
 
+/** Texts that follow each other are joined: each part costs an update of the HMAC. */
 function messageOf(parts: readonly Part[], values: Values, body: Buffer): (string | Buffer)[] {
-  return parts.map((part) => {
-    if ('text' in part) return part.text
-    return part.variable === 'body' ? body : (values[part.variable] ?? '')
-  })
+  const message: (string | Buffer)[] = []
+  let text = ''
+  for (const part of parts) {
+    if ('text' in part) text += part.text
+    else if (part.variable !== 'body') text += values[part.variable] ?? ''
+    else {
+      if (text !== '') message.push(text)
+      message.push(body)
+      text = ''
+    }
+  }
+  if (text !== '') message.push(text)
+  return message
 }
 
 function parseTemplate(template: string): Part[] {
