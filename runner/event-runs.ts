@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import type { CallEvent, Json } from '../state/event.ts'
 import type { EventDelivery, ReplyAddress, RunnerState, RunRef } from '../state/state.ts'
+import { readTrace } from '../state/trace-context.ts'
 import type { Problem } from './engine/problem.ts'
 import { asProblem } from './engine/recognise.ts'
 import type { Machinery } from './engine/run.ts'
@@ -58,6 +59,7 @@ function runIdOf(event: CallEvent, plan: Plan): string {
 
 /** A run before its first task. */
 export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total: number): RunState {
+  const trace = readTrace(event.headers)
   return {
     version: 1,
     generation: plan.generation,
@@ -66,6 +68,7 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
     epoch: 0,
     startedAt: 0,
     call,
+    ...(trace === undefined ? {} : { trace }),
     context: null,
     data: call,
     frames: [],

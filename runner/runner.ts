@@ -249,9 +249,10 @@ export function createRunner(deps: RunnerDeps): Runner {
     return { kind: outcome.kind, stored }
   }
 
-  function report(run: string, { workflow }: RunState, outcome: Outcome, ms: number): void {
+  function report(run: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {
     const { namespace, name } = workflow
-    const fields = { namespace, workflow: name, run, outcome: outcome.kind, ms }
+    const traced = trace === undefined ? {} : { trace: trace.traceId }
+    const fields = { namespace, workflow: name, run, outcome: outcome.kind, ms, ...traced }
     if (outcome.kind !== 'failed') {
       log[outcome.kind === 'completed' ? 'info' : 'debug'](
         fields,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { CallEvent } from '../../state/event.ts'
 import type { Admission, IngressState, Lease, Verdict } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
+import { readTrace } from '../../state/trace-context.ts'
 import type { AnswerCode } from '../answers.ts'
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
@@ -368,6 +369,11 @@ function eventHeaders(req: IncomingMessage): Record<string, string> {
   for (const [name, value] of Object.entries(req.headers)) {
     if (value === undefined || withheld.has(name)) continue
     headers[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  // What names no trace must not be passed on as one.
+  if ('traceparent' in headers && readTrace(headers) === undefined) {
+    delete headers['traceparent']
+    delete headers['tracestate']
   }
   return headers
 }

@@ -290,7 +290,7 @@ class Engine {
 
   #atWork(frame: Frame): TaskAtWork<TaskPlan> {
     const { runId, plan, clock, random, fetch, halt } = this.#run
-    const { visits, reply, socketId } = this.#state
+    const { visits, reply, socketId, trace } = this.#state
     const replyId = reply?.id ?? socketId
     const limits = this.#state.frames.flatMap((around) => [around.deadline, around.attemptDeadline])
     const deadline = Math.min(...[...limits, this.#state.deadline].filter((limit) => limit !== undefined))
@@ -303,6 +303,7 @@ class Engine {
       random,
       fetch,
       halt,
+      ...(trace === undefined ? {} : { trace }),
       ...(replyId === undefined ? {} : { replyId }),
       ...(deadline === Infinity ? {} : { deadline }),
       evaluate: (value, input) => this.#evaluator.evaluate(value, input, this.#scope(frame)),

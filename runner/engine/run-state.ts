@@ -3,6 +3,7 @@
  * with the plan. What an expression made of them is data like any other.
  */
 import type { Json, ReplyMode } from '../../state/event.ts'
+import type { TraceContext } from '../../state/trace-context.ts'
 import type { Problem } from './problem.ts'
 
 export interface RunState {
@@ -19,6 +20,8 @@ export interface RunState {
   deadline?: number
   /** `$workflow.input`: the call. */
   call: Json
+  /** The trace that the call belongs to. */
+  trace?: TraceContext
   /** `$context`. */
   context: Json
   /** What the next task gets, and in the end what the last one gave. */

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { Json } from '../../state/event.ts'
+import { traceparent } from '../../state/trace-context.ts'
 import { WorkflowError, failure } from '../engine/problem.ts'
 import { Halted } from '../engine/run.ts'
 import { buildRequest } from '../functions/http-request.ts'
@@ -21,6 +22,7 @@ export const httpTask: TaskType<HttpCallTask> = {
     const request = await buildRequest(task, (value) => at.evaluate(value, frame.input))
     if (!request.headers.has('idempotency-key'))
       request.headers.set('idempotency-key', idempotencyKey(runId, task.pointer, Number(frame.memory)))
+    joinTrace(request.headers, at)
     await at.checkpoint()
     const output = await withTimeout(at, async (signal) =>
       readResponse(task.result, await send(at, request, signal)),
@@ -28,6 +30,15 @@ export const httpTask: TaskType<HttpCallTask> = {
     at.effectDone()
     return { kind: 'done', output }
   },
+}
+
+/** A request belongs to the trace of the call, as a span of its own, unless the workflow says otherwise. */
+function joinTrace(headers: Headers, { trace, task, frame, runId }: TaskAtWork<HttpCallTask>): void {
+  if (trace === undefined || headers.has('traceparent')) return
+  // The same span when the request is repeated.
+  const spanId = hash('sha256', `${runId}:${task.pointer}:${Number(frame.memory)}`, 'hex').slice(0, 16)
+  headers.set('traceparent', traceparent(trace, spanId))
+  if (trace.state !== undefined && !headers.has('tracestate')) headers.set('tracestate', trace.state)
 }
 
 /** `<run>:<pointer>:<iteration>`; hashed where a task's name makes it too long or unfit for a header. */

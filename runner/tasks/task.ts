@@ -2,6 +2,7 @@
 import type { Clock } from '../../state/clock.ts'
 import type { Json } from '../../state/event.ts'
 import type { ReplyMessage, ReplyOutcome, SendOutcome, SocketMessage } from '../../state/state.ts'
+import type { TraceContext } from '../../state/trace-context.ts'
 import type { Problem } from '../engine/problem.ts'
 import type { Frame, ListName } from '../engine/run-state.ts'
 import type { Duration, Plan, TaskPlan, Value } from '../plan.ts'
@@ -21,6 +22,8 @@ export interface TaskAtWork<Task extends TaskPlan> {
   frame: Frame
   plan: Plan
   runId: string
+  /** The trace that the call belongs to. */
+  trace?: TraceContext
   /** The id that the waiting caller is reached by, if one waits, or the WebSocket whose event it is. */
   replyId?: string
   clock: Clock

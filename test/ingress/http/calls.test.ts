@@ -434,3 +434,16 @@ describe('ids and the log', () => {
     expect(JSON.stringify(site.logged)).not.toMatch(/token|some|wrong|secret/)
   })
 })
+
+test.each([
+  ['is kept', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, true],
+  ['that is none is dropped with its state', 'garbage', false],
+])('a trace of the caller %s', async (_, traceparent, kept) => {
+  const route = routeOf('traced')
+  const site = await sites.start({ routes: [route] })
+  await site.call(route, '', { headers: { traceparent, tracestate: 'a=1' } })
+  const { headers } = await site.nextEvent()
+  expect([headers['traceparent'], headers['tracestate']]).toEqual(
+    kept ? [traceparent, 'a=1'] : [undefined, undefined],
+  )
+})

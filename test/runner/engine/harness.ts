@@ -34,6 +34,8 @@ export interface TrialOptions {
   body?: Json
   reply?: NonNullable<CallEvent['reply']>
   socket?: NonNullable<CallEvent['socket']>
+  /** Of the call; none by default. */
+  headers?: Record<string, string>
   fetch?: typeof fetch
   random?: () => number
   /** The runner dies right after this checkpoint (1 is the first) and another one goes on from it. */
@@ -51,11 +53,13 @@ export function createWorkbench(): Workbench {
   const schemas = createSchemaPool()
   return {
     async run(manifests, options = {}) {
-      const { body = null, reply, socket, fetch = globalThis.fetch, random = () => 0, dieAfter } = options
+      const { body = null, reply, socket, headers = {} } = options
+      const { fetch = globalThis.fetch, random = () => 0, dieAfter } = options
       const clock = createManualClock()
       const plan = await compilePlan(manifests, expressions)
       const event = {
         id: randomUUID(),
+        headers,
         ...(reply ? { reply } : {}),
         ...(socket ? { socket } : {}),
       } as CallEvent

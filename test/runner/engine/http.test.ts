@@ -184,3 +184,35 @@ describe('call: reply', () => {
     expect(outcome).toMatchObject({ kind: 'failed', error: { instance: '/do/0/r', status: 400 } })
   })
 })
+
+describe('a request of a run whose call belongs to a trace', () => {
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, tracestate: 'vendor=1' }
+  const sent = () => received.map(({ request }) => request.headers)
+
+  test('belongs to it, as a span of its own', async () => {
+    await bench.run(call({}), { headers })
+    const [own] = sent()
+    expect(own?.['traceparent']).toMatch(new RegExp(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`))
+    expect(own?.['tracestate']).toBe('vendor=1')
+  })
+
+  test('is the same span when it is repeated after a crash', async () => {
+    await bench.run(call({}), { headers, dieAfter: 1 })
+    await bench.run(call({}), { headers })
+    const spans = sent().map((own) => own['traceparent'])
+    expect(spans.length).toBeGreaterThanOrEqual(2)
+    expect(spans.at(-1)).not.toBe(spans[0])
+    expect(new Set(spans.slice(0, -1)).size).toBe(1)
+  })
+
+  test('belongs to another one where the workflow says so', async () => {
+    await bench.run(call({ headers: { traceparent: 'own' } }), { headers })
+    expect(sent()[0]?.['traceparent']).toBe('own')
+  })
+
+  test('has none when the call has none', async () => {
+    await bench.run(call({}), {})
+    expect(sent()[0]).not.toHaveProperty('traceparent')
+  })
+})
