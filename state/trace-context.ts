@@ -19,7 +19,8 @@ export interface TraceContext {
 export function readTrace(headers: Record<string, string>): TraceContext | undefined {
   const given = headers['traceparent'] ?? ''
   const [, version, traceId, , flags] = form.exec(given) ?? []
-  if (traceId === undefined || flags === undefined || (version === '00' && given.length !== 55)) return undefined
+  if (traceId === undefined || flags === undefined || (version === '00' && given.length !== 55))
+    return undefined
   const state = headers['tracestate']
   return state !== undefined && state.length <= longestState ? { traceId, flags, state } : { traceId, flags }
 }
