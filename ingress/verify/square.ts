@@ -1,4 +1,5 @@
 import { signatureCheck } from './hmac.ts'
+import { asText, jsonObject } from './json.ts'
 import { PLAIN } from './signed.ts'
 import type { Verifier } from './verifier.ts'
 import { always } from './verifier.ts'
@@ -14,5 +15,6 @@ export const square: Verifier = {
       template: '{url}{body}',
       ...verification.square,
     }),
+    deliveryId: ({ body }) => asText(jsonObject(body)?.['event_id']),
   }),
 }
