@@ -21,14 +21,18 @@ const CERTIFICATE_PATH = /^\/[A-Za-z0-9._-]+\.pem$/
 
 const CONFIRMATION = ['Message', 'MessageId', 'SubscribeURL', 'Timestamp', 'Token', 'TopicArn', 'Type']
 /** What is signed of each type, in this order; a member that is not there is left out. */
-const SIGNED: Readonly<Record<string, readonly string[]>> = {
-  Notification: ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type'],
-  SubscriptionConfirmation: CONFIRMATION,
-  UnsubscribeConfirmation: CONFIRMATION,
-}
+const SIGNED: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['Notification', ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type']],
+  ['SubscriptionConfirmation', CONFIRMATION],
+  ['UnsubscribeConfirmation', CONFIRMATION],
+])
 const OPTIONAL = 'Subject'
 
-const HASHES: Readonly<Record<string, 'sha1' | 'sha256'>> = { 1: 'sha1', 2: 'sha256' }
+/** By SignatureVersion. */
+const HASHES = new Map<unknown, 'sha1' | 'sha256'>([
+  ['1', 'sha1'],
+  ['2', 'sha256'],
+])
 
 /**
  * The certificate that signs messages comes without its chain: it is trusted because an SNS host shows it over TLS, whose chain is checked.
@@ -114,14 +118,14 @@ function outcomeOfVisit(visited: Fetched<true>): VerificationOutcome {
 
 function readSigned(request: VerificationRequest): Signed | VerificationOutcome {
   const object = jsonObject(request.body)
-  const type = asText(object?.['Type']) ?? ''
-  const names = Object.hasOwn(SIGNED, type) ? SIGNED[type] : undefined
+  const type = object?.['Type']
+  const names = SIGNED.get(type)
   if (object === undefined || names === undefined) return reject('BodyMalformed')
   // The header is not signed: it may repeat what is, and nothing else.
   if (request.header('x-amz-sns-message-type').some((value) => value !== type))
     return reject('HeaderMalformed')
   const message = membersOf(object, names)
-  const hash = HASHES[asText(object['SignatureVersion']) ?? '']
+  const hash = HASHES.get(object['SignatureVersion'])
   const signature = decodeBase64(asText(object['Signature']) ?? '')
   if (message === undefined || hash === undefined || !signature?.length) return reject('BodyMalformed')
   const certificateURL = parseOutboundUrl(asText(object['SigningCertURL']) ?? '')

@@ -28,7 +28,7 @@ const unavailable: Read<string> = { fetched: { kind: 'unavailable', why: 'later'
 
 test('many ask at the same time, one reads; after that it is there at once', async () => {
   const { get, reads } = open()
-  const results = await Promise.all(Array.from({ length: 100 }, () => get('a')))
+  const results = await Promise.all(Array.from({ length: 100 }, async () => await get('a')))
   expect(new Set(results)).toEqual(new Set([{ kind: 'found', value: 'a' }]))
   expect(reads).toEqual(['a'])
   expect(get('a')).toEqual({ kind: 'found', value: 'a' })
