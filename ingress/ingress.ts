@@ -14,7 +14,11 @@ import { defaultLimits } from './http/limits.ts'
 import { createHttpServer } from './http/server.ts'
 import { createWaitingCalls } from './http/waiting.ts'
 import type { Log } from '../process/log.ts'
+import { createIsoTime } from './iso-time.ts'
 import type { RouteTable } from './routes/table.ts'
+import type { SocketLimits } from './websocket/limits.ts'
+import { defaultSocketLimits } from './websocket/limits.ts'
+import { createSockets } from './websocket/sockets.ts'
 
 export interface IngressDeps {
   /** Stays its owner's: the ingress does not close it. One ingress per state. */
@@ -32,6 +36,8 @@ export interface IngressDeps {
   proxies?: ProxyTrust
   /** Over the defaults of `http/limits.ts`. */
   limits?: Partial<HttpLimits>
+  /** Over the defaults of `websocket/limits.ts`. */
+  socketLimits?: Partial<SocketLimits>
   /** Makes ids of events and requests: UUIDv7. */
   newId?: () => string
 }
@@ -41,7 +47,7 @@ export interface Ingress {
   listen(address: { port: number; host?: string }): Promise<{ host: string; port: number }>
   /**
    * Readiness off; after `acceptMs` (0) no new connections; calls in flight are answered until the deadline, counted from then; those who still
-   * wait get a 503, and what is left is cut. Idempotent.
+   * wait get a 503, WebSockets are ended with 1012 in waves, and what is left is cut. Idempotent.
    */
   close(options: CloseOptions): Promise<void>
 }
@@ -69,7 +75,22 @@ export function createIngress(deps: IngressDeps): Ingress {
   const publicUrl = deps.publicUrl ?? (() => undefined)
   const now = (): number => clock.now()
   const clientAddress = createClientAddress(deps.proxies ?? { networks: [], header: 'X-Forwarded-For' })
-  const call = createCallHandler({ state, table, waiting, sender, publicUrl, clientAddress, now, newId, log })
+  const isoTime = createIsoTime()
+  const socketLimits = { ...defaultSocketLimits, ...deps.socketLimits }
+  const sockets = createSockets({ state, table, clock, limits: socketLimits, newId, isoTime, log })
+  const call = createCallHandler({
+    state,
+    table,
+    waiting,
+    sockets,
+    sender,
+    publicUrl,
+    clientAddress,
+    now,
+    isoTime,
+    newId,
+    log,
+  })
   const app = createApp({ ready, sender, newId, log })
   const server = createHttpServer({ call, app, sender, limits, newId, log })
   let closing: Promise<void> | undefined
@@ -98,13 +119,17 @@ export function createIngress(deps: IngressDeps): Ingress {
       return clock.setTimer(() => (stopIdleCheck = closeIdle()), idleCheckMs)
     }
     let stopIdleCheck = closeIdle()
+    const wavesMs = Math.min(socketLimits.wavesMs, deadlineMs / 2)
+    const socketsClosed = sockets.close({ wavesMs })
     if (deadlineMs > 0) await Promise.race([closed, elapsed(deadlineMs)])
     waiting.answerAll('ShuttingDown')
     await Promise.race([closed, elapsed(flushMs)])
     server.closeAllConnections()
+    sockets.terminate()
     await closed
     stopIdleCheck()
     await waiting.settled()
+    await socketsClosed
     deadlines.stop()
   }
 

@@ -15,25 +15,30 @@ import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
 import type { ClientAddress } from './client-address.ts'
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts'
 import { credentialsPass } from './credentials.ts'
-import type { Exchange, Sender } from './exchange.ts'
+import type { Exchange, Sender, Upgrade } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
 import { handshakeAnswer, preparedAnswers, verificationAnswer } from './prepared.ts'
 import { onceOf } from './once.ts'
 import { ReceivedCall } from './received-call.ts'
 import type { Target } from './target.ts'
 import { parseTarget } from './target.ts'
+import { handshakeFault, originPasses, protocolVersion } from '../websocket/handshake.ts'
+import type { Sockets } from '../websocket/sockets.ts'
 import type { WaitingCalls } from './waiting.ts'
 
 export interface CallDeps {
   state: IngressState
   table: RouteTable
   waiting: WaitingCalls
+  sockets: Sockets
   sender: Sender
   /** What callers see in front of `/webhooks/…`, undefined: not configured. */
   publicUrl: () => string | undefined
   clientAddress: ClientAddress
   /** Milliseconds since 1970. */
   now: () => number
+  /** ISO 8601 of a time. */
+  isoTime: (ms: number) => string
   /** A UUIDv7. */
   newId: () => string
   log: Log
@@ -49,19 +54,20 @@ interface Call {
   clientIP: string
 }
 
+type EventRequest = Omit<CallEvent, 'id' | 'time' | 'type' | 'body' | 'socket' | 'reply'>
+
 /** How much longer than its caller an open reply lives when the pod dies in between. */
 const replyGraceMs = 5_000
 
 /**
- * The way of a call to a webhook: route, suspend, declared length, throttle, credentials, body, verification, lease, append, answer. Throttle, lease and
+ * The way of a call to a webhook, be it the handshake of a WebSocket: route, suspend, declared length, throttle, credentials, body, verification, lease, append, answer. Throttle, lease and
  * append are one act of the state, after the body; a call refused for its credentials, its body or its signature is throttled by an act of its own, so
  * that to the caller the throttle comes first.
  *
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
 export function createCallHandler(deps: CallDeps) {
-  const { state, table, waiting, sender, publicUrl, clientAddress, now, newId, log } = deps
-  const isoTime = createIsoTime()
+  const { state, table, waiting, sockets, sender, publicUrl, clientAddress, now, isoTime, newId, log } = deps
 
   function handle(exchange: Exchange, url: string): void {
     const { req } = exchange
@@ -72,7 +78,7 @@ export function createCallHandler(deps: CallDeps) {
       return
     }
     const call: Call = { exchange, url, route, target, clientIP: clientAddress(req) }
-    const refusal = refusalByHead(route, req)
+    const refusal = refusalByHead(route, exchange)
     // One that is as good as unknown must not be told apart by its headers.
     if (refusal !== 'NotFound') {
       exchange.headers = route.policy
@@ -92,6 +98,10 @@ export function createCallHandler(deps: CallDeps) {
     }
     if (!hasCredentials(route, req, target)) {
       void refuseCounted(call, 'Unauthorized')
+      return
+    }
+    if (exchange.upgrade !== undefined && !originPasses(route.webSocket, req)) {
+      void refuseCounted(call, 'OriginNotAllowed')
       return
     }
     if (!hasBody(req)) {
@@ -126,7 +136,8 @@ export function createCallHandler(deps: CallDeps) {
 
   async function verify(call: Call, verification: PreparedVerification, body: Buffer): Promise<void> {
     const { exchange, url, target } = call
-    sender.expect(exchange)
+    // Behind a handshake comes no other call.
+    if (exchange.upgrade === undefined) sender.expect(exchange)
     try {
       const request = new ReceivedCall({
         req: exchange.req,
@@ -169,6 +180,10 @@ export function createCallHandler(deps: CallDeps) {
   /** Throttle, lease and append in one act, then the answer, or the waiting for it. */
   async function admit(call: Call, body: Buffer, deliveryId?: string): Promise<void> {
     const { exchange, route, target, clientIP } = call
+    if (exchange.upgrade !== undefined) {
+      await openSocket(call, exchange.upgrade)
+      return
+    }
     const once = route.once && onceOf({ req: exchange.req, route, target, body, deliveryId })
     if (once === 'invalid') {
       await refuseCounted(call, 'IdempotencyKeyInvalid')
@@ -211,21 +226,30 @@ export function createCallHandler(deps: CallDeps) {
     }
   }
 
-  function eventOf({ exchange: { req }, route, target, clientIP }: Call, body: Buffer): CallEvent {
-    const id = newId()
-    const event: CallEvent = {
-      id,
-      time: isoTime(now()),
-      type: 'http',
-      webhook: route.webhook,
-      method: (req.method ?? 'GET').toLowerCase(),
-      path: target.rest === '' ? '/' : target.rest,
-      query: eventQuery(route, target),
-      headers: eventHeaders(req),
-      clientIP,
-      merged: route.merged,
-      body,
+  async function openSocket(call: Call, { stream, head, release }: Upgrade): Promise<void> {
+    const { exchange, route, clientIP } = call
+    try {
+      const verdict = await sockets.open({
+        req: exchange.req,
+        stream,
+        head,
+        route,
+        clientIP,
+        request: requestOf(call),
+        headers: (eventId) => ['X-Request-Id', exchange.requestId, 'X-Hooklet-Event-Id', eventId],
+        release,
+      })
+      if (verdict.kind === 'closing') refuse(exchange, 'ShuttingDown', route)
+      else if (verdict.kind !== 'accepted') refuseBy(verdict, call)
+    } catch (error) {
+      fail(call, error)
     }
+  }
+
+  function eventOf(call: Call, body: Buffer): CallEvent {
+    const { route } = call
+    const id = newId()
+    const event: CallEvent = { id, time: isoTime(now()), type: 'http', ...requestOf(call), body }
     // A reply's id names its partition, so that whoever replies can find it with nothing but the id.
     if (route.mode !== 'Immediate') event.reply = { id: `${route.partition}.${id}`, mode: route.mode }
     return event
@@ -234,7 +258,7 @@ export function createCallHandler(deps: CallDeps) {
   /** Refuses a call that the throttle counts although it goes no further. */
   async function refuseCounted(
     call: Call,
-    code: 'Unauthorized' | 'PayloadTooLarge' | 'IdempotencyKeyInvalid',
+    code: 'Unauthorized' | 'PayloadTooLarge' | 'IdempotencyKeyInvalid' | 'OriginNotAllowed',
   ): Promise<void> {
     const { exchange, route, clientIP } = call
     try {
@@ -302,39 +326,30 @@ export function createCallHandler(deps: CallDeps) {
   ): void {
     const fields = { reason, requestId: exchange.requestId }
     log.debug(route === undefined ? fields : { ...fields, webhook: route.webhook }, 'call refused')
-    const upgrade =
-      reason === 'UpgradeRequired' ? ['Upgrade', 'websocket', 'Connection', 'Upgrade'] : undefined
-    sender.send(exchange, preparedAnswers[reason], extra ?? upgrade)
+    sender.send(exchange, preparedAnswers[reason], extra ?? ownHeaders[reason])
   }
 
   return handle
 }
 
-/** ISO 8601 of a time; that of the last one is kept, for under load many calls share a millisecond. */
-function createIsoTime(): (ms: number) => string {
-  let last = NaN
-  let text = ''
-  return (ms) => {
-    if (ms !== last) {
-      last = ms
-      text = new Date(ms).toISOString()
-    }
-    return text
-  }
+/** What these answers have to say (RFC 9110, 15.5.22; RFC 6455, 4.2.2). */
+const ownHeaders: Partial<Record<AnswerCode, readonly string[]>> = {
+  UpgradeRequired: ['Upgrade', 'websocket', 'Connection', 'Upgrade'],
+  UnsupportedVersion: ['Sec-WebSocket-Version', protocolVersion],
 }
 
 export type CallHandler = ReturnType<typeof createCallHandler>
 
 /** What ends a call before anything of its body is read or counted; undefined: it goes on. */
-function refusalByHead(route: ServedRoute, req: IncomingMessage): AnswerCode | undefined {
+function refusalByHead(route: ServedRoute, { req, upgrade }: Exchange): AnswerCode | undefined {
   if (route.state === 'Unavailable') return 'RouteUnavailable'
-  const handshake = req.headers.upgrade?.toLowerCase() === 'websocket'
   if (route.type === 'WebSocket') {
     if (route.state === 'Suspended') return 'NotFound'
-    return handshake ? 'WebSocketUnsupported' : 'UpgradeRequired'
+    if (upgrade === undefined) return 'UpgradeRequired'
+    return handshakeFault(req) ?? (route.state === 'Active' ? undefined : route.state)
   }
   if (route.state !== 'Active') return route.state
-  if (handshake) return 'WebSocketUnsupported'
+  if (upgrade !== undefined) return 'HTTPRequired'
   const encoding = req.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return 'UnsupportedEncoding'
   if (declaredLength(req) > route.payloadBytes) return 'PayloadTooLarge'
@@ -359,6 +374,19 @@ function hasCredentials(
 function eventQuery({ verification }: ServedRoute, { query }: Target): string {
   const parameter = verification?.bearerParameter
   return parameter === undefined ? query : withoutParameter(query, parameter)
+}
+
+/** What an event says of the request. */
+function requestOf({ exchange: { req }, route, target, clientIP }: Call): EventRequest {
+  return {
+    webhook: route.webhook,
+    method: (req.method ?? 'GET').toLowerCase(),
+    path: target.rest === '' ? '/' : target.rest,
+    query: eventQuery(route, target),
+    headers: eventHeaders(req),
+    clientIP,
+    merged: route.merged,
+  }
 }
 
 /** Credentials and cookies stay at the door; repeated headers are joined already. */

@@ -18,16 +18,30 @@ export interface Exchange {
   headers: readonly string[]
   /** These tell a browser what a page may do. */
   cors: boolean
+  /** Of a WebSocket's opening handshake: the connection and what came behind the request. */
+  readonly upgrade: Upgrade | undefined
+}
+
+export interface Upgrade {
+  stream: Duplex
+  head: Buffer
+  /** Detaches the answer from the connection, which is another protocol's from now on. */
+  release(): void
 }
 
 const tooLarge = 413
 const saneId = /^[\w.:=+/@-]{1,128}$/
 
 /** The caller's request id is kept when it can safely stand in a log, else `newId` makes one. */
-export function openExchange(req: IncomingMessage, res: ServerResponse, newId: () => string): Exchange {
+export function openExchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  newId: () => string,
+  upgrade?: Upgrade,
+): Exchange {
   const given = req.headers['x-request-id']
   const requestId = typeof given === 'string' && saneId.test(given) ? given : newId()
-  return { req, res, requestId, eventId: undefined, answered: false, headers: [], cors: false }
+  return { req, res, requestId, eventId: undefined, answered: false, headers: [], cors: false, upgrade }
 }
 
 /** Writes answers. Everything that goes out to a caller goes through it, except what precedes a parsed request. */

@@ -1,9 +1,11 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import { createServer, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { AnswerCode } from '../answers.ts'
 import type { Log } from '../../process/log.ts'
+import { hasBody } from './body.ts'
 import type { CallHandler } from './call.ts'
-import type { Sender } from './exchange.ts'
+import type { Sender, Upgrade } from './exchange.ts'
 import { openExchange } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import { refusalOfRequest, refuseUnparsed } from './malformed.ts'
@@ -37,13 +39,15 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
     // The check of Host is ours, so that its answer is of the table.
     requireHostHeader: false,
     noDelay: true,
+    // Any other upgrade is ignored, as RFC 9110, 7.8 has it: the HTTP clients of some languages offer h2c with every call.
+    shouldUpgradeCallback: isWebSocketHandshake,
   })
   server.maxConnections = limits.connections
   // One more than are allowed, so that more are noticed and not dropped in silence.
   server.maxHeadersCount = limits.headerCount + 1
   server.timeout = limits.idleTimeoutMs
 
-  function onRequest(req: IncomingMessage, res: ServerResponse): void {
+  function onRequest(req: IncomingMessage, res: ServerResponse, upgrade?: Upgrade): void {
     try {
       const refusal = refusalOfRequest(req, limits)
       if (refusal !== undefined) {
@@ -51,7 +55,7 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
         return
       }
       const url = originForm(req.url ?? '/')
-      if (isWebhookPath(url)) call(openExchange(req, res, newId), url)
+      if (isWebhookPath(url)) call(openExchange(req, res, newId, upgrade), url)
       else app(req, res)
     } catch (error) {
       log.error({ err: error }, 'request failed')
@@ -66,9 +70,13 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
     sender.send(exchange, preparedAnswers[code])
   }
 
-  server.on('request', onRequest)
+  server.on('request', (req, res) => onRequest(req, res))
+  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
+    const { res, release } = responseOn(req, socket)
+    onRequest(req, res, { stream: socket, head, release })
+  })
   // `100 Continue` is sent when a body is wanted, not before.
-  server.on('checkContinue', onRequest)
+  server.on('checkContinue', (req, res) => onRequest(req, res))
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) =>
     refuse(req, res, 'ExpectationFailed'),
   )
@@ -78,4 +86,29 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
     if (reason !== undefined) log.debug({ reason, requestId }, 'request refused')
   })
   return server
+}
+
+/** One with a body is none (RFC 6455, 4.1): it is a call, whose offer to upgrade is ignored. */
+function isWebSocketHandshake(req: IncomingMessage): boolean {
+  const asks = req.headers.upgrade?.toLowerCase() === 'websocket'
+  return asks && !hasBody(req) && isWebhookPath(originForm(req.url ?? '/'))
+}
+
+function ignore(): void {}
+
+/** Node leaves a connection that is to be upgraded without a response: this is one, the last on it unless it is released. */
+function responseOn(req: IncomingMessage, socket: Socket): { res: ServerResponse; release(): void } {
+  const res = new ServerResponse(req)
+  res.shouldKeepAlive = false
+  res.assignSocket(socket)
+  // A connection that breaks is an end like any other; 'close' tells of it.
+  socket.on('error', ignore)
+  res.on('finish', () => socket.destroySoon())
+  return {
+    res,
+    release() {
+      res.detachSocket(socket)
+      socket.off('error', ignore)
+    },
+  }
 }

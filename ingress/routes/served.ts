@@ -38,6 +38,8 @@ export interface ServedRoute {
   output: { status: number; contentType: string; headers: readonly string[] }
   timeoutMs: number
   timeoutAnswer: Prepared
+  /** Of type WebSocket. */
+  webSocket: NonNullable<Route['webSocket']>
   merged: boolean
   payloadBytes: number
   /** Where throttle, lease and events of this webhook live together. */
@@ -48,6 +50,8 @@ export interface ServedRoute {
   /** The pool of places for waiting calls and WebSockets. */
   places: { key: string; limit: number }
 }
+
+const plainWebSocket: ServedRoute['webSocket'] = { allowedOrigins: [], subprotocols: [], encoding: 'base64' }
 
 /** Throws on a route of another version, with malformed credentials, or with a verification that is unknown or lacks usable keys. */
 export function compileRoute(
@@ -76,6 +80,7 @@ export function compileRoute(
     output: { status, contentType, headers },
     timeoutMs: response.timeoutMs,
     timeoutAnswer: timeoutAnswer(response.timeoutStatusCode),
+    webSocket: route.webSocket ?? plainWebSocket,
     merged: route.merged,
     payloadBytes: route.limits.payloadBytes,
     partition: partitionOf(window.name, partitions),

@@ -17,8 +17,15 @@ export interface RouteTable {
   put(route: Route): boolean
   /** False: there was none. */
   remove(name: RouteName): boolean
+  /**
+   * Calls back when the route of a webhook is another one; with undefined when it is removed, or has another token, so that whoever came by the former one
+   * came by a URL that is no more. The result ends it.
+   */
+  watch(listener: RouteListener): () => void
   readonly size: number
 }
+
+export type RouteListener = (name: RouteName, route: ServedRoute | undefined) => void
 
 export interface RouteTableOptions {
   /** Into how many partitions the shared state is divided. All processes that share one must agree. */
@@ -33,6 +40,11 @@ export function createRouteTable({
 }: RouteTableOptions = {}): RouteTable {
   const byToken = new Map<string, ServedRoute>()
   const tokens = new Map<string, string>()
+  const listeners = new Set<RouteListener>()
+
+  function tell(name: RouteName, route: ServedRoute | undefined): void {
+    for (const listener of listeners) listener(name, route)
+  }
 
   return {
     find: (token) => byToken.get(token),
@@ -46,6 +58,7 @@ export function createRouteTable({
       if (former !== undefined && former !== route.token) byToken.delete(former)
       byToken.set(route.token, served)
       tokens.set(key, route.token)
+      if (former !== undefined) tell(route, former === route.token ? served : undefined)
       return true
     },
 
@@ -54,7 +67,14 @@ export function createRouteTable({
       const token = tokens.get(key)
       if (token === undefined) return false
       byToken.delete(token)
-      return tokens.delete(key)
+      tokens.delete(key)
+      tell(name, undefined)
+      return true
+    },
+
+    watch(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
 
     get size() {

@@ -70,6 +70,18 @@ const keyed: Route['once'] = {
   ttlMs: 60_000,
 }
 
+async function shakeHands(change: Parameters<typeof routeOf>[1], more = '', version = 13): Promise<Response> {
+  const route = routeOf('one', change)
+  const site = await sites.start({ routes: [route] })
+  const connection = await connectRaw(site.port)
+  const key = `Sec-WebSocket-Version: ${version}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n`
+  connection.write(
+    `GET /webhooks/${route.token} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}${more}\r\n`,
+  )
+  const received = await connection.closed()
+  return new Response(received.split('\r\n\r\n')[1], { status: Number(received.slice(9, 12)) })
+}
+
 /** How a caller comes to see each answer. */
 const ways: Record<AnswerCode, () => Promise<Response>> = {
   Healthy: async () => get('/healthz')(await sites.start({})),
@@ -116,17 +128,16 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
   Crowded: () => callWith({ kind: 'crowded' }),
   HeadersTooLarge: () => callRaw(`GET / HTTP/1.1\r\nHost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`),
   Internal: () => callWith(new Error('a fault of ours')),
-  WebSocketUnsupported: async () => {
-    const route = routeOf('one', { type: 'WebSocket' })
-    const site = await sites.start({ routes: [route] })
-    const connection = await connectRaw(site.port)
-    connection.write(
-      `GET /webhooks/${route.token} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
-    )
-    const received = await connection.until(/\}$/)
-    connection.destroy()
-    return new Response(received.split('\r\n\r\n')[1], { status: Number(received.slice(9, 12)) })
-  },
+  HTTPRequired: () => shakeHands({}),
+  OriginNotAllowed: () =>
+    shakeHands(
+      {
+        type: 'WebSocket',
+        webSocket: { allowedOrigins: ['https://a.example'], subprotocols: [], encoding: 'hex' },
+      },
+      'Origin: https://b.example\r\n',
+    ),
+  UnsupportedVersion: () => shakeHands({ type: 'WebSocket' }, '', 12),
   RunEnded: () => settle(false),
   RunFailed: () => settle(true),
   ReplyTooLarge: () =>

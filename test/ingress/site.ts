@@ -12,6 +12,7 @@ import type { IngressState, ReplyMessage, ReplyOutcome, RunnerState } from '../.
 import { createMemoryState } from '../../state/memory/memory.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
+import type { SocketLimits } from '../../ingress/websocket/limits.ts'
 
 /** A running ingress over an embedded state, with what a test does on either side of it. */
 export interface Site {
@@ -33,6 +34,7 @@ export interface Site {
 export interface SiteOptions {
   routes?: Route[]
   limits?: Partial<HttpLimits>
+  socketLimits?: Partial<SocketLimits>
   /** What callers see in front of `/webhooks/…`. */
   publicUrl?: string
   /** Default: one that stands at the start of 2026. */
@@ -48,6 +50,7 @@ export async function startSite({
   routes = [],
   limits = {},
   proxies = { networks: [], header: 'X-Forwarded-For' },
+  socketLimits = {},
   wrap = (state) => state,
   publicUrl,
   verifiers,
@@ -72,6 +75,7 @@ export async function startSite({
     clock,
     log,
     limits,
+    socketLimits,
     publicUrl: () => publicUrl,
     proxies,
   })

@@ -373,18 +373,18 @@ describe('webhooks of type WebSocket, and handshakes', () => {
     expect((await site.call(route)).status).toBe(404)
   })
 
-  test('a handshake is refused plainly, and the unknown stays unknown', async () => {
+  test('a handshake is answered by the type of the webhook, and the unknown stays unknown', async () => {
     const route = routeOf('orders')
     const socket = routeOf('socket', { type: 'WebSocket' })
     const site = await sites.start({ routes: [route, socket] })
     for (const [token, status] of [
-      [route.token, 501],
-      [socket.token, 501],
+      [route.token, 400],
+      [socket.token, 101],
       ['unknown', 404],
     ] as const) {
       const connection = await connectRaw(site.port)
       connection.write(handshake(token))
-      expect(await connection.until(/\}$/)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+      expect(await connection.until(/\r\n\r\n/)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
       connection.destroy()
     }
   })

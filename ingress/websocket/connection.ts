@@ -1,0 +1,217 @@
+import type { CallEvent, SocketPart } from '../../state/event.ts'
+import type { IngressState, SocketMessage, SocketRef, Verdict } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import type { Log } from '../../process/log.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import { throttleOf } from '../routes/served.ts'
+import type { End, EndCode } from './ends.ts'
+import { ends } from './ends.ts'
+import type { HookSocket } from './hook-socket.ts'
+import type { SocketLimits } from './limits.ts'
+
+export interface ConnectionDeps {
+  state: IngressState
+  limits: SocketLimits
+  /** An event's id and its time, ISO 8601. */
+  stamp: () => { id: string; time: string }
+  log: Log
+}
+
+/** A connection that is about to be accepted, or was. */
+export interface ConnectionSeed {
+  socket: SocketRef
+  route: ServedRoute
+  clientIP: string
+  /** What the events of the connection have in common: its opening request. */
+  request: Omit<CallEvent, 'id' | 'time' | 'type' | 'body' | 'socket' | 'reply'>
+}
+
+/** What a peer that vanished is recorded as (RFC 6455, 7.4.1). */
+const abnormal: End = { code: 1006, reason: '' }
+const nothing: Buffer = Buffer.alloc(0)
+
+/**
+ * One WebSocket. What its client says is stored message by message, in order, each before the next; while too many wait, nothing more is read. What runs
+ * send goes out at once, and ends the connection when the client leaves too much unread.
+ */
+export class Connection {
+  readonly socket: SocketRef
+  /** As it is now; its limits hold from the next message on. */
+  route: ServedRoute
+  readonly #deps: ConnectionDeps
+  readonly #seed: ConnectionSeed
+  #ws: HookSocket | undefined
+  /** Sent by runs before the handshake was done. */
+  readonly #early: SocketMessage[] = []
+  #earlyEnd: EndCode | undefined
+  readonly #queue: { data: Buffer; binary: boolean }[] = []
+  #storing = false
+  /** What the client says from now on is not stored: it is over the rate, or something before could not be stored. */
+  #deaf = false
+  #paused = false
+  #alive = true
+  #onEnded: (() => void) | undefined
+  #closed: End | undefined
+
+  constructor(deps: ConnectionDeps, seed: ConnectionSeed) {
+    this.#deps = deps
+    this.#seed = seed
+    this.socket = seed.socket
+    this.route = seed.route
+  }
+
+  /** The handshake is done. `onEnded` is called once, when the end of the connection is recorded. */
+  start(ws: HookSocket, onEnded: () => void): void {
+    this.#ws = ws
+    this.#onEnded = onEnded
+    ws.on('message', (data: Buffer, binary) => this.#hear(data, binary))
+    ws.on('pong', () => (this.#alive = true))
+    // Told by the close that follows.
+    ws.on('error', (error) => this.#deps.log.debug({ err: error, ...this.#fields() }, 'connection failed'))
+    ws.on('close', (code, reason) => this.#over(ws.closedWith ?? { code, reason: reason.toString() }))
+    for (const message of this.#early.splice(0)) this.deliver(message)
+    if (this.#earlyEnd !== undefined) this.end(this.#earlyEnd)
+  }
+
+  /** Its client was gone before the handshake was done. */
+  abandon(onEnded: () => void): void {
+    this.#onEnded = onEnded
+    this.#over(abnormal)
+  }
+
+  /** A message of a run. */
+  deliver(message: SocketMessage): void {
+    const ws = this.#ws
+    if (ws === undefined) {
+      this.#early.push(message)
+      return
+    }
+    if (ws.closedWith !== undefined) return
+    const { data, close } = message
+    if (data !== undefined) {
+      const payload = 'text' in data ? data.text : Buffer.from(data.base64, 'base64')
+      if (!this.#checkBuffer(Buffer.byteLength(payload))) return
+      ws.send(payload)
+    }
+    if (close !== undefined) ws.close(close.code, close.reason)
+  }
+
+  /** Ends it from this side. What was heard before is stored first, unless it is what ends it. */
+  end(code: EndCode): void {
+    const { code: status, reason } = ends[code]
+    this.#earlyEnd ??= code
+    this.#ws?.close(status, reason)
+  }
+
+  /** Cuts it. */
+  terminate(): void {
+    this.#ws?.terminate()
+  }
+
+  /** To be called once in each interval: asks the client whether it is there; cuts the connection when it has not answered since the last time. */
+  ping(): void {
+    if (!this.#alive) {
+      this.#deps.log.debug(this.#fields(), 'client is dead')
+      this.terminate()
+      return
+    }
+    this.#alive = false
+    if (this.#checkBuffer(0)) this.#ws?.ping()
+  }
+
+  /** False: the client has left too much unread, and the connection is ended. */
+  #checkBuffer(more: number): boolean {
+    const ws = this.#ws
+    if (ws === undefined || ws.bufferedAmount + more <= this.#deps.limits.sendBufferBytes) return true
+    if (ws.closedWith === undefined) this.end('SlowReader')
+    return false
+  }
+
+  #hear(data: Buffer, binary: boolean): void {
+    this.#alive = true
+    if (this.#deaf || this.#ws?.closedWith !== undefined) return
+    if (this.#queue.length >= this.route.throttle.requests) {
+      // More than the window takes wait, so that the rate is exceeded whatever the throttle says of those before.
+      this.#deaf = true
+      return
+    }
+    this.#queue.push({ data, binary })
+    if (this.#queue.length >= this.#deps.limits.queuedMessages && !this.#paused) {
+      this.#paused = true
+      this.#ws?.pause()
+    }
+    if (!this.#storing) void this.#store()
+  }
+
+  async #store(): Promise<void> {
+    this.#storing = true
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const refused = await this.#storeOne(next.data, next.binary)
+      this.#queue.shift()
+      if (refused === undefined) continue
+      this.#deaf = true
+      this.#queue.length = 0
+      this.end(refused)
+    }
+    this.#storing = false
+    if (this.#deaf) this.end('Throttled')
+    if (this.#paused) {
+      this.#paused = false
+      this.#ws?.resume()
+    }
+    if (this.#closed !== undefined) await this.#record(this.#closed)
+  }
+
+  async #storeOne(body: Buffer, binary: boolean): Promise<EndCode | undefined> {
+    const { state, log } = this.#deps
+    const { route, socket } = this
+    const encoding = route.webSocket.encoding
+    const event = this.#event('message', binary ? { binary: encoding } : {}, body)
+    try {
+      const throttle = throttleOf(route, this.#seed.clientIP)
+      return refusals[(await state.receive(socket, { throttle, event })).kind]
+    } catch (error) {
+      if (error instanceof StateUnavailable) return 'StateUnavailable'
+      log.error({ err: error, ...this.#fields() }, 'message failed')
+      return 'Internal'
+    }
+  }
+
+  #over(end: End): void {
+    this.#closed = end
+    if (!this.#storing) void this.#record(end)
+  }
+
+  async #record({ code, reason }: End): Promise<void> {
+    const event = this.#event('disconnect', { end: { statusCode: code, reason } }, nothing)
+    await this.#deps.state.disconnect(this.socket, event)
+    this.#deps.log.debug({ statusCode: code, ...this.#fields() }, 'connection is over')
+    this.#onEnded?.()
+  }
+
+  /** The event that opens it. */
+  connectEvent(): CallEvent {
+    return this.#event('connect', {}, nothing)
+  }
+
+  #event(type: CallEvent['type'], part: Omit<SocketPart, 'id'>, body: Buffer): CallEvent {
+    const socket = { id: this.socket.id, ...part }
+    return { ...this.#seed.request, ...this.#deps.stamp(), type, socket, body }
+  }
+
+  #fields() {
+    return { connection: this.socket.id, webhook: this.route.webhook }
+  }
+}
+
+/** What a message that is not stored does to its connection. */
+const refusals: Record<Verdict['kind'] | 'gone', EndCode | undefined> = {
+  accepted: undefined,
+  throttled: 'Throttled',
+  // A message takes no place, and has no key.
+  crowded: 'Internal',
+  repeated: 'Internal',
+  reused: 'Internal',
+  backlogged: 'Backlogged',
+  gone: 'Lapsed',
+}

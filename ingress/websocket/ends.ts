@@ -1,0 +1,33 @@
+/**
+ * Every end of a connection that the platform decides on, in one table: the close code (RFC 6455, 7.4; 1012 and 1013 of IANA's registry) and the reason that
+ * the client reads. `docs/websocket.md` repeats it for users, and a test holds the two together.
+ */
+export interface End {
+  code: number
+  /** At most 123 bytes; nothing of the call. */
+  reason: string
+}
+
+export const ends = {
+  /** The webhook was deleted or suspended, or has another URL now. */
+  WebhookGone: { code: 1001, reason: 'Webhook is gone' },
+  /** The same code as for what is over another limit. */
+  MessageTooLarge: { code: 1008, reason: 'Message too large' },
+  Throttled: { code: 1008, reason: 'Over rate limit' },
+  /** The process stops, in waves. */
+  Restarting: { code: 1012, reason: 'Server is restarting' },
+  /** The webhook belongs to another partition of the shared state since its limits were changed. */
+  Moved: { code: 1012, reason: 'Webhook has changed' },
+  /** The shared state took the process for dead and has recorded the end already. */
+  Lapsed: { code: 1012, reason: 'Connection was given up' },
+  /** More waits for the client than is kept for one. */
+  SlowReader: { code: 1013, reason: 'Messages are not read fast enough' },
+  /** Fail closed: what the webhook needs is missing, or all of its workflows are suspended. */
+  WebhookUnavailable: { code: 1013, reason: 'Webhook is not available' },
+  /** A message could not be stored. */
+  StateUnavailable: { code: 1013, reason: 'Service unavailable' },
+  Backlogged: { code: 1013, reason: 'Too many events are waiting' },
+  Internal: { code: 1011, reason: 'Internal error' },
+} as const satisfies Record<string, End>
+
+export type EndCode = keyof typeof ends
