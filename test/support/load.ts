@@ -1,4 +1,6 @@
-/** Callers that call without pause until they are told to stop. */
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** Callers that call again and again until they are told to stop. */
 export interface Load {
   /** The answers that were not as expected. */
   wrong: unknown[]
@@ -8,8 +10,15 @@ export interface Load {
   stop(): Promise<number>
 }
 
-/** `call` gets a number of its own and gives undefined, or what was wrong. What it rejects with is wrong, too. */
-export function startLoad(callers: number, call: (n: number) => Promise<unknown>): Load {
+/**
+ * `call` gets a number of its own and gives undefined, or what was wrong. What it rejects with is wrong, too. With `everyMs`, each caller rests for that
+ * long between its calls, and leaves the machine to others.
+ */
+export function startLoad(
+  callers: number,
+  call: (n: number) => Promise<unknown>,
+  { everyMs = 0 }: { everyMs?: number } = {},
+): Load {
   const over = new AbortController()
   const wrong: unknown[] = []
   const waiting = new Set<() => void>()
@@ -20,6 +29,7 @@ export function startLoad(callers: number, call: (n: number) => Promise<unknown>
       if (fault !== undefined) wrong.push(fault)
       count.ended++
       for (const look of waiting) look()
+      if (everyMs > 0) await pause(everyMs)
     }
   }
   const load = Promise.all(Array.from({ length: callers }, caller))
