@@ -144,6 +144,7 @@ export function takePart(options: ElectionOptions): Election {
   }
 
   async function leadWhileHolding(wonAt: number): Promise<void> {
+    if (stopping.signal.aborted) return release()
     const lost = new AbortController()
     const signal = AbortSignal.any([lost.signal, stopping.signal])
     leading = true

@@ -144,12 +144,19 @@ export function startOperator(deps: OperatorDeps): Operator {
     sweep()
     const sweeping = setInterval(sweep, SWEEP_MS)
     work.resolve(queue)
+    void announce(queue.idle(), signal)
     await aborted(signal)
     log.info({ identity: deps.identity }, 'This operator leads no longer')
     work = Promise.withResolvers()
     clearInterval(sweeping)
     await queue.stop()
     queue = undefined
+  }
+
+  async function announce(inPlace: Promise<void>, signal: AbortSignal): Promise<void> {
+    const begun = now()
+    await inPlace
+    if (!signal.aborted) log.info({ ms: now() - begun }, 'Everything is in place')
   }
 
   /** Artefacts whose resource is gone go, too, as do contents that nothing reads. */

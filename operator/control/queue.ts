@@ -35,8 +35,7 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
   const retries = new Map<string, NodeJS.Timeout>()
   const failures = new Map<string, number>()
   let stopped = false
-  let whenIdle = Promise.withResolvers<void>()
-  whenIdle.resolve()
+  const waitingForIdle = new Set<() => void>()
 
   function add(key: string, urgency: Urgency = 'soon'): void {
     if (stopped) return
@@ -49,7 +48,6 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
     const known = queued.get(key)
     const now = moreUrgent(known, urgency)
     if (known === now) return
-    if (queued.size + working.size === 0) whenIdle = Promise.withResolvers<void>()
     queued.set(key, now)
     lists[now].push(key)
     advance()
@@ -89,7 +87,16 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
     again.delete(key)
     if (urgency !== undefined) add(key, urgency)
     advance()
-    if (queued.size + working.size === 0) whenIdle.resolve()
+    if (isIdle()) for (const resolve of waitingForIdle) resolve()
+  }
+
+  const isIdle = (): boolean => queued.size + working.size === 0
+
+  function idle(): Promise<void> {
+    if (isIdle()) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waitingForIdle.add(resolve)
+    return promise.finally(() => waitingForIdle.delete(resolve))
   }
 
   function fail(key: string, error: Error): void {
@@ -105,13 +112,12 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
 
   return {
     add,
-    idle: () => whenIdle.promise,
+    idle,
     async stop() {
       stopped = true
       for (const timer of retries.values()) clearTimeout(timer)
       queued.clear()
-      if (working.size === 0) whenIdle.resolve()
-      await whenIdle.promise
+      await idle()
     },
   }
 }

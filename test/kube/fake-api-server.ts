@@ -19,16 +19,19 @@ export interface FakeApiServer {
   requests: string[]
   /** Answers the next requests, one each, in order; after these, every request waits for the next call. */
   answer(...answers: Answer[]): void
+  /** Answers every request from now on, until it is called with undefined. */
+  answerAll(answer: Answer | undefined): void
   close(): Promise<void>
 }
 
 export async function startFakeApiServer(): Promise<FakeApiServer> {
   const requests: string[] = []
   const answers: Answer[] = []
+  let always: Answer | undefined
   const waiting: [IncomingMessage, ServerResponse][] = []
   const server = createServer((request, response) => {
     requests.push(request.url ?? '')
-    const answer = answers.shift()
+    const answer = answers.shift() ?? always
     if (answer) answer(request, response)
     else waiting.push([request, response])
   }).listen(0, '127.0.0.1')
@@ -59,6 +62,10 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
         const next = waiting.shift()
         if (next) answers.shift()?.(...next)
       }
+    },
+    answerAll(answer) {
+      always = answer
+      for (const next of waiting.splice(0)) answer?.(...next)
     },
     async close() {
       api.close()

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 const root = path.join(import.meta.dirname, '../..')
 
 export interface Member {
+  pid: number
   /** `http://127.0.0.1:PORT`; of all but an ingress, its probes. */
   url: string
   /** Kills it as a crash would. */
@@ -64,6 +65,7 @@ export function launchMember(role: MemberRole, env: NodeJS.ProcessEnv): Launched
 
   const alive = (): boolean => child.exitCode === null && child.signalCode === null
   const launched = {
+    pid: child.pid ?? 0,
     alive,
     log: () => lines.join('\n'),
     logged: (message: string, times = 1) =>
