@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { readExchanges } from '../../cli/manifests/exchange.ts'
 import { expectExchange } from '../support/exchange.ts'
-import { REDIS_PREFIX, startSite } from './site.ts'
+import { REDIS_PREFIX, refusedIn, startSite } from './site.ts'
 import type { Site } from './site.ts'
 
 jest.setTimeout(90_000)
@@ -207,6 +207,10 @@ describe('what is changed is live', () => {
     await becomes(url, { status: 404 }, as('first'))
     await soon(artefacts, (names) => names.length === 0)
   })
+})
+
+test('for all of this, no process needed a right that its role has not', () => {
+  expect(refusedIn(site)).toEqual([])
 })
 
 /** The artefacts of the test's namespace. */

@@ -92,3 +92,13 @@ export async function startSite(options: SiteOptions & { cluster?: Cluster } = {
     throw error
   }
 }
+
+/** What the processes of the site say that they may not do: nothing, when each has all the rights that it uses. */
+export function refusedIn({ operators, ingress, runners }: Site): string[] {
+  return [...operators, ...ingress, ...runners].flatMap((member) =>
+    member
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('forbidden')),
+  )
+}
