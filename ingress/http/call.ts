@@ -9,7 +9,7 @@ import type { ServedRoute } from '../routes/served.ts'
 import { exhausted, throttleOf } from '../routes/served.ts'
 import type { RouteTable } from '../routes/table.ts'
 import { queryParameter, withoutParameter } from '../verify/query.ts'
-import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
+import type { PreparedVerification } from '../verify/verifier.ts'
 import type { BodyOutcome } from './body.ts'
 import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
 import type { ClientAddress } from './client-address.ts'
@@ -17,13 +17,13 @@ import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts'
 import { credentialsPass } from './credentials.ts'
 import type { Exchange, Sender, Upgrade } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
-import { handshakeAnswer, preparedAnswers, verificationAnswer } from './prepared.ts'
+import { preparedAnswers } from './prepared.ts'
 import { onceOf } from './once.ts'
-import { ReceivedCall } from './received-call.ts'
 import type { Target } from './target.ts'
 import { parseTarget } from './target.ts'
 import { handshakeFault, originPasses, protocolVersion } from '../websocket/handshake.ts'
 import type { Sockets } from '../websocket/sockets.ts'
+import { createVerification } from './verification.ts'
 import type { WaitingCalls } from './waiting.ts'
 
 export interface CallDeps {
@@ -68,6 +68,8 @@ const replyGraceMs = 5_000
  */
 export function createCallHandler(deps: CallDeps) {
   const { state, table, waiting, sockets, sender, publicUrl, clientAddress, now, isoTime, newId, log } = deps
+
+  const verify = createVerification({ publicUrl, now, log })
 
   function handle(exchange: Exchange, url: string): void {
     const { req } = exchange
@@ -131,41 +133,18 @@ export function createCallHandler(deps: CallDeps) {
   function complete(call: Call, body: Buffer): void {
     const { verification } = call.route
     if (verification === undefined) void admit(call, body)
-    else void verify(call, verification, body)
+    else void checkSender(call, verification, body)
   }
 
-  async function verify(call: Call, verification: PreparedVerification, body: Buffer): Promise<void> {
-    const { exchange, url, target } = call
+  async function checkSender(call: Call, verification: PreparedVerification, body: Buffer): Promise<void> {
     // Behind a handshake comes no other call.
-    if (exchange.upgrade === undefined) sender.expect(exchange)
+    if (call.exchange.upgrade === undefined) sender.expect(call.exchange)
     try {
-      const request = new ReceivedCall({
-        req: exchange.req,
-        url,
-        target,
-        body,
-        now: now(),
-        publicUrl,
-      })
-      const outcome = verification.verify(request)
-      await judge(call, request, outcome instanceof Promise ? await outcome : outcome)
+      const verified = await verify(call, verification, body)
+      if (verified.kind === 'pass') await admit(call, body, verified.deliveryId)
+      else await answerCounted(call, verified.answer, verified.headers)
     } catch (error) {
       fail(call, error)
-    }
-  }
-
-  function judge(call: Call, request: ReceivedCall, outcome: VerificationOutcome): Promise<void> {
-    switch (outcome.kind) {
-      case 'pass':
-        return admit(call, request.body, call.route.once && call.route.verification?.deliveryId?.(request))
-      case 'reject':
-        log.debug({ reason: outcome.reason, ...fieldsOf(call) }, 'verification failed')
-        return answerCounted(call, verificationAnswer(outcome.status), outcome.headers)
-      case 'handshake':
-        return answerCounted(call, handshakeAnswer(outcome))
-      case 'unavailable':
-        log.warn({ why: outcome.why, ...fieldsOf(call) }, 'call can not be verified')
-        return answerCounted(call, preparedAnswers.VerificationUnavailable)
     }
   }
 

@@ -55,6 +55,13 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
   },
   {
     at: 'spec',
+    message:
+      'verification JWT and auth both read the Authorization header, so that no call could pass both: remove auth',
+    refused: [{ ...jwt({ jwksURL }), auth: { bearer: { tokens: [{ value: 't' }] } } }],
+    passes: [jwt({ jwksURL }), { auth: { bearer: { tokens: [{ value: 't' }] } } }],
+  },
+  {
+    at: 'spec',
     message: 'webSocket is for type WebSocket only: remove it, or create a Webhook of that type',
     refused: [{ webSocket: {} }, { type: 'HTTP', webSocket: { encoding: 'Hex' } }],
     passes: [

@@ -109,5 +109,25 @@ test('the reason of a refusal is logged, and told to nobody', async () => {
   await site.call(route, '', bad)
   await site.call(route, '', { method: 'POST', body })
   const reasons = site.logged.filter(({ message }) => message === 'verification failed')
-  expect(reasons.map(({ fields }) => fields['reason'])).toEqual(['SignatureMismatch', 'HeaderMissing'])
+  expect(reasons.map(({ level, fields }) => [level, fields['reason']])).toEqual([
+    ['info', 'SignatureMismatch'],
+    ['debug', 'HeaderMissing'],
+  ])
+})
+
+test('a minute later a refusal is a line of the log again', async () => {
+  const route = routeOf('push', { verification })
+  const other = routeOf('other', { verification })
+  const site = await sites.start({ routes: [route, other] })
+  const levels = async (called: typeof route) => {
+    site.logged.length = 0
+    await site.call(called, '', bad)
+    return site.logged.flatMap(({ level, message }) => (message === 'verification failed' ? [level] : []))
+  }
+  expect(await levels(route)).toEqual(['info'])
+  expect(await levels(other)).toEqual(['info'])
+  await site.clock.advance(59_000)
+  expect(await levels(route)).toEqual(['debug'])
+  await site.clock.advance(1_000)
+  expect(await levels(route)).toEqual(['info'])
 })

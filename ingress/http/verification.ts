@@ -1,0 +1,77 @@
+import type { Log } from '../../process/log.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
+import type { Exchange } from './exchange.ts'
+import type { Prepared } from './prepared.ts'
+import { handshakeAnswer, preparedAnswers, verificationAnswer } from './prepared.ts'
+import { ReceivedCall } from './received-call.ts'
+import type { Target } from './target.ts'
+
+/** What becomes of a call to a webhook with a verification. */
+export type Verified =
+  /** `deliveryId` only where the webhook drops repeated deliveries. */
+  | { kind: 'pass'; deliveryId: string | undefined }
+  /** A refusal or a handshake: nothing is stored. `headers`: more, names and values in turn. */
+  | { kind: 'answer'; answer: Prepared; headers?: readonly string[] }
+
+export interface VerifiableCall {
+  exchange: Exchange
+  /** The target as received, in origin form. */
+  url: string
+  route: ServedRoute
+  target: Target
+}
+
+interface VerificationDeps {
+  publicUrl: () => string | undefined
+  /** Milliseconds since 1970. */
+  now: () => number
+  log: Log
+}
+
+/** Asks a route's verifier, and turns what it says into an answer. */
+export function createVerification({ publicUrl, now, log }: VerificationDeps) {
+  const refusalLevel = createRefusalLevel()
+
+  function judge(outcome: VerificationOutcome, call: VerifiableCall, request: ReceivedCall): Verified {
+    const { route, exchange } = call
+    const fields = { requestId: exchange.requestId, webhook: route.webhook }
+    switch (outcome.kind) {
+      case 'pass':
+        return { kind: 'pass', deliveryId: route.once && route.verification?.deliveryId?.(request) }
+      case 'reject': {
+        const { reason, status, headers } = outcome
+        log[refusalLevel(route, request.now)]({ reason, ...fields }, 'verification failed')
+        return { kind: 'answer', answer: verificationAnswer(status), ...(headers ? { headers } : {}) }
+      }
+      case 'handshake':
+        return { kind: 'answer', answer: handshakeAnswer(outcome) }
+      case 'unavailable':
+        log.warn({ why: outcome.why, ...fields }, 'call can not be verified')
+        return { kind: 'answer', answer: preparedAnswers.VerificationUnavailable }
+    }
+  }
+
+  return async (
+    call: VerifiableCall,
+    verification: PreparedVerification,
+    body: Buffer,
+  ): Promise<Verified> => {
+    const { exchange, url, target } = call
+    const request = new ReceivedCall({ req: exchange.req, url, target, body, now: now(), publicUrl })
+    return judge(await verification.verify(request), call, request)
+  }
+}
+
+/** How long a webhook's further refusals are lines of level debug. */
+const refusalSilenceMs = 60_000
+
+/** A provider's wrong secret must be found without debugging, and a flood of forged calls must not fill the log. */
+function createRefusalLevel(): (route: ServedRoute, now: number) => 'info' | 'debug' {
+  const logged = new WeakMap<ServedRoute, number>()
+  return (route, now) => {
+    if (now - (logged.get(route) ?? -Infinity) < refusalSilenceMs) return 'debug'
+    logged.set(route, now)
+    return 'info'
+  }
+}
