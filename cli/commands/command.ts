@@ -66,3 +66,8 @@ export function helpOf(command: Command): string {
     '',
   ].join('\n')
 }
+
+/** The value of an option that may be left out. */
+export function optionalText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

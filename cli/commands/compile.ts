@@ -10,7 +10,7 @@ import { createTokenStore } from '../dev/tokens.ts'
 import { compileObjects } from '../manifests/compile.ts'
 import { formatFault } from '../manifests/document.ts'
 import { createManifestStore } from '../manifests/store.ts'
-import { UsageError } from './command.ts'
+import { optionalText, UsageError } from './command.ts'
 import type { Command } from './command.ts'
 
 export const compile: Command = {
@@ -22,6 +22,11 @@ export const compile: Command = {
       type: 'string',
       value: 'DIR',
       help: 'Where the artefacts go; files that no manifest asks for go away',
+    },
+    'shared-globals': {
+      type: 'string',
+      value: 'NAMESPACE',
+      help: 'Its globals apply to all namespaces, as those of the operator with HOOKLET_SHARED_GLOBALS',
     },
   },
 
@@ -43,6 +48,7 @@ export const compile: Command = {
     try {
       const { webhooks, workflows, findings } = await compileObjects(objects, {
         expressions,
+        sharedGlobals: optionalText(values['shared-globals']),
         tokenOf: (namespace, name) => tokens.tokenOf(namespace, name),
       })
       for (const fault of [...faults, ...findings]) stderr.write(`${formatFault(fault, (file) => file)}\n`)

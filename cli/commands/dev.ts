@@ -10,7 +10,7 @@ import { parseNetworks } from '../../process/config.ts'
 import { aborted } from '../../process/lifetime.ts'
 import { createLog } from '../../process/log.ts'
 import { formatFault } from '../manifests/document.ts'
-import { UsageError } from './command.ts'
+import { optionalText, UsageError } from './command.ts'
 import type { Command, Terminal } from './command.ts'
 
 /** How long Ctrl-C waits for calls and runs in flight. */
@@ -33,6 +33,11 @@ export const dev: Command = {
       type: 'string',
       value: 'CIDRS',
       help: 'Proxies whose X-Forwarded-For counts, separated by commas, for a tunnel or proxy',
+    },
+    'shared-globals': {
+      type: 'string',
+      value: 'NAMESPACE',
+      help: 'Its globals apply to all namespaces, as those of the operator with HOOKLET_SHARED_GLOBALS',
     },
     redis: {
       type: 'string',
@@ -59,6 +64,7 @@ export const dev: Command = {
       port: portOf(values['port']),
       ...(values['base-url'] === undefined ? {} : { baseUrl: urlOf(values['base-url']) }),
       trustedProxies: networksOf(values['trusted-proxies'] ?? ''),
+      sharedGlobals: optionalText(values['shared-globals']),
       ...(values['redis'] === undefined ? {} : { redis: String(values['redis']) }),
       ...certOriginsOf(terminal.env['HOOKLET_CERT_ORIGINS']),
       stateDir: String(values['state-dir'] ?? defaultStateDir(terminal.env)),

@@ -16,6 +16,7 @@ export interface PublisherDeps {
   plans: PlanTable
   tokens: TokenStore
   baseUrl: string
+  sharedGlobals: string | undefined
 }
 
 /** Compiles the objects and serves the result; tells what is served and what is not taken. */
@@ -30,7 +31,14 @@ interface Name {
  * Serves what a folder holds. A Workflow with a fault keeps its last good plan; a Webhook that misses a Secret or global is closed
  * (503) until it is there.
  */
-export function createPublisher({ expressions, routes, plans, tokens, baseUrl }: PublisherDeps): Publish {
+export function createPublisher({
+  expressions,
+  routes,
+  plans,
+  tokens,
+  baseUrl,
+  sharedGlobals,
+}: PublisherDeps): Publish {
   let served: Name[] = []
   let running: Name[] = []
 
@@ -55,6 +63,7 @@ export function createPublisher({ expressions, routes, plans, tokens, baseUrl }:
   return async (objects) => {
     const { webhooks, workflows, findings } = await compileObjects(objects, {
       expressions,
+      sharedGlobals,
       tokenOf: (namespace, name) => tokens.tokenOf(namespace, name),
     })
     serveRoutes(webhooks)

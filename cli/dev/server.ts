@@ -35,6 +35,8 @@ export interface DevOptions {
   port: number
   /** What callers see in front of `/webhooks/…`; by default the address that is listened on. */
   baseUrl?: string
+  /** The namespace whose globals apply to all. */
+  sharedGlobals?: string | undefined
   /** Addresses and networks of proxies whose X-Forwarded-For counts; none by default. */
   trustedProxies?: string[]
   /** Where the state is kept; in memory when absent. */
@@ -112,7 +114,14 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
         log.warn({ err: error }, 'URL tokens are not kept: URLs change with the next start'),
     })
     const store = createManifestStore({ root, admission: createAdmission(), now: () => clock.now() })
-    const publish = createPublisher({ expressions, routes, plans, tokens, baseUrl })
+    const publish = createPublisher({
+      expressions,
+      routes,
+      plans,
+      tokens,
+      baseUrl,
+      sharedGlobals: options.sharedGlobals,
+    })
     const refresh = async (): Promise<void> => {
       const { objects, faults, changed } = await store.load()
       if (!changed) return

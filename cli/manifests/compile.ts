@@ -19,13 +19,20 @@ const OUTSIDE: ReadonlySet<Reason> = new Set<Reason>(['NotFound', 'WebhookMissin
 /** Compiles the objects of manifest files together and says what is wrong with them, where it stands. */
 export async function compileObjects(
   objects: StoredObject[],
-  deps: { expressions: Expressions; tokenOf: (namespace: string, name: string) => string },
+  deps: {
+    expressions: Expressions
+    tokenOf: (namespace: string, name: string) => string
+    /** The namespace whose globals apply to all; none when left out. */
+    sharedGlobals?: string | undefined
+  },
 ): Promise<Compilation & { findings: Finding[] }> {
   const source = createSnapshot(
     objects.map(({ object }) => object),
     deps.tokenOf,
   )
-  const compilation = await compileAll({ source, expressions: deps.expressions })
+  const { expressions, sharedGlobals } = deps
+  const shared = sharedGlobals === undefined ? {} : { sharedNamespace: sharedGlobals }
+  const compilation = await compileAll({ source, expressions, ...shared })
   const documents = new Map(objects.map(({ object, document }) => [keyOf(object), document]))
   const find = (object: StoredObject['object'], fault: Fault & { reason?: Reason }): Finding[] => {
     const document = documents.get(keyOf(object))

@@ -187,3 +187,21 @@ async function tableOf(
     expect(await exited).toEqual([0, null])
   }
 }
+
+test('globals of the namespace that shares its own apply everywhere, and yield to those of a namespace itself', async () => {
+  const globals = (namespace: string, data: object): string =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'shared', namespace, labels: { 'hooklet.dev/globals': 'true' } },
+      data,
+    })
+  await put('shared.yaml', globals('platform', { GREETING: 'Welcome', PLACE: 'everywhere' }))
+  await put('settings.yaml', SETTINGS)
+  await put('hook.yaml', HOOK)
+  await put('flow.yaml', workflow('${ "\\($globals.GREETING) \\($globals.PLACE)" }'))
+  server = await startFolder(folder, { sharedGlobals: 'platform' })
+  expect(server.faults).toEqual([])
+  const answer = await fetch(server.placeholder('hook') ?? '')
+  expect(await answer.text()).toBe('Hello everywhere')
+})

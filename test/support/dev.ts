@@ -16,7 +16,7 @@ export interface ServedFolder extends DevReport {
 /** Serves a folder of manifests on a free port of the loopback interface. */
 export async function startFolder(
   root: string,
-  more: { redis?: string; stateDir?: string } = {},
+  more: { redis?: string; stateDir?: string; sharedGlobals?: string } = {},
 ): Promise<ServedFolder> {
   const stateDir = await mkdtemp(path.join(tmpdir(), 'hooklet-tokens-'))
   let last: DevReport | undefined
@@ -26,6 +26,7 @@ export async function startFolder(
     host: '127.0.0.1',
     port: 0,
     stateDir: more.stateDir ?? stateDir,
+    sharedGlobals: more.sharedGlobals,
     ...(more.redis === undefined ? {} : { redis: more.redis }),
     log: pino({ enabled: false }),
     onChange(report) {
