@@ -1,0 +1,57 @@
+/** A WebSocket whose handshake must show a signed token. */
+import { SignJWT } from 'jose'
+import { afterEach, expect, test } from '@jest/globals'
+import { openSocket, refusedSocket } from '../../support/socket-client.ts'
+import { createSites } from '../site.ts'
+import { eventsUntil, socketRoute, urlOf } from './support.ts'
+
+const sites = createSites()
+afterEach(() => sites.end())
+
+const SECRET = 'a-secret-of-more-than-thirty-two-bytes'
+const verification = {
+  type: 'JWT',
+  secrets: [SECRET],
+  jwt: { issuer: 'https://issuer.example.com', audiences: ['chat'], clockSkewMs: 0 },
+}
+
+function token(now: number, secret = SECRET): Promise<string> {
+  return new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('https://issuer.example.com')
+    .setAudience('chat')
+    .setExpirationTime(Math.floor(now / 1000) + 60)
+    .sign(new TextEncoder().encode(secret))
+}
+
+test('a valid token opens the connection', async () => {
+  const route = socketRoute('chat', { verification })
+  const site = await sites.start({ routes: [route] })
+  const authorization = `Bearer ${await token(site.clock.now())}`
+  const client = await openSocket(urlOf(site, route), { headers: { authorization } })
+  const [connected] = await eventsUntil(site, 'connect')
+  expect(connected?.headers['authorization']).toBeUndefined()
+  client.ws.terminate()
+})
+
+test('without one, or with one of a stranger, the handshake is refused and no event is stored', async () => {
+  let stored = 0
+  const route = socketRoute('chat', { verification })
+  const site = await sites.start({
+    routes: [route],
+    wrap: (state) => ({
+      ...state,
+      admit(admission) {
+        if (admission.event !== undefined) stored++
+        return state.admit(admission)
+      },
+    }),
+  })
+  const stranger = { authorization: `Bearer ${await token(site.clock.now(), `${SECRET}-of-a-stranger`)}` }
+  for (const headers of [{}, stranger, { authorization: 'Bearer x.y.z' }])
+    expect(await refusedSocket(urlOf(site, route), { headers })).toMatchObject({
+      status: 401,
+      body: '{"error":"Verification failed"}',
+    })
+  expect(stored).toBe(0)
+})
