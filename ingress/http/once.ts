@@ -28,7 +28,7 @@ export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
   if (key === '') return undefined
   return {
     // Of a fixed length and form, whatever the caller sends.
-    key: `${webhook.namespace}/${webhook.name}/${hash('sha256', key, 'hex')}`,
+    key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call.req) : key, 'hex')}`,
     fingerprint: once.sameRequest ? fingerprintOf(call) : '',
     ttlMs: once.ttlMs,
   }
@@ -40,6 +40,13 @@ function keyIn(req: IncomingMessage, name: string): string | undefined {
   if (values === undefined) return undefined
   return values.length === 1 ? (values[0] ?? '') : ''
 }
+
+/**
+ * Keys that callers choose may coincide, so those of callers with different credentials are different keys: else one would get the other's answer. No header
+ * holds the line break.
+ */
+const owned = (key: string, { headers: { authorization } }: IncomingMessage): string =>
+  authorization === undefined ? key : `${authorization}\n${key}`
 
 function fingerprintOf({ req, target, body }: RepeatableCall): string {
   const line = `${req.method ?? ''} ${target.rest}?${target.query}\n`

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import type { Route } from '../../../ingress/route.ts'
 import { createSites } from '../site.ts'
 import type { Site } from '../site.ts'
-import { routeOf } from '../support.ts'
+import { routeOf, sha256 } from '../support.ts'
 
 const sites = createSites()
 afterEach(() => sites.end())
@@ -67,6 +67,19 @@ describe('a call with the key of another', () => {
     await site.call(route, '', post('a'))
     expect((await site.call(route, rest, init)).status).toBe(422)
     expect(await stored(site)).toBe(1)
+  })
+
+  test('is another call of a caller with other credentials, who must not get its answer', async () => {
+    const shared = routeOf('pay', { once: keyed, auth: { bearer: [sha256('ada'), sha256('bob')] } })
+    const site = await sites.start({ routes: [shared] })
+    const as = (name: string) =>
+      site.call(shared, '', {
+        ...post('a'),
+        headers: { 'Idempotency-Key': 'a', authorization: `Bearer ${name}` },
+      })
+    const [ada, bob, again] = [await as('ada'), await as('bob'), await as('ada')]
+    expect(eventId(bob)).not.toBe(eventId(ada))
+    expect(eventId(again)).toBe(eventId(ada))
   })
 
   test('counts against the rate', async () => {
