@@ -49,6 +49,7 @@ export const answers = {
   Crowded: error(429, 'Too many concurrent connections', 1),
   HeadersTooLarge: error(431, 'Request headers too large'),
   Internal: error(500, 'Internal error'),
+  UnsupportedTransfer: error(501, 'Transfer-Encoding is not supported'),
   RunEnded: error(502, 'Workflow ended without a reply'),
   RunFailed: error(502, 'Workflow failed'),
   ReplyTooLarge: error(502, 'Workflow reply too large'),

@@ -125,12 +125,17 @@ export function createCallHandler(deps: CallDeps) {
         return
       case 'gone':
         // Nobody is left to answer, and nothing has been taken.
-        log.debug({ reason: 'Gone', ...fieldsOf(call) }, 'caller left before the end of the body')
+        log.debug({ reason: 'Gone', ...fieldsOf(call) }, 'caller left before it could be answered')
     }
   }
 
   /** The request is here whole. Without a verification, nothing stands between it and the state. */
   function complete(call: Call, body: Buffer): void {
+    // What came right behind the body was no request: the connection has got its answer, and the caller would not learn that this call ran.
+    if (!call.exchange.req.socket.writable) {
+      received(call, { kind: 'gone' })
+      return
+    }
     const { verification } = call.route
     if (verification === undefined) void admit(call, body)
     else void checkSender(call, verification, body)

@@ -14,6 +14,8 @@ export interface Exchange {
   /** Once the call is accepted: `X-Hooklet-Event-Id` of the answer. */
   eventId: string | undefined
   answered: boolean
+  /** Its answer is the connection's last: where the next request begins is in doubt. */
+  last: boolean
   /** Of every answer that the webhook gives to this call: names and values in turn. */
   headers: readonly string[]
   /** These tell a browser what a page may do. */
@@ -41,7 +43,17 @@ export function openExchange(
 ): Exchange {
   const given = req.headers['x-request-id']
   const requestId = typeof given === 'string' && saneId.test(given) ? given : newId()
-  return { req, res, requestId, eventId: undefined, answered: false, headers: [], cors: false, upgrade }
+  return {
+    req,
+    res,
+    requestId,
+    eventId: undefined,
+    answered: false,
+    last: false,
+    headers: [],
+    cors: false,
+    upgrade,
+  }
 }
 
 /** Writes answers. Everything that goes out to a caller goes through it, except what precedes a parsed request. */
@@ -52,12 +64,15 @@ export interface Sender {
   expect(exchange: Exchange): void
   /** Whether such a request on this socket still waits for its answer. */
   expects(socket: Duplex): boolean
+  /** Whether this socket has got its last answer. */
+  isDone(socket: Duplex): boolean
   /** From now on every answer is its connection's last. */
   closeConnections(): void
 }
 
 export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
   const expected = new WeakMap<Duplex, Set<Exchange>>()
+  const done = new WeakSet<Duplex>()
   let closing = false
 
   return {
@@ -72,8 +87,14 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
       headers.push('X-Request-Id', exchange.requestId)
       if (exchange.eventId !== undefined) headers.push('X-Hooklet-Event-Id', exchange.eventId)
       const discard = hasBody(req) && !req.complete
-      const last = closing || (discard && (answer.status === tooLarge || !fits(req, limits.discardBytes)))
-      if (last) headers.push('Connection', 'close')
+      const last =
+        closing ||
+        exchange.last ||
+        (discard && (answer.status === tooLarge || !fits(req, limits.discardBytes)))
+      if (last) {
+        headers.push('Connection', 'close')
+        done.add(req.socket)
+      }
       res.writeHead(answer.status, headers)
       if (discard && last) discardThenEnd(exchange, answer.body)
       else res.end(answer.body)
@@ -87,6 +108,8 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
     },
 
     expects: (socket) => (expected.get(socket)?.size ?? 0) > 0,
+
+    isDone: (socket) => done.has(socket),
 
     closeConnections() {
       closing = true

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { createServer, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { AnswerCode } from '../answers.ts'
 import type { Log } from '../../process/log.ts'
 import { hasBody } from './body.ts'
@@ -11,6 +12,9 @@ import type { HttpLimits } from './limits.ts'
 import { refusalOfRequest, refuseUnparsed } from './malformed.ts'
 import { preparedAnswers } from './prepared.ts'
 import { isWebhookPath, originForm } from './target.ts'
+
+/** The refusals that end the connection. */
+const last: ReadonlySet<AnswerCode> = new Set(['Malformed', 'UnsupportedTransfer'])
 
 export interface ServerDeps {
   /** Serves the paths of webhooks. */
@@ -67,6 +71,7 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
   function refuse(req: IncomingMessage, res: ServerResponse, code: AnswerCode): void {
     const exchange = openExchange(req, res, newId)
     log.debug({ reason: code, requestId: exchange.requestId }, 'request refused')
+    exchange.last = last.has(code)
     sender.send(exchange, preparedAnswers[code])
   }
 
@@ -80,11 +85,14 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) =>
     refuse(req, res, 'ExpectationFailed'),
   )
-  server.on('clientError', (error, socket) => {
+  const unparsed = (error: NodeJS.ErrnoException | undefined, socket: Duplex) => {
     const requestId = newId()
-    const reason = refuseUnparsed(error, socket, { sender, requestId })
+    const reason = refuseUnparsed(error?.code, socket, { sender, requestId })
     if (reason !== undefined) log.debug({ reason, requestId }, 'request refused')
-  })
+  }
+  server.on('clientError', unparsed)
+  // A tunnel is not what is served here; its target is no path.
+  server.on('connect', (_req: IncomingMessage, socket: Duplex) => unparsed(undefined, socket))
   return server
 }
 

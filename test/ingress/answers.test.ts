@@ -138,6 +138,8 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
       'Origin: https://b.example\r\n',
     ),
   UnsupportedVersion: () => shakeHands({ type: 'WebSocket' }, '', 12),
+  UnsupportedTransfer: () =>
+    callRaw('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'),
   RunEnded: () => settle(false),
   RunFailed: () => settle(true),
   ReplyTooLarge: () =>
