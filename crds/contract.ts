@@ -59,7 +59,7 @@ export const REASONS = {
   InvalidSecret:
     'A secret or key of the verification can not be used as one, for example a whsec_ secret that is not base64. Correct it; callers get 503 until then.',
   InvalidToken: 'The token of `tokenFrom` does not have 22 to 128 characters of A-Z, a-z, 0-9, - and _.',
-  DuplicateToken: 'Another, older Webhook has the same token. Give this one another.',
+  DuplicateToken: 'Another Webhook had the same token first, and keeps it. Give this one another.',
   TokenMissing: 'No token has been made yet.',
   UrlSecretRefused:
     'The Secret NAME-webhook-url could not be written, because of a quota, say, or because there is one that is not of Hooklet. The message says why.',

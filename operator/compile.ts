@@ -7,7 +7,7 @@ import type { Expressions } from '../runner/expression/expression.ts'
 import type { ObjectSource, Snapshot } from './source.ts'
 import { valueOf } from './webhook/checks.ts'
 import { gatherWebhook, type GatheredWebhook } from './webhook/gather.ts'
-import { createTokenClaims } from './webhook/token.ts'
+import { compareAge, createTokenClaims } from './webhook/token.ts'
 import { finishWebhook, type CompiledWebhook } from './webhook/webhook.ts'
 import { gatherWorkflow } from './workflow/gather.ts'
 import { readWorkflow } from './workflow/read.ts'
@@ -44,7 +44,8 @@ export async function compileAll(deps: CompileDeps & { source: Snapshot }): Prom
   const { webhooks, workflows } = deps.source
   const gathered = await inBatches(webhooks, (webhook) => gatherWebhook(webhook, deps))
   const claims = createTokenClaims<Webhook>()
-  for (const [index, webhook] of webhooks.entries()) claims.claim(webhook, tokenOf(gathered[index]))
+  const byAge = [...webhooks.entries()].toSorted(([, a], [, b]) => compareAge(a, b))
+  for (const [index, webhook] of byAge) claims.claim(webhook, tokenOf(gathered[index]))
   return {
     webhooks: webhooks.flatMap((webhook, index) => {
       const found = gathered[index]

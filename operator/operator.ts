@@ -128,7 +128,11 @@ export function startOperator(deps: OperatorDeps): Operator {
     if (signal.aborted) return
     log.info({ identity: deps.identity }, 'This operator leads')
     const control = createControl(signal)
-    await claimTokens(cache, control.claims)
+    await claimTokens(
+      cache,
+      control.claims,
+      (webhook, token) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? '') === token,
+    )
     queue = createWorkQueue({
       work: (key) => reconcile(key, control),
       parallelism,

@@ -1,24 +1,38 @@
 import type { Webhook } from '../../crds/types.gen.ts'
 import { readKey } from '../values/data.ts'
-import type { TokenClaims } from '../webhook/token.ts'
+import { compareAge, type TokenClaims } from '../webhook/token.ts'
 import { nameOf, type ObjectCache } from './cache.ts'
 
 /** How many Secrets with pinned tokens are read at the same time. */
 const BATCH = 32
 
-/** Notes who has which token before the first Webhook is compiled, so that no younger one gets an older one's for a moment. */
-export async function claimTokens(cache: ObjectCache, claims: TokenClaims<Webhook>): Promise<void> {
-  const claim = async (webhook: Webhook): Promise<void> => {
-    const { namespace, name } = nameOf(webhook)
-    const { secretKeyRef } = webhook.spec.tokenFrom ?? {}
-    const token = secretKeyRef
-      ? await pinnedToken(cache, namespace, secretKeyRef)
-      : await cache.generatedToken(namespace, name)
-    claims.claim(webhook, token)
+/**
+ * Notes who has which token before the first Webhook is compiled: those whose routes are published have them; what is left goes by age.
+ */
+export async function claimTokens(
+  cache: ObjectCache,
+  claims: TokenClaims<Webhook>,
+  isPublished: (webhook: Webhook, token: string) => boolean,
+): Promise<void> {
+  const webhooks = [...cache.webhooks()].toSorted(compareAge)
+  const later: [Webhook, string][] = []
+  for (let start = 0; start < webhooks.length; start += BATCH) {
+    const batch = webhooks.slice(start, start + BATCH)
+    const tokens = await Promise.all(batch.map((webhook) => tokenOf(cache, webhook)))
+    for (const [index, webhook] of batch.entries()) {
+      const token = tokens[index]
+      if (token === undefined) continue
+      if (isPublished(webhook, token)) claims.claim(webhook, token)
+      else later.push([webhook, token])
+    }
   }
-  const webhooks = [...cache.webhooks()]
-  for (let start = 0; start < webhooks.length; start += BATCH)
-    await Promise.all(webhooks.slice(start, start + BATCH).map(claim))
+  for (const [webhook, token] of later) claims.claim(webhook, token)
+}
+
+function tokenOf(cache: ObjectCache, webhook: Webhook): Promise<string | undefined> {
+  const { namespace, name } = nameOf(webhook)
+  const { secretKeyRef } = webhook.spec.tokenFrom ?? {}
+  return secretKeyRef ? pinnedToken(cache, namespace, secretKeyRef) : cache.generatedToken(namespace, name)
 }
 
 async function pinnedToken(

@@ -1,4 +1,5 @@
 import { backoffMs } from '../../kube/backoff.ts'
+import { ApiError } from '../../kube/error.ts'
 
 /** Work by key: each key once however often it is added, never twice at the same time, again with backoff when it failed. */
 export interface WorkQueue {
@@ -101,7 +102,8 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
 
   function fail(key: string, error: Error): void {
     const before = failures.get(key) ?? 0
-    const retryMs = backoffMs(before, { ...BACKOFF, random })
+    const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+    const retryMs = Math.max(asked, backoffMs(before, { ...BACKOFF, random }))
     failures.set(key, before + 1)
     onFailure(key, { error, failures: before + 1, retryMs })
     retries.set(

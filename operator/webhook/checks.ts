@@ -12,7 +12,7 @@ import { verificationProblem } from './verification.ts'
 export interface CheckInput {
   webhook: Webhook
   gathered: GatheredWebhook
-  /** The oldest Webhook that claims the same token. */
+  /** The Webhook that has the token. */
   tokenOwner?: { metadata: ObjectMeta }
 }
 
@@ -76,12 +76,10 @@ function tokenIsItsOwn({ webhook, tokenOwner }: CheckInput): Problem | undefined
   if (!tokenOwner || isSame(tokenOwner, webhook)) return undefined
   // Another tenant's names are not told.
   const local = namespaceOf(tokenOwner) === namespaceOf(webhook)
-  const owner = local
-    ? `the older Webhook ${tokenOwner.metadata.name}`
-    : 'an older Webhook of another namespace'
+  const owner = local ? `the Webhook ${tokenOwner.metadata.name}` : 'a Webhook of another namespace'
   return {
     reason: 'DuplicateToken',
-    message: `gives the URL token of ${owner}: choose another`,
+    message: `gives the URL token that ${owner} has already: choose another`,
     path: ['spec', 'tokenFrom', 'secretKeyRef'],
   }
 }

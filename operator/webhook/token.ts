@@ -12,7 +12,7 @@ export function createToken(random: (bytes: number) => Buffer): string {
   return random(TOKEN_BYTES).toString('base64url')
 }
 
-/** Two Webhooks with one token: the older keeps it; of equal age, the first by namespace and name. */
+/** The older first; of equal age, by namespace and name. */
 export function compareAge(a: { metadata: ObjectMeta }, b: { metadata: ObjectMeta }): number {
   return (
     time(a) - time(b) ||
@@ -26,41 +26,48 @@ const time = ({ metadata }: { metadata: ObjectMeta }): number =>
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
 
-/** Who claims which token. Kept over time, it tells whose standing changes when a claim comes or goes. */
+/**
+ * Who claims which token. Who has a token keeps it as long as it claims it: another Webhook, however old, can't take a URL away from callers by
+ * pinning its token. When the holder leaves, the oldest of the others follows.
+ */
 export interface TokenClaims<Claimant extends { metadata: ObjectMeta }> {
-  /** Records the token that the claimant wants now; undefined withdraws. Returns the others whose ownership may have changed. */
+  /** Records the token that the claimant wants now; undefined withdraws. Returns the others whose standing may have changed. */
   claim(claimant: Claimant, token: string | undefined): Claimant[]
-  /** The oldest claimant. */
   owner(token: string): Claimant | undefined
 }
 
 export function createTokenClaims<Claimant extends { metadata: ObjectMeta }>(): TokenClaims<Claimant> {
+  /** The holder first, the others by age. */
   const claimants = new Map<string, Claimant[]>()
   const tokens = new Map<string, string>()
   const keyOf = (claimant: Claimant): string => `${namespaceOf(claimant)}/${claimant.metadata.name}`
-  const others = (token: string, key: string): Claimant[] =>
-    (claimants.get(token) ?? []).filter((claimant) => keyOf(claimant) !== key)
+
+  function withdraw(token: string, key: string): Claimant[] {
+    const rest = (claimants.get(token) ?? []).filter((claimant) => keyOf(claimant) !== key)
+    if (rest.length === 0) claimants.delete(token)
+    else claimants.set(token, rest)
+    tokens.delete(key)
+    return rest
+  }
+
+  function enter(token: string, claimant: Claimant): void {
+    const key = keyOf(claimant)
+    const [holder, ...others] = claimants.get(token) ?? []
+    tokens.set(key, token)
+    if (!holder || keyOf(holder) === key) claimants.set(token, [claimant, ...others])
+    else {
+      const rest = others.filter((other) => keyOf(other) !== key)
+      claimants.set(token, [holder, ...[...rest, claimant].toSorted(compareAge)])
+    }
+  }
+
   return {
     claim(claimant, token) {
       const key = keyOf(claimant)
       const before = tokens.get(key)
-      const affected: Claimant[] = []
-      if (before !== undefined && before !== token) {
-        const rest = others(before, key)
-        if (rest.length === 0) claimants.delete(before)
-        else claimants.set(before, rest)
-        tokens.delete(key)
-        affected.push(...rest)
-      }
-      if (token === undefined) return affected
-      const rest = others(token, key)
-      const owner = claimants.get(token)?.[0]
-      const claiming = [...rest, claimant].toSorted(compareAge)
-      tokens.set(key, token)
-      claimants.set(token, claiming)
-      // Nobody's standing changes when a claim is only repeated.
-      const repeated = before === token && owner && claiming[0] && keyOf(owner) === keyOf(claiming[0])
-      return repeated ? affected : [...affected, ...rest]
+      const affected = before === undefined || before === token ? [] : withdraw(before, key)
+      if (token !== undefined) enter(token, claimant)
+      return affected
     },
     owner: (token) => claimants.get(token)?.[0],
   }

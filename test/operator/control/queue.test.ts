@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { ApiError } from '../../../kube/error.ts'
 import { createWorkQueue, type WorkQueue, type WorkQueueOptions } from '../../../operator/control/queue.ts'
 
 let queue: WorkQueue
@@ -88,6 +89,9 @@ describe('the work queue', () => {
     await end(new Error('x'))
     // After a success it begins anew.
     expect(failures.at(-1)).toBe('a 1 25')
+    queue.add('b')
+    await end(new ApiError({ status: 429, reason: 'TooManyRequests', message: 'later', retryAfterMs: 7_000 }))
+    expect(failures.at(-1)).toBe('b 1 7000')
   })
 
   test('is idle when nothing is queued or under way, whoever asks, and however often work was added again', async () => {

@@ -20,31 +20,35 @@ const claimant = (
 })
 
 describe('claims to a token', () => {
-  test('the oldest owns it; of equal age the first by namespace and name', () => {
+  test('who has it keeps it, however old another is that claims it', () => {
     const claims = createTokenClaims()
-    claims.claim(claimant('b', 2), 't')
-    expect(claims.owner('t')?.metadata.name).toBe('b')
-    claims.claim(claimant('a', 1), 't')
-    expect(claims.owner('t')?.metadata.name).toBe('a')
-    claims.claim(claimant('z', 1, 'another'), 't')
-    expect(claims.owner('t')?.metadata.name).toBe('z')
+    const [younger, older] = [claimant('b', 2), claimant('a', 1)]
+    claims.claim(younger, 't')
+    expect(claims.claim(older, 't')).toEqual([])
+    expect(claims.owner('t')).toBe(younger)
+    expect(claims.claim(older, 't')).toEqual([])
+    expect(claims.claim(younger, 't')).toEqual([])
+    expect(claims.owner('t')).toBe(younger)
   })
 
-  test('when the owner leaves, the next is told and owns it', () => {
+  test('when the holder leaves, the oldest of the others follows; of equal age the first by namespace and name', () => {
     const claims = createTokenClaims()
-    const [older, younger] = [claimant('a', 1), claimant('b', 2)]
-    expect(claims.claim(older, 't')).toEqual([])
-    expect(claims.claim(younger, 't')).toEqual([older])
-    expect(claims.claim(older, 'another')).toEqual([younger])
-    expect(claims.owner('t')).toBe(younger)
-    expect(claims.claim(older, undefined)).toEqual([])
+    const holder = claimant('holder', 9)
+    const others = [claimant('c', 2), claimant('b', 1), claimant('z', 1, 'another')]
+    for (const one of [holder, ...others]) claims.claim(one, 't')
+    expect(claims.claim(holder, 'another').map(({ metadata }) => metadata.name)).toEqual(['z', 'b', 'c'])
+    expect(claims.owner('t')?.metadata.name).toBe('z')
+    expect(claims.owner('another')).toBe(holder)
+    expect(claims.claim(holder, undefined)).toEqual([])
     expect(claims.owner('another')).toBeUndefined()
   })
 
-  test('claiming the same again changes nothing', () => {
+  test('claiming the same again concerns nobody, and takes the claimant as it is now', () => {
     const claims = createTokenClaims()
+    const now = claimant('a', 1)
     claims.claim(claimant('a', 1), 't')
-    expect(claims.claim(claimant('a', 1), 't')).toEqual([])
-    expect(claims.owner('t')?.metadata.name).toBe('a')
+    claims.claim(claimant('b', 2), 't')
+    expect(claims.claim(now, 't')).toEqual([])
+    expect(claims.owner('t')).toBe(now)
   })
 })
