@@ -70,6 +70,7 @@ async function servedOn(ingress: { url: string } | undefined, url: string): Prom
 async function loadOn(ingress: { url: string } | undefined, name: string): Promise<Load> {
   await create(answering(name))
   await kubectl('wait', '--for=condition=Ready', `webhook/${name}`, `workflow/${name}`, '--timeout=60s')
+  await site.caughtUp()
   const url = await servedOn(ingress, await kubectl('get', 'webhook', name, '-o', 'jsonpath={.status.url}'))
   const once = async (): Promise<string | undefined> => {
     const said = await call(url)
@@ -104,6 +105,7 @@ test('kill -9 of the operator that leads, and of an ingress, in the middle of 20
   await Promise.all(Array.from({ length: HANDS }, apply))
   const [back] = await Promise.all([site.start('ingress'), site.start('operator')])
   await kubectl('wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=90s')
+  await site.caughtUp()
 
   const webhooks = await items<Served>(`/apis/hooklet.dev/v1alpha1/namespaces/${namespace}/webhooks`)
   expect(webhooks).toHaveLength(APPLIES + 1)

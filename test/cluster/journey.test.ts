@@ -38,8 +38,10 @@ async function apply(manifest: string): Promise<void> {
   if (code !== 0) throw new Error(stderr)
 }
 
-const allReady = (): Promise<string> =>
-  kubectl('wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=60s')
+async function allReady(): Promise<void> {
+  await kubectl('wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=60s')
+  await site.caughtUp()
+}
 
 const urlOf = (webhook: string): Promise<string> =>
   kubectl('get', 'webhook', webhook, '-o', 'jsonpath={.status.url}')
@@ -71,7 +73,6 @@ describe('kubectl apply -f examples', () => {
   test('every example becomes ready and answers as it says', async () => {
     await kubectl('apply', '--recursive', '-f', examples)
     await allReady()
-    const folders = await readdir(examples, { withFileTypes: true })
     const names = (await kubectl('get', 'webhooks', '-o', 'name')).trim().split('\n')
     const urls = new Map<string, string>()
     for (const name of names.map((line) => line.split('/')[1] ?? '')) urls.set(name, await urlOf(name))
@@ -80,11 +81,13 @@ describe('kubectl apply -f examples', () => {
       return name.endsWith('.token') ? urls.get(name.slice(0, -6))?.split('/').at(-1) : urls.get(name)
     }
     let called = 0
-    for (const { name } of folders.filter((entry) => entry.isDirectory())) {
-      const exchanges = readExchanges(await readFile(path.join(examples, name, `${name}.http`), 'utf8'))
-      for (const exchange of exchanges) await expectExchange(exchange, placeholders)
-      called += exchanges.length
-    }
+    for (const file of (await readdir(examples, { recursive: true })).filter((name) =>
+      name.endsWith('.http'),
+    ))
+      for (const exchange of readExchanges(await readFile(path.join(examples, file), 'utf8'))) {
+        await expectExchange(exchange, placeholders)
+        called++
+      }
     expect(called).toBeGreaterThan(10)
   })
 })
@@ -193,7 +196,7 @@ describe('what is changed is live', () => {
     // The Workflow stays, unless asked otherwise.
     expect(await kubectl('get', 'workflows', '-o', 'name')).toBe('workflow.hooklet.dev/greet\n')
     await kubectl('delete', 'workflow', 'greet')
-    expect(await artefacts()).toEqual([])
+    await soon(artefacts, (names) => names.length === 0)
     await expectNothingKept()
   })
 

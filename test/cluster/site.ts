@@ -1,4 +1,6 @@
 /** A whole installation on a real API server: operator, ingress and runner processes, each with the rights of its role, and a Redis. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { hook } from '../e2e/processes/fleet.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
 import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
@@ -18,6 +20,11 @@ export interface Site {
   operators: Member[]
   ingress: Member[]
   runners: Member[]
+  /**
+   * Resolves when ingress and runner have everything that was published before: they have seen what came after it. Watches keep the order. For sites of
+   * one runner.
+   */
+  caughtUp(): Promise<void>
   /** Starts one more process. */
   start(role: MemberRole, env?: NodeJS.ProcessEnv): Promise<Member>
   close(): Promise<void>
@@ -76,13 +83,28 @@ export async function startSite(options: SiteOptions & { cluster?: Cluster } = {
       many((options.ingress ?? 1) - 1, 'ingress'),
       many(options.runners ?? 1, 'runner'),
     ])
+    const ingress = [first, ...others]
+    const caughtUp = async (): Promise<void> => {
+      const namespace = await cluster.namespace('canary')
+      const manifests = hook('canary', { response: { mode: 'Reply' } }, [{ sing: { call: 'reply' } }])
+      await cluster.apply(manifests.map((object) => ({ ...object, metadata: { name: 'canary', namespace } })))
+      const path = `/apis/hooklet.dev/v1alpha1/namespaces/${namespace}/webhooks/canary`
+      for (const { url } of ingress.filter((member) => member.alive()))
+        for (;;) {
+          const { body } = await cluster.request<{ status?: { url?: string } }>('GET', path)
+          const there = body.status?.url?.replace(publicUrl, url)
+          if (there !== undefined && (await fetch(there)).status === 200) break
+          await pause(20)
+        }
+    }
     return {
+      caughtUp,
       cluster,
       redis,
       system,
       publicUrl,
       operators,
-      ingress: [first, ...others],
+      ingress,
       runners,
       start,
       close,

@@ -125,6 +125,7 @@ test('equal names are different things: each Webhook has its own Workflows and g
     )
     await judged(who, 'workflows', 'greet')
   }
+  await site.caughtUp()
   const [atAda, atBob] = [await served(ada, 'greet'), await served(bob, 'greet')]
   for (let round = 0; round < 10; round++) {
     expect(await call(atAda)).toEqual({ status: 200, text: 'from ada' })
@@ -143,8 +144,10 @@ test("another's globals are not there, neither for a Webhook nor for a Workflow"
   const { ready } = await judged(bob, 'webhooks', 'curious')
   expect(ready).toMatchObject({ status: 'False', reason: 'NotFound' })
   expect(JSON.stringify(ready)).not.toContain('hidden')
-  const url = await judged(bob, 'webhooks', 'asking').then(({ url }) => url ?? '')
-  const { text } = await call(url)
+  await judged(bob, 'workflows', 'asking')
+  await site.caughtUp()
+  const { url } = await judged(bob, 'webhooks', 'asking')
+  const { text } = await call(url ?? '')
   expect(text).not.toContain('hidden')
 })
 
@@ -182,6 +185,7 @@ test("another's URL token can not be taken over, and nothing of the owner's chan
   await apply(ada, webhook('owned', REPLY), workflow('owned', 'owned', 'of ada'))
   const url = await served(ada, 'owned')
   await judged(ada, 'workflows', 'owned')
+  await site.caughtUp()
   const token = url.split('/').at(-1) ?? ''
   await apply(
     bob,
