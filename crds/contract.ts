@@ -13,7 +13,7 @@ export const GLOBALS_LABEL = 'hooklet.dev/globals'
 export const INCLUDE_WORKFLOWS_ANNOTATION = 'hooklet.dev/include-workflows'
 /** On the Secret that holds a Webhook's URL: the Webhook's name. */
 export const WEBHOOK_LABEL = 'hooklet.dev/webhook'
-/** Keeps a deleted resource until it is out of the data plane. */
+/** Keeps a deleted Webhook until it is out of the data plane. */
 export const FINALIZER = 'hooklet.dev/data-plane'
 
 /** The longest `metadata.name` of a Webhook or Workflow: it is used as the value of a label. */
