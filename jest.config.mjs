@@ -1,5 +1,5 @@
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
-import { provideRedis, provideValkey } from './test/support/provision.mjs'
+import { provideChromium, provideRedis, provideValkey } from './test/support/provision.mjs'
 
 /** Tests that start Redis servers. */
 const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/']
@@ -9,9 +9,13 @@ const ON_VALKEY = ['/test/state/valkey']
 /** Tests that start API servers. */
 const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/']
 
+/** Tests that open pages. */
+const IN_CHROMIUM = ['/test/e2e/browser/']
+
 const skipped = [
   ...(provideRedis(process.env) ? [] : [...ON_REDIS, ...ON_KUBERNETES]),
   ...(provideValkey(process.env) ? [] : ON_VALKEY),
+  ...(provideChromium(process.env) ? [] : IN_CHROMIUM),
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
 ]
 

@@ -1,4 +1,5 @@
 import { namespaceOf } from '../../operator/source.ts'
+import { webhookUrl } from '../../operator/webhook/url-secret.ts'
 import type { CompiledWebhook } from '../../operator/webhook/webhook.ts'
 import type { CompiledWorkflow } from '../../operator/workflow/workflow.ts'
 import type { RouteTable } from '../../ingress/routes/table.ts'
@@ -84,8 +85,9 @@ function rowOf({ webhook, route, problem }: CompiledWebhook, baseUrl: string): R
     {
       namespace: route.namespace,
       name: route.name,
-      url: `${baseUrl}/webhooks/${route.token}`,
+      url: webhookUrl(baseUrl, webhook, route.token),
       token: route.token,
+      type: route.type,
       auth: basic ? 'basic' : bearer ? 'bearer' : 'none',
       ...(problem ? { problem: problem.message } : {}),
     },

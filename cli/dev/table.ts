@@ -11,7 +11,8 @@ export interface Row {
   name: string
   url: string
   token: string
-  /** Which credentials a caller needs, for the curl line. */
+  type: 'HTTP' | 'WebSocket'
+  /** Which credentials a caller needs, for the line to try. */
   auth: 'none' | 'basic' | 'bearer'
   /** Why calls are refused, when they are. */
   problem?: string
@@ -35,8 +36,9 @@ export interface TableContext {
   now: number
 }
 
-/** A curl line for the webhook: its sample request, or a POST of a small JSON object. */
+/** A curl line for the webhook: its sample request, or a POST of a small JSON object. For a WebSocket, a line that connects a terminal with it. */
 function tryLines(row: Row, { samples, baseUrl, now }: TableContext): string[] {
+  if (row.type === 'WebSocket') return [socketLine(row)]
   const exchange = samples.get(row.name) ?? plainRequest(row)
   const placeholder = (name: string): string | undefined => {
     if (name === 'base') return baseUrl
@@ -49,12 +51,26 @@ function tryLines(row: Row, { samples, baseUrl, now }: TableContext): string[] {
   return [...note, curlLine(wireRequest(exchange, placeholder, now))]
 }
 
+const credentials: Record<Row['auth'], [string, string][]> = {
+  none: [],
+  basic: [['Authorization', 'Basic BASE64_OF_USER_COLON_PASSWORD']],
+  bearer: [['Authorization', 'Bearer YOUR_TOKEN']],
+}
+
+/** With what is there wherever Hooklet runs from its sources: Node. What is typed is sent line by line; what comes is printed. */
+function socketLine({ url, auth }: Row): string {
+  const options =
+    auth === 'none' ? '' : `, {headers: ${JSON.stringify(Object.fromEntries(credentials[auth]))}}`
+  const script = [
+    `s = new WebSocket("${url}"${options})`,
+    's.onopen = () => process.stdin.on("data", (line) => s.send(String(line).trim()))',
+    's.onmessage = ({data}) => console.log(data)',
+    's.onclose = ({code, reason}) => process.exit(console.log(code, reason))',
+  ]
+  return `node -e '${script.join('; ')}'`
+}
+
 function plainRequest(row: Row): Exchange {
-  const credentials: Record<Row['auth'], [string, string][]> = {
-    none: [],
-    basic: [['Authorization', 'Basic BASE64_OF_USER_COLON_PASSWORD']],
-    bearer: [['Authorization', 'Bearer YOUR_TOKEN']],
-  }
   return {
     title: '',
     method: 'POST',

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -142,6 +142,29 @@ test('URLs stay over a restart', async () => {
   expect(token.exec(first.stdout)?.[1]).toBeDefined()
   expect(token.exec(first.stdout)?.[1]).toBe(token.exec(second.stdout)?.[1])
   expect(first.stderr).not.toContain(token.exec(first.stdout)?.[1])
+})
+
+test('the line for a WebSocket connects a terminal with it', async () => {
+  const state = path.join(folder, '.state')
+  const said = await tableOf(
+    ['dev', 'examples/chat', '--port', '0', '--state-dir', state],
+    async (stdout) => {
+      const line = stdout.split('\n').find((one) => one.includes('node -e')) ?? ''
+      // The Node that runs this, whatever the shell would find.
+      const terminal = spawn('sh', ['-c', line.trim().replace(/^node/, `'${process.execPath}'`)])
+      let heard = ''
+      terminal.stdin.write('hello\n')
+      for await (const chunk of terminal.stdout) {
+        heard += String(chunk)
+        if (heard.includes('echo')) break
+      }
+      terminal.kill()
+      return { heard }
+    },
+  )
+  expect(said.lines['heard']).toMatch(
+    /"type":"welcome"[^]*\{"text":"hello","type":"echo"\}|\{"type":"echo","text":"hello"\}/,
+  )
 })
 
 test('every curl line of the printed table works', async () => {

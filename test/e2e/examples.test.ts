@@ -7,6 +7,8 @@ import { readExchanges } from '../../cli/manifests/exchange.ts'
 import type { Exchange } from '../../cli/manifests/exchange.ts'
 import { expectExchange } from '../support/exchange.ts'
 import { startFolder } from '../support/dev.ts'
+import { openSocket } from '../support/socket-client.ts'
+import type { SocketClient } from '../support/socket-client.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 const cleanup: (() => Promise<void>)[] = []
@@ -35,6 +37,25 @@ describe('examples', () => {
     const files = (await readdir(folder)).filter((name) => name.endsWith('.http'))
     const texts = await Promise.all(files.map((name) => readFile(path.join(folder, name), 'utf8')))
     await callAll(folder, texts.flatMap(readExchanges))
+  })
+
+  test('chat', async () => {
+    const server = await startFolder(path.join(root, 'examples', 'chat'))
+    cleanup.push(() => server.stop())
+    expect(server.faults).toEqual([])
+    const url = server.placeholder('chat') ?? ''
+    expect(url).toMatch(/^ws:/)
+    const [ada, bob] = [await openSocket(url), await openSocket(url)]
+    const heard = async ({ next }: SocketClient): Promise<unknown> => JSON.parse(String(await next()))
+    const welcome = (await heard(ada)) as { address: string }
+    expect(await heard(bob)).toMatchObject({ type: 'welcome' })
+    bob.send(JSON.stringify({ to: welcome.address, text: 'hi' }))
+    expect(await heard(ada)).toMatchObject({ type: 'message', text: 'hi' })
+    expect(await heard(bob)).toEqual({ type: 'receipt', outcome: 'sent', text: 'hi' })
+    bob.send(JSON.stringify({ text: 'to nobody' }))
+    expect(await heard(bob)).toEqual({ type: 'receipt', outcome: 'gone', text: 'to nobody' })
+    ada.send('plain')
+    expect(await heard(ada)).toEqual({ type: 'echo', text: 'plain' })
   })
 
   test('none is left out above', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -86,4 +86,24 @@ function installBackport(name, env) {
     Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
   )
   rmSync(folder, { recursive: true })
+}
+
+/**
+ * Makes sure that tests find a real Chromium: the one that HOOKLET_CHROMIUM names by its whole path, else the one of the Debian package, which is installed where that
+ * can be done. False when there is none; throws instead when CI asks for every test.
+ */
+export function provideChromium(env) {
+  const binary = env.HOOKLET_CHROMIUM ?? '/usr/bin/chromium'
+  if (existsSync(binary)) return true
+  if (env.HOOKLET_CHROMIUM === undefined && rootOnDebian()) {
+    process.stderr.write('Tests need chromium: installing it with apt-get.\n')
+    install('chromium', env)
+    if (existsSync(binary)) return true
+  }
+  const how = 'Install it (Debian: apt-get install chromium), or name one with HOOKLET_CHROMIUM.'
+  if (env.CI) throw new Error(`No ${binary} for the tests. ${how}`)
+  process.stderr.write(
+    `\n*** SKIPPED: all tests in a real browser, because ${binary} is not there. ${how}\n\n`,
+  )
+  return false
 }
