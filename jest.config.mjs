@@ -1,3 +1,4 @@
+import { provideHelm } from './test/support/kubernetes/helm.ts'
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
 import { provideChromium, provideRedis, provideValkey } from './test/support/provision.mjs'
 
@@ -7,7 +8,9 @@ const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/
 const ON_VALKEY = ['/test/state/valkey']
 
 /** Tests that start API servers. */
-const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/']
+const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/', '/test/charts/api-server']
+
+const ON_HELM = ['/test/charts/']
 
 /** Tests that open pages. */
 const IN_CHROMIUM = ['/test/e2e/browser/']
@@ -17,6 +20,7 @@ const skipped = [
   ...(provideValkey(process.env) ? [] : ON_VALKEY),
   ...(provideChromium(process.env) ? [] : IN_CHROMIUM),
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
+  ...((await provideHelm(process.env)) ? [] : ON_HELM),
 ]
 
 /** Jest runs the TypeScript as Node does: types stripped, ES modules kept. */

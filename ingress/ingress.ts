@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../state/clock.ts'
 import type { IngressState } from '../state/state.ts'
 import { createDeadlines } from '../state/deadlines.ts'
+import type { Activity } from './http/activity.ts'
+import { createActivity } from './http/activity.ts'
 import { createApp } from './http/app.ts'
 import type { ProxyTrust } from './http/client-address.ts'
 import { createClientAddress } from './http/client-address.ts'
@@ -43,6 +45,10 @@ export interface IngressDeps {
 }
 
 export interface Ingress {
+  /** What is under way, and what was answered, since the start. */
+  readonly calls: Pick<Activity, 'inFlight' | 'answers'>
+  /** How many WebSockets are open. */
+  openSockets(): number
   /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
   listen(address: { port: number; host?: string }): Promise<{ host: string; port: number }>
   /**
@@ -91,8 +97,9 @@ export function createIngress(deps: IngressDeps): Ingress {
     newId,
     log,
   })
+  const calls = createActivity()
   const app = createApp({ ready, sender, newId, log })
-  const server = createHttpServer({ call, app, sender, limits, newId, log })
+  const server = createHttpServer({ call, app, sender, activity: calls, limits, newId, log })
   let closing: Promise<void> | undefined
 
   async function ready(): Promise<boolean> {
@@ -134,6 +141,9 @@ export function createIngress(deps: IngressDeps): Ingress {
   }
 
   return {
+    calls,
+    openSockets: () => sockets.size,
+
     async listen(address) {
       server.listen(address)
       await once(server, 'listening')

@@ -1,16 +1,19 @@
 /** An ingress process: routes from an API server or a folder, state in Redis. Configured by the environment, see `config.ts`. */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import manifest from '../package.json' with { type: 'json' }
 import { followArtefacts } from '../artefacts/source.ts'
 import { readConfig } from '../process/config.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
+import { processMetrics, serveMetrics } from '../process/metrics.ts'
 import { runProcess } from '../process/main.ts'
 import { systemClock } from '../state/clock.ts'
 import { createRedisState } from '../state/redis/redis.ts'
 import { INGRESS_SETTINGS } from './config.ts'
 import { createIngress } from './ingress.ts'
 import type { Route } from './route.ts'
+import { ingressMetrics } from './metrics.ts'
 import { createRouteSink } from './routes/sink.ts'
 import { createRouteTable } from './routes/table.ts'
 import { createGuardedGet } from './verify/outbound/client.ts'
@@ -52,10 +55,19 @@ await runProcess(process, async (stop) => {
     })
     try {
       const { port } = await ingress.listen({ port: config.port, host: config.host })
-      log.info({ pod, port, routes: table.size }, 'Ingress listens')
+      const metrics = await serveMetrics({
+        host: config.host,
+        port: config.metricsPort,
+        metrics: [
+          ...processMetrics(process, { role: 'ingress', version: manifest.version }),
+          ...ingressMetrics(ingress, table),
+        ],
+      })
+      log.info({ pod, port, metricsPort: metrics?.port, routes: table.size }, 'Ingress listens')
       await aborted(stop)
       log.info({ pod }, 'Ingress stops')
       await ingress.close({ deadlineMs: config.drainSeconds * 1000, acceptMs: config.acceptSeconds * 1000 })
+      await metrics?.close()
     } finally {
       await routes.close()
     }

@@ -41,5 +41,6 @@ export const OPERATOR_SETTINGS = {
     min: 1,
     max: 64,
   }),
+  metricsPort: COMMON_SETTINGS.metricsPort,
   logLevel: COMMON_SETTINGS.logLevel,
 } as const

@@ -7,6 +7,7 @@ import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
+import { processMetrics, serveMetrics, single } from '../process/metrics.ts'
 import { runProcess } from '../process/main.ts'
 import { createExpressionPool } from '../runner/expression/pool.ts'
 import { OPERATOR_SETTINGS } from './config.ts'
@@ -44,11 +45,23 @@ await runProcess(process, async (stop) => {
     port: config.port,
     ready: () => Promise.resolve(!stop.aborted && operator.isReady()),
   })
-  log.info({ identity, namespace, healthPort: health.port }, 'Operator follows')
+  const metrics = await serveMetrics({
+    host: config.host,
+    port: config.metricsPort,
+    metrics: [
+      ...processMetrics(process, { role: 'operator', version: manifest.version }),
+      single('gauge', 'hooklet_operator_leader', {
+        help: 'Whether this operator leads: 1 or 0.',
+        read: () => Number(operator.isLeader()),
+      }),
+    ],
+  })
+  log.info({ identity, namespace, healthPort: health.port, metricsPort: metrics?.port }, 'Operator follows')
   await aborted(stop)
   log.info({ identity }, 'Operator stops')
   await operator.stop()
   await health.close()
+  await metrics?.close()
   await expressions.close()
   api.close()
 })

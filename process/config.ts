@@ -97,6 +97,13 @@ export function integer(options: Options<number> & { min: number; max: number })
   })
 }
 
+/** As {@link integer}, where there may be none. */
+export function optionalInteger(
+  options: Omit<Options<number>, 'fallback'> & { min: number; max: number },
+): Setting<number | undefined> {
+  return { ...integer(options), optional: true }
+}
+
 export function oneOf<const Choice extends string>(
   options: Options<Choice> & { choices: readonly Choice[] },
 ): Setting<Choice> {

@@ -1,20 +1,13 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { SideServer } from './side-server.ts'
+import { serveAside } from './side-server.ts'
 
-/** The probes of a process that serves nothing else. */
-export interface HealthServer {
-  port: number
-  close(): Promise<void>
-}
-
-/** `GET /healthz`: the process runs. `GET /readyz`: 200 when `ready` says so, else 503. */
-export async function serveHealth(options: {
+/** The probes of a process that serves nothing else. `GET /healthz`: the process runs. `GET /readyz`: 200 when `ready` says so, else 503. */
+export function serveHealth(options: {
   host: string
   port: number
   ready: () => Promise<boolean>
-}): Promise<HealthServer> {
-  const server = createServer((request, response) => {
+}): Promise<SideServer> {
+  return serveAside((request, response) => {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
       response.end(JSON.stringify(body))
@@ -25,16 +18,5 @@ export async function serveHealth(options: {
       .ready()
       .catch(() => false)
       .then((ready) => (ready ? answer(200, { status: 'ready' }) : answer(503, { error: 'Not ready' })))
-  })
-  server.listen(options.port, options.host)
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
-  }
+  }, options)
 }

@@ -1,5 +1,5 @@
 /** What every process of the data plane can be told. */
-import { integer, oneOf, optionalText, text } from './config.ts'
+import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
 
 export const COMMON_SETTINGS = {
   host: text({ env: 'HOOKLET_HOST', doc: 'Address to listen on.', fallback: '0.0.0.0' }),
@@ -41,6 +41,12 @@ export const COMMON_SETTINGS = {
     fallback: 70,
     min: 0,
     max: 3600,
+  }),
+  metricsPort: optionalInteger({
+    env: 'HOOKLET_METRICS_PORT',
+    doc: 'Port on which `GET /metrics` is answered, for Prometheus; 0 takes a free one. Without it there are no metrics.',
+    min: 0,
+    max: 65_535,
   }),
   logLevel: oneOf({
     env: 'HOOKLET_LOG_LEVEL',

@@ -7,11 +7,13 @@ import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
+import { processMetrics, serveMetrics } from '../process/metrics.ts'
 import { runProcess } from '../process/main.ts'
 import { systemClock } from '../state/clock.ts'
 import { createRedisState } from '../state/redis/redis.ts'
 import { RUNNER_SETTINGS } from './config.ts'
 import { createExpressionPool } from './expression/pool.ts'
+import { runnerMetrics } from './metrics.ts'
 import type { Plan } from './plan.ts'
 import { createPlanTable } from './plans/table.ts'
 import { createRunner } from './runner.ts'
@@ -57,12 +59,24 @@ await runProcess(process, async (stop) => {
         port: config.port,
         ready: async () => !stop.aborted && (await runnerState.ready()),
       })
+      const metrics = await serveMetrics({
+        host: config.host,
+        port: config.metricsPort,
+        metrics: [
+          ...processMetrics(process, { role: 'runner', version: manifest.version }),
+          ...runnerMetrics(runner, { plans, concurrency: config.concurrency }),
+        ],
+      })
       runner.start()
-      log.info({ consumer, healthPort: health.port, plans: plans.size }, 'Runner reads')
+      log.info(
+        { consumer, healthPort: health.port, metricsPort: metrics?.port, plans: plans.size },
+        'Runner reads',
+      )
       await aborted(stop)
       log.info({ consumer }, 'Runner stops')
       await runner.stop({ deadlineMs: config.drainSeconds * 1000 })
       await health.close()
+      await metrics?.close()
     } finally {
       await artefacts.close()
     }

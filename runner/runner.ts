@@ -44,6 +44,8 @@ export interface RunnerDeps {
 }
 
 export interface Runner {
+  /** How many events and woken runs are in hand. */
+  readonly inHand: number
   /** Begins to read events. */
   start(): void
   /**
@@ -280,6 +282,9 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   return {
+    get inHand() {
+      return inHand.size
+    },
     start() {
       loop = readAll()
     },

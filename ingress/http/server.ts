@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { AnswerCode } from '../answers.ts'
 import type { Log } from '../../process/log.ts'
 import { hasBody } from './body.ts'
+import type { Activity } from './activity.ts'
 import type { CallHandler } from './call.ts'
 import type { Sender, Upgrade } from './exchange.ts'
 import { openExchange } from './exchange.ts'
@@ -22,6 +23,7 @@ export interface ServerDeps {
   /** Serves all others. */
   app: RequestListener
   sender: Sender
+  activity: Activity
   limits: HttpLimits
   newId: () => string
   log: Log
@@ -31,7 +33,8 @@ export interface ServerDeps {
  * The HTTP server: calls to webhooks go straight to their handler, everything else to the Express app
  * (docs/decisions/0002-webhook-paths-before-express.md). Not listening yet.
  */
-export function createHttpServer({ call, app, sender, limits, newId, log }: ServerDeps): Server {
+export function createHttpServer(deps: ServerDeps): Server {
+  const { call, app, sender, activity, limits, newId, log } = deps
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -59,8 +62,10 @@ export function createHttpServer({ call, app, sender, limits, newId, log }: Serv
         return
       }
       const url = originForm(req.url ?? '/')
-      if (isWebhookPath(url)) call(openExchange(req, res, newId, upgrade), url)
-      else app(req, res)
+      if (isWebhookPath(url)) {
+        if (upgrade === undefined) activity.follow(res)
+        call(openExchange(req, res, newId, upgrade), url)
+      } else app(req, res)
     } catch (error) {
       log.error({ err: error }, 'request failed')
       if (res.headersSent) res.destroy()

@@ -3,15 +3,28 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { ETCD_VERSION, KUBERNETES_VERSION, PROGRAMS } from './programs.ts'
-import type { Program } from './programs.ts'
+import { ETCD_VERSION, HELM_VERSION, KUBERNETES_VERSION } from './programs.ts'
+import type { BuiltProgram } from './programs.ts'
 
 const run = promisify(execFile)
 
-const PACKAGES: Record<Program, string> = {
-  'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
-  kubectl: 'k8s.io/kubernetes/cmd/kubectl',
-  etcd: 'go.etcd.io/etcd/server/v3',
+const ETCD = 'go.etcd.io/etcd/server/v3'
+const HELM = 'helm.sh/helm/v4'
+
+type ModuleName = 'kubernetes' | 'etcd' | 'helm'
+
+/** What the go.mod of each requires. */
+const MODULES: Record<ModuleName, (go: string) => Promise<string>> = {
+  kubernetes: kubernetesModule,
+  etcd: () => Promise.resolve(`require ${ETCD} v${ETCD_VERSION}\n`),
+  helm: () => Promise.resolve(`require ${HELM} v${HELM_VERSION}\n`),
+}
+
+/** Which package of which module a program is. */
+function sourceOf(program: BuiltProgram): { module: ModuleName; source: string } {
+  if (program === 'etcd') return { module: 'etcd', source: ETCD }
+  if (program === 'helm') return { module: 'helm', source: `${HELM}/cmd/helm` }
+  return { module: 'kubernetes', source: `k8s.io/kubernetes/cmd/${program}` }
 }
 
 const STEP_MS = 10_000
@@ -24,16 +37,18 @@ interface Builder {
 }
 
 /** Builds the programs into `folder`; some minutes when nothing is in Go's cache. */
-export async function buildPrograms(folder: string, builder: Builder): Promise<void> {
+export async function buildPrograms(
+  folder: string,
+  programs: readonly BuiltProgram[],
+  builder: Builder,
+): Promise<void> {
   const modules = path.join(folder, 'modules')
-  const kubernetes = path.join(modules, 'kubernetes')
-  const etcd = path.join(modules, 'etcd')
   try {
-    await writeModule(kubernetes, await kubernetesModule(builder.go), builder.go)
-    await writeModule(etcd, `require go.etcd.io/etcd/server/v3 v${ETCD_VERSION}\n`, builder.go)
-    for (const program of PROGRAMS) {
-      const module = program === 'etcd' ? etcd : kubernetes
-      await build({ module, program, folder }, builder)
+    for (const program of programs) {
+      const { module, source } = sourceOf(program)
+      const place = path.join(modules, module)
+      await writeModule(place, await MODULES[module](builder.go), builder.go)
+      await build({ module: place, source, target: path.join(folder, program) }, builder)
     }
   } finally {
     await rm(modules, { recursive: true, force: true })
@@ -59,16 +74,16 @@ async function kubernetesModule(command: string): Promise<string> {
 }
 
 async function build(
-  { module, program, folder }: { module: string; program: Program; folder: string },
+  { module, source, target }: { module: string; source: string; target: string },
   { go, say }: Builder,
 ): Promise<void> {
   const [major, minor] = KUBERNETES_VERSION.split('.')
   const stamp = Object.entries({ gitVersion: `v${KUBERNETES_VERSION}`, gitMajor: major, gitMinor: minor })
     .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
     .join(' ')
-  const target = path.join(folder, program)
+  const program = path.basename(target)
   const args = ['build', '-mod=mod', '-trimpath', '-v', '-ldflags', `-s -w ${stamp}`, '-o', target]
-  const child = spawn(go, [...args, PACKAGES[program]], {
+  const child = spawn('nice', ['-n', '10', go, ...args, source], {
     cwd: module,
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '' },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,4 +1,4 @@
-/** The programs of a real control plane that tests run, and where they are kept. */
+/** The programs that tests on Kubernetes run, and where they are kept. */
 import { accessSync, constants } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -6,14 +6,30 @@ import path from 'node:path'
 export const KUBERNETES_VERSION = '1.36.3'
 export const ETCD_VERSION = '3.7.3'
 
+export const HELM_VERSION = '4.3.1'
+
+/** Of a control plane. */
 export const PROGRAMS = ['kube-apiserver', 'etcd', 'kubectl'] as const
 export type Program = (typeof PROGRAMS)[number]
 
-/** Where the programs are put, once for a user of a machine: in the folder for caches that the system has. */
+/** What a control plane needs besides for pods that really run. */
+export const NODE_PROGRAMS = ['kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
+export type BuiltProgram = Program | (typeof NODE_PROGRAMS)[number] | 'helm'
+
+/** Where the programs of a control plane are put, once for a user of a machine: in the folder for caches that the system has. */
 export function cacheFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {
+  return cached(env, `kubernetes-${KUBERNETES_VERSION}`, platform)
+}
+
+/** A folder of ours among the system's caches. */
+export function cached(
+  env: NodeJS.ProcessEnv,
+  name: string,
+  platform: NodeJS.Platform = process.platform,
+): string {
   const system =
     platform === 'darwin' ? path.join(homedir(), 'Library/Caches') : path.join(homedir(), '.cache')
-  return path.join(env['XDG_CACHE_HOME'] || system, 'hooklet', `kubernetes-${KUBERNETES_VERSION}`)
+  return path.join(env['XDG_CACHE_HOME'] || system, 'hooklet', name)
 }
 
 /** The folder that has all of them: KUBEBUILDER_ASSETS, as controller tests of Kubernetes projects name it, else ours. */
@@ -23,7 +39,7 @@ export function findPrograms(env: NodeJS.ProcessEnv): string | undefined {
   )
 }
 
-function runnable(folder: string, name: Program): boolean {
+export function runnable(folder: string, name: BuiltProgram): boolean {
   try {
     accessSync(path.join(folder, name), constants.X_OK)
     return true

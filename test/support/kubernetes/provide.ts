@@ -29,7 +29,7 @@ export async function provideKubernetes(
           timeoutMs: 120_000,
         }),
     ],
-    ['build with Go', (folder) => buildPrograms(folder, { go: options.go ?? 'go', say })],
+    ['build with Go', (folder) => buildPrograms(folder, PROGRAMS, { go: options.go ?? 'go', say })],
   ]
   say(`Tests need a control plane (Kubernetes ${KUBERNETES_VERSION}); this is done once for the machine.`)
   for (const [way, fill] of ways) {
@@ -48,20 +48,28 @@ export async function provideKubernetes(
   return false
 }
 
-/** What is in the cache folder is whole: it is filled aside and moved there in one piece. */
+/** As {@link fillFolder}, of the control plane. */
 async function fillCache(env: NodeJS.ProcessEnv, fill: (folder: string) => Promise<void>): Promise<void> {
-  const target = cacheFolder(env)
+  await fillFolder(cacheFolder(env), () => findPrograms(env) !== undefined, fill)
+  if (findPrograms(env) === undefined) throw new Error(`it did not bring all of ${PROGRAMS.join(', ')}`)
+}
+
+/** What is in a cache folder is whole: it is filled aside and moved there in one piece, unless another was faster. */
+export async function fillFolder(
+  target: string,
+  isWhole: () => boolean,
+  fill: (folder: string) => Promise<void>,
+): Promise<void> {
   await mkdir(path.dirname(target), { recursive: true })
   const folder = await mkdtemp(`${target}.part-`)
   try {
     await fill(folder)
     // What an interrupted build of a former version, or hands, left; another's whole one is as good as ours.
-    if (findPrograms(env) === undefined) {
+    if (!isWhole()) {
       await rm(target, { recursive: true, force: true })
       await rename(folder, target)
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  if (findPrograms(env) === undefined) throw new Error(`it did not bring all of ${PROGRAMS.join(', ')}`)
 }

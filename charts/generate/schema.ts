@@ -1,0 +1,66 @@
+import type { Value } from './values.ts'
+
+/** What several values have in common; pieces of Kubernetes' own types, which the API server checks further. */
+const DEFINITIONS = {
+  resources: {
+    type: 'object',
+    properties: { requests: { type: 'object' }, limits: { type: 'object' }, claims: { type: 'array' } },
+    additionalProperties: false,
+  },
+  nodeSelector: { type: 'object', additionalProperties: { type: 'string' } },
+  tolerations: { type: 'array', items: { type: 'object' } },
+  affinity: {
+    type: 'object',
+    properties: {
+      nodeAffinity: { type: 'object' },
+      podAffinity: { type: 'object' },
+      podAntiAffinity: { type: 'object' },
+    },
+    additionalProperties: false,
+  },
+  topologySpreadConstraints: {
+    type: 'array',
+    items: { type: 'object', required: ['maxSkew', 'topologyKey', 'whenUnsatisfiable'] },
+  },
+  podAnnotations: { type: 'object', additionalProperties: { type: 'string' } },
+  podLabels: { type: 'object', additionalProperties: { type: 'string' } },
+  env: {
+    type: 'array',
+    items: { type: 'object', properties: { name: { type: 'string', minLength: 1 } }, required: ['name'] },
+  },
+}
+
+/** The JSON Schema that Helm holds the values against. What is not in the file of values is refused: it would be a mistyped name. */
+export function emitSchema(values: Value[]): string {
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Values of the chart hooklet',
+    description: 'Generated from values.yaml by npm run gen.',
+    ...objectOf(values),
+    $defs: DEFINITIONS,
+  }
+  // Helm gives these to every chart that is part of another.
+  Object.assign(schema.properties, { global: { type: 'object' } })
+  return `${JSON.stringify(schema, null, 2)}\n`
+}
+
+function objectOf(values: Value[]): { type: string; properties: object; additionalProperties: boolean } {
+  return {
+    type: 'object',
+    properties: Object.fromEntries(values.map((value) => [value.name, schemaOf(value)])),
+    additionalProperties: false,
+  }
+}
+
+function schemaOf({ doc, fallback, narrowed, children }: Value): object {
+  const description = doc === '' ? {} : { description: doc }
+  if (children !== undefined) return { ...description, ...objectOf(children) }
+  if ('$ref' in narrowed) return { ...description, ...narrowed }
+  return { ...description, type: typeOf(fallback), ...narrowed }
+}
+
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  return value === null ? 'null' : typeof value
+}

@@ -1,0 +1,38 @@
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { helm } from '../support/kubernetes/helm.ts'
+import type { HelmResult } from '../support/kubernetes/helm.ts'
+
+export const CHART = path.join(import.meta.dirname, '../../charts/hooklet')
+const folder = path.join(import.meta.dirname, 'values')
+
+/** The value sets by name: what the chart comes with, and what users typically set. */
+export const VALUE_SETS = Object.fromEntries(
+  readdirSync(folder).map((file) => [path.basename(file, '.yaml'), path.join(folder, file)]),
+)
+
+export const NAMESPACE = 'hooklet-system'
+
+/** `helm template` of the chart; `values` are files of values or, as `name=value`, single ones. */
+export function template(...values: string[]): Promise<HelmResult> {
+  const given = values.flatMap((value) => (value.includes('=') ? ['--set', value] : ['--values', value]))
+  return helm(['template', 'hooklet', CHART, '--namespace', NAMESPACE, '--kube-version', '1.36.0', ...given])
+}
+
+export interface Rendered {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> }
+  spec?: Record<string, unknown>
+  [field: string]: unknown
+}
+
+/** @throws when it can't be rendered. */
+export async function render(...values: string[]): Promise<Rendered[]> {
+  const { code, stdout, stderr } = await template(...values)
+  if (code !== 0) throw new Error(stderr)
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJS() as Rendered | null)
+    .filter((object) => object !== null)
+}

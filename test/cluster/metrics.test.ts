@@ -1,0 +1,92 @@
+/** What processes tell Prometheus, and that alerts, dashboard and autoscaler of the chart ask for nothing else. */
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import type { Member } from '../support/member.ts'
+import { says } from './installation.ts'
+import { startSite } from './site.ts'
+import type { Site } from './site.ts'
+
+jest.setTimeout(60_000)
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite({ operators: 2, env: { HOOKLET_METRICS_PORT: '0' } })
+})
+afterAll(() => site?.close())
+
+/** All samples of a process: `NAME{LABELS}` to its value. */
+async function metricsOf(member: Member | undefined): Promise<Map<string, number>> {
+  const port = /"metricsPort":(\d+)/.exec(member?.log() ?? '')?.[1]
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return new Map(
+    lines.map((line): [string, number] => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]),
+  )
+}
+
+test('routes, plans, leader, calls and their answers are counted', async () => {
+  const namespace = await site.cluster.namespace('counted')
+  const apiVersion = 'hooklet.dev/v1alpha1'
+  await site.cluster.apply([
+    {
+      apiVersion,
+      kind: 'Webhook',
+      metadata: { name: 'slow', namespace },
+      spec: { response: { mode: 'Reply' }, limits: { connections: 1 } },
+    },
+    {
+      apiVersion,
+      kind: 'Workflow',
+      metadata: { name: 'slow', namespace },
+      spec: {
+        triggers: [{ webhook: 'slow' }],
+        do: [{ sleep: { wait: { seconds: 2 } } }, { answer: { call: 'reply' } }],
+      },
+    },
+  ])
+  const resource = `/apis/${apiVersion}/namespaces/${namespace}/webhooks/slow`
+  await says(site.cluster, resource, /^True/)
+  const { body } = await site.cluster.request<{ status: { url: string } }>('GET', resource)
+  const [ingress] = site.ingress
+  while ((await metricsOf(ingress)).get('hooklet_ingress_routes') !== 1) await fetch(body.status.url)
+  const before = await metricsOf(ingress)
+  expect(before.get('hooklet_ingress_calls_in_flight')).toBe(0)
+
+  const waiting = fetch(body.status.url)
+  const under = async (): Promise<number | undefined> =>
+    (await metricsOf(ingress)).get('hooklet_ingress_calls_in_flight')
+  while ((await under()) !== 1);
+  expect((await fetch(body.status.url)).status).toBe(429)
+  expect((await waiting).status).toBe(200)
+  while ((await under()) !== 0);
+  const after = await metricsOf(ingress)
+  expect(after.get('hooklet_ingress_answers_total{status="200"}')).toBe(1)
+  expect(after.get('hooklet_ingress_answers_total{status="429"}')).toBe(1)
+
+  const runner = await metricsOf(site.runners[0])
+  expect(runner.get('hooklet_runner_plans')).toBe(1)
+  expect(runner.get('hooklet_runner_concurrency')).toBe(256)
+  const leaders = await Promise.all(
+    site.operators.map(async (operator) => (await metricsOf(operator)).get('hooklet_operator_leader')),
+  )
+  expect(new Set(leaders)).toEqual(new Set([0, 1]))
+})
+
+test('the chart asks for nothing that no process tells', async () => {
+  const chart = path.join(import.meta.dirname, '../../charts/hooklet')
+  const files = readdirSync(chart, { recursive: true, encoding: 'utf8' })
+  const asked = files
+    .filter((file) => /^(templates|files\/dashboards)\/.*\.(yaml|json)$/.test(file))
+    .flatMap(
+      (file) => readFileSync(path.join(chart, file), 'utf8').match(/\b(hooklet|process)_[a-z_]+\b/g) ?? [],
+    )
+  const told = await Promise.all(
+    [site.ingress[0], site.runners[0], site.operators[0]].map(async (member) => [
+      ...(await metricsOf(member)).keys(),
+    ]),
+  )
+  const names = new Set(told.flat().map((sample) => sample.split('{')[0]))
+  expect(new Set(asked).size).toBeGreaterThan(8)
+  expect([...new Set(asked)].filter((name) => !names.has(name))).toEqual([])
+})
