@@ -40,8 +40,9 @@ export function createVerification({ publicUrl, now, log }: VerificationDeps) {
       case 'pass':
         return { kind: 'pass', deliveryId: route.once && route.verification?.deliveryId?.(request) }
       case 'reject': {
-        const { reason, status, headers } = outcome
-        log[refusalLevel(route, request.now)]({ reason, ...fields }, 'verification failed')
+        const { reason, why, status, headers } = outcome
+        const told = { reason, ...(why === undefined ? {} : { why }), ...fields }
+        log[refusalLevel(route, request.now)](told, 'verification failed')
         return { kind: 'answer', answer: verificationAnswer(status), ...(headers ? { headers } : {}) }
       }
       case 'handshake':

@@ -1,4 +1,4 @@
-import { readCertificates, rsaPasses, trustedKey } from './certificates.ts'
+import { readCertificates, rsaPasses, trustedKey, usableKey } from './certificates.ts'
 import type { SigningKey } from './certificates.ts'
 import { asObject, asText, jsonObject } from './json.ts'
 import { decodeBase64 } from './keys.ts'
@@ -75,12 +75,10 @@ function judge(
   chain: Fetched<SigningKey>,
   signature: Buffer,
 ): VerificationOutcome {
-  if (chain.kind === 'unavailable') return chain
-  if (chain.kind === 'invalid') return reject('CertificateInvalid')
-  const { key, validFrom, validTo } = chain.value
-  // Kept since it was found good: that may be over.
-  if (request.now < validFrom || request.now > validTo) return reject('CertificateInvalid')
-  return rsaPasses('sha256', { key, message: request.body, signature }) ? PASS : reject('SignatureMismatch')
+  const found = usableKey(chain, request.now)
+  if ('outcome' in found) return found.outcome
+  const passes = rsaPasses('sha256', { key: found.key, message: request.body, signature })
+  return passes ? PASS : reject('SignatureMismatch')
 }
 
 /** Amazon asks for 400 where others take 401. */

@@ -1,5 +1,6 @@
 import { verify, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import type { Fetched, VerificationOutcome } from './verifier.ts'
 import { InvalidDocument } from './verifier.ts'
 
 /** The key of a certificate that was found good, and when it may be used: both in milliseconds since 1970, both inclusive. */
@@ -67,6 +68,21 @@ export function currentKey(certificate: X509Certificate, now: number): SigningKe
     validTo: validToDate.getTime(),
   }
 }
+
+/** The key to check a request with now, or what the request gets without one. */
+export function usableKey(
+  read: Fetched<SigningKey>,
+  now: number,
+): { key: KeyObject } | { outcome: VerificationOutcome } {
+  if (read.kind === 'unavailable') return { outcome: read }
+  if (read.kind === 'invalid') return { outcome: invalid(read.why) }
+  const { key, validFrom, validTo } = read.value
+  // It was valid when it was read and has been kept since.
+  if (now < validFrom || now > validTo) return { outcome: invalid('the certificate is not valid now') }
+  return { key }
+}
+
+const invalid = (why: string): VerificationOutcome => ({ kind: 'reject', reason: 'CertificateInvalid', why })
 
 /** Whether the signature of RSA PKCS #1 v1.5 was made of the message with the key. */
 export function rsaPasses(

@@ -1,4 +1,4 @@
-import { currentKey, readCertificates, rsaPasses } from './certificates.ts'
+import { currentKey, readCertificates, rsaPasses, usableKey } from './certificates.ts'
 import type { SigningKey } from './certificates.ts'
 import { asText, jsonObject } from './json.ts'
 import { decodeBase64 } from './keys.ts'
@@ -73,12 +73,11 @@ export const sns: Verifier = {
     const topics = new Set(settings.topicARNs)
 
     function judge(request: VerificationRequest, signed: Signed, certificate: Fetched<SigningKey>) {
-      if (certificate.kind === 'unavailable') return certificate
-      if (certificate.kind === 'invalid') return reject('CertificateInvalid')
-      const { key, validFrom, validTo } = certificate.value
-      if (request.now < validFrom || request.now > validTo) return reject('CertificateInvalid')
+      const found = usableKey(certificate, request.now)
+      if ('outcome' in found) return found.outcome
       const { hash, text, signature, message } = signed
-      if (!rsaPasses(hash, { key, message: Buffer.from(text), signature })) return reject('SignatureMismatch')
+      if (!rsaPasses(hash, { key: found.key, message: Buffer.from(text), signature }))
+        return reject('SignatureMismatch')
       return message['Type'] === 'Notification' || !settings?.confirm ? PASS : confirm(message)
     }
 

@@ -48,7 +48,14 @@ export type VerificationOutcome =
   /** Go on: store the event and start the workflows. */
   | { kind: 'pass' }
   /** Answered with 401, or the status that the provider expects; the body is the same for all. */
-  | { kind: 'reject'; reason: Rejection; status?: RejectStatus; headers?: readonly string[] }
+  | {
+      kind: 'reject'
+      reason: Rejection
+      /** More of the reason, for the log as well: no secrets. */
+      why?: string
+      status?: RejectStatus
+      headers?: readonly string[]
+    }
   /** Answered at once; nothing is stored and nothing starts. */
   | {
       kind: 'handshake'

@@ -46,15 +46,15 @@ spec:
   do: [{ answer: { call: reply, with: { body: '\${ {asked: .body.request.type} }' } } }]
 `
 
-/** Serves the manifests, and gives a call of the skill. */
-async function start(env: Record<string, string>) {
+/** Serves the manifests, and gives a call of the skill. `trusts`: the process knows the root. */
+async function start(storage: string, { trusts }: { trusts: boolean }) {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-alexa-'))
   cleanup.push(() => rm(folder, { recursive: true }))
   await writeFile(path.join(folder, 'skill.yaml'), MANIFESTS)
   await writeFile(path.join(folder, 'root.pem'), root.pem)
   const child = spawnHooklet(['dev', folder, '--port', '0', '--state-dir', path.join(folder, 'state')], {
-    ...env,
-    ...(env['NODE_EXTRA_CA_CERTS'] ? { NODE_EXTRA_CA_CERTS: path.join(folder, 'root.pem') } : {}),
+    HOOKLET_CERT_ORIGINS: `https://s3.amazonaws.com=${storage}`,
+    ...(trusts ? { NODE_EXTRA_CA_CERTS: path.join(folder, 'root.pem') } : {}),
   })
   cleanup.push(async () => {
     const exit = child.exitCode === null ? once(child, 'exit') : undefined
@@ -92,10 +92,7 @@ test('L17 L23 a request that Amazon signed starts a run, whose reply comes back'
   const origin = await startOrigin(server)
   cleanup.push(() => origin.close())
   origin.serve(CHAIN, leaf.pem)
-  const call = await start({
-    HOOKLET_CERT_ORIGINS: `https://s3.amazonaws.com=${origin.url}`,
-    NODE_EXTRA_CA_CERTS: 'yes',
-  })
+  const call = await start(origin.url, { trusts: true })
   expect(await call()).toEqual({ status: 200, text: '{"asked":"LaunchRequest"}' })
   expect(await call()).toEqual({ status: 200, text: '{"asked":"LaunchRequest"}' })
   expect(origin.requests).toEqual([CHAIN])
@@ -109,9 +106,9 @@ test('without the extra root nobody is trusted: neither the storage nor a chain'
     () => plain.close(),
   )
   plain.serve(CHAIN, leaf.pem)
-  const toSecure = await start({ HOOKLET_CERT_ORIGINS: `https://s3.amazonaws.com=${secure.url}` })
+  const toSecure = await start(secure.url, { trusts: false })
   expect((await toSecure()).status).toBe(503)
-  const toPlain = await start({ HOOKLET_CERT_ORIGINS: `https://s3.amazonaws.com=${plain.url}` })
+  const toPlain = await start(plain.url, { trusts: false })
   expect(await toPlain()).toEqual({ status: 400, text: '{"error":"Verification failed"}' })
   expect(plain.requests).toEqual([CHAIN])
 })
