@@ -1,4 +1,5 @@
 /** Processes and the API server that are killed while a user applies: everything converges, and nobody who calls notices. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { hook, WIDE } from '../e2e/processes/fleet.ts'
 import type { KubeObject } from '../support/kubernetes/cluster.ts'
@@ -14,7 +15,7 @@ const APPLIES = 200
 const HANDS = 8
 
 interface Served extends KubeObject {
-  status: { url: string }
+  status: { url: string; conditions: { type: string; status: string }[] }
 }
 
 let site: Site
@@ -54,24 +55,32 @@ async function kubectl(...args: string[]): Promise<string> {
   return stdout
 }
 
+/** All of a kind, when every one of them is ready. kubectl would ask for them one by one. */
+async function allReady(plural: string): Promise<Served[]> {
+  for (;;) {
+    const found = await items<Served>(`/apis/hooklet.dev/v1alpha1/namespaces/${namespace}/${plural}`)
+    const isReady = ({ status }: Served): boolean =>
+      status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True')
+    if (found.every(isReady)) return found
+    await pause(100)
+  }
+}
+
 async function call(url: string): Promise<string> {
   const response = await fetch(url)
   return `${response.status} ${await response.text()}`
 }
 
-/** The same URL on another ingress, when it is served there: the watch may bring it at any moment. */
-async function servedOn(ingress: { url: string } | undefined, url: string): Promise<string> {
-  const there = url.replace(site.publicUrl, ingress?.url ?? '')
-  while ((await fetch(there, { method: 'OPTIONS' })).status === 404);
-  return there
-}
+/** The same URL on another ingress. */
+const on = (ingress: { url: string } | undefined, url: string): string =>
+  url.replace(site.publicUrl, ingress?.url ?? '')
 
 /** Applies a webhook, waits until it is served on an ingress, and has it called there until the test ends. */
 async function loadOn(ingress: { url: string } | undefined, name: string): Promise<Load> {
   await create(answering(name))
   await kubectl('wait', '--for=condition=Ready', `webhook/${name}`, `workflow/${name}`, '--timeout=60s')
   await site.caughtUp()
-  const url = await servedOn(ingress, await kubectl('get', 'webhook', name, '-o', 'jsonpath={.status.url}'))
+  const url = on(ingress, await kubectl('get', 'webhook', name, '-o', 'jsonpath={.status.url}'))
   const once = async (): Promise<string | undefined> => {
     const said = await call(url)
     return said === `200 ${name}` ? undefined : said
@@ -104,14 +113,14 @@ test('kill -9 of the operator that leads, and of an ingress, in the middle of 20
   }
   await Promise.all(Array.from({ length: HANDS }, apply))
   const [back] = await Promise.all([site.start('ingress'), site.start('operator')])
-  await kubectl('wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=90s')
+  const webhooks = await allReady('webhooks')
+  await allReady('workflows')
   await site.caughtUp()
-
-  const webhooks = await items<Served>(`/apis/hooklet.dev/v1alpha1/namespaces/${namespace}/webhooks`)
   expect(webhooks).toHaveLength(APPLIES + 1)
-  for (const { metadata, status } of webhooks)
-    for (const ingress of [staying, back])
-      expect(await call(await servedOn(ingress, status.url))).toBe(`200 ${metadata.name}`)
+  for (const ingress of [staying, back]) {
+    const answers = webhooks.map(({ status }) => call(on(ingress, status.url)))
+    expect(await Promise.all(answers)).toEqual(webhooks.map(({ metadata }) => `200 ${metadata.name}`))
+  }
   await load.stop()
   expect(load.wrong).toEqual([])
   await expectNothingHalfMade(webhooks)
