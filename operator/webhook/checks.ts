@@ -4,7 +4,7 @@ import type { Webhook } from '../../crds/types.gen.ts'
 import type { Outcome, Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
 import type { GatheredWebhook } from './gather.ts'
-import { TYPES, verifierOf } from './registry.ts'
+import { TYPES } from './registry.ts'
 import { compileResponse, MAX_BODY_BYTES } from './response.ts'
 import { TOKEN_PATTERN } from './token.ts'
 import { verificationProblem } from './verification.ts'
@@ -21,7 +21,6 @@ type Check = (input: CheckInput) => Problem | undefined
 /** In this order; the first that finds something decides. */
 const CHECKS: readonly Check[] = [
   typeIsServed,
-  verificationIsServed,
   tokenIsUsable,
   tokenIsItsOwn,
   valuesAreThere,
@@ -49,16 +48,6 @@ function typeIsServed({ webhook }: CheckInput): Problem | undefined {
     reason: 'NotImplemented',
     message: `${type} webhooks are not served by this version yet: use type HTTP`,
     path: ['spec', 'type'],
-  }
-}
-
-function verificationIsServed({ webhook }: CheckInput): Problem | undefined {
-  const { type } = webhook.spec.verification
-  if (type === 'None' || verifierOf(type)) return undefined
-  return {
-    reason: 'NotImplemented',
-    message: `verification ${type} is not checked by this version yet, so every call is refused: use auth instead`,
-    path: ['spec', 'verification', 'type'],
   }
 }
 
