@@ -23,6 +23,7 @@ import type { Target } from './target.ts'
 import { parseTarget } from './target.ts'
 import { handshakeFault, originPasses, protocolVersion } from '../websocket/handshake.ts'
 import type { Sockets } from '../websocket/sockets.ts'
+import type { Verified } from './verification.ts'
 import { createVerification } from './verification.ts'
 import type { WaitingCalls } from './waiting.ts'
 
@@ -138,27 +139,45 @@ export function createCallHandler(deps: CallDeps) {
     }
     const { verification } = call.route
     if (verification === undefined) void admit(call, body)
-    else void checkSender(call, verification, body)
+    else checkSender(call, verification, body)
   }
 
-  async function checkSender(call: Call, verification: PreparedVerification, body: Buffer): Promise<void> {
-    // Behind a handshake comes no other call.
-    if (call.exchange.upgrade === undefined) sender.expect(call.exchange)
+  function checkSender(call: Call, verification: PreparedVerification, body: Buffer): void {
     try {
-      const verified = await verify(call, verification, body)
-      if (verified.kind === 'pass') await admit(call, body, verified.deliveryId)
-      else await answerCounted(call, verified.answer, verified.headers)
+      const verified = verify(call, verification, body)
+      if (!(verified instanceof Promise)) {
+        void goOn(call, body, verified)
+        return
+      }
+      expectAnswer(call)
+      verified.then((is) => goOn(call, body, is)).catch((error: unknown) => fail(call, error))
     } catch (error) {
       fail(call, error)
     }
   }
 
+  /** Behind the handshake of a WebSocket comes no other call. */
+  function expectAnswer({ exchange }: Call): void {
+    if (exchange.upgrade === undefined) sender.expect(exchange)
+  }
+
+  function goOn(call: Call, body: Buffer, verified: Verified): Promise<void> {
+    return verified.kind === 'pass'
+      ? admit(call, body, verified.deliveryId)
+      : answerCounted(call, verified.answer, verified.headers)
+  }
+
   /** Answers a call that the throttle counts although nothing of it is stored. */
   async function answerCounted(call: Call, answer: Prepared, extra?: readonly string[]): Promise<void> {
     const { exchange, route, clientIP } = call
-    const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
-    if (verdict.kind === 'accepted') sender.send(exchange, answer, extra)
-    else refuseBy(verdict, call)
+    expectAnswer(call)
+    try {
+      const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
+      if (verdict.kind === 'accepted') sender.send(exchange, answer, extra)
+      else refuseBy(verdict, call)
+    } catch (error) {
+      fail(call, error)
+    }
   }
 
   /** Throttle, lease and append in one act, then the answer, or the waiting for it. */

@@ -34,33 +34,35 @@ export function createVerification({ publicUrl, now, log }: VerificationDeps) {
   const refusalLevel = createRefusalLevel()
 
   function judge(outcome: VerificationOutcome, call: VerifiableCall, request: ReceivedCall): Verified {
-    const { route, exchange } = call
-    const fields = { requestId: exchange.requestId, webhook: route.webhook }
+    const { route } = call
     switch (outcome.kind) {
       case 'pass':
         return { kind: 'pass', deliveryId: route.once && route.verification?.deliveryId?.(request) }
       case 'reject': {
         const { reason, why, status, headers } = outcome
-        const told = { reason, ...(why === undefined ? {} : { why }), ...fields }
+        const told = { reason, ...(why === undefined ? {} : { why }), ...fieldsOf(call) }
         log[refusalLevel(route, request.now)](told, 'verification failed')
         return { kind: 'answer', answer: verificationAnswer(status), ...(headers ? { headers } : {}) }
       }
       case 'handshake':
         return { kind: 'answer', answer: handshakeAnswer(outcome) }
       case 'unavailable':
-        log.warn({ why: outcome.why, ...fields }, 'call can not be verified')
+        log.warn({ why: outcome.why, ...fieldsOf(call) }, 'call can not be verified')
         return { kind: 'answer', answer: preparedAnswers.VerificationUnavailable }
     }
   }
 
-  return async (
+  /** At once where the verifier answers at once. */
+  return (
     call: VerifiableCall,
     verification: PreparedVerification,
     body: Buffer,
-  ): Promise<Verified> => {
+  ): Verified | Promise<Verified> => {
     const { exchange, url, target } = call
     const request = new ReceivedCall({ req: exchange.req, url, target, body, now: now(), publicUrl })
-    return judge(await verification.verify(request), call, request)
+    const outcome = verification.verify(request)
+    if (outcome instanceof Promise) return outcome.then((later) => judge(later, call, request))
+    return judge(outcome, call, request)
   }
 }
 
@@ -75,4 +77,8 @@ function createRefusalLevel(): (route: ServedRoute, now: number) => 'info' | 'de
     logged.set(route, now)
     return 'info'
   }
+}
+
+function fieldsOf({ exchange, route }: VerifiableCall) {
+  return { requestId: exchange.requestId, webhook: route.webhook }
 }
