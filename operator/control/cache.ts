@@ -39,7 +39,9 @@ export interface ObjectCache extends ObjectSource {
   workflows(): Iterable<Workflow>
   /** Takes what the API server answered to a write of ours, before the watch brings it: its echo is then no change. */
   take(object: Webhook | Workflow): void
-  takeUrlSecret(secret: Secret): void
+  takeUrlSecret(webhook: ObjectName, secret: Secret): void
+  /** Takes what was read just now, although the watch did not tell of it. */
+  foundUrlSecret(webhook: ObjectName, secret: Secret): void
   /** Drops the content of Secrets and ConfigMaps that nothing reads any more. */
   retain(isRead: (reference: Reference) => boolean): void
 }
@@ -65,7 +67,7 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
 
   function setWebhook(name: ObjectName, after: Webhook | undefined): boolean {
     const before = webhooks.get(keyOf(name))
-    if (removed.has(after?.metadata.uid) || !store(webhooks, keyOf(name), after)) return false
+    if (!store(webhooks, keyOf(name), after)) return false
     if (!after) removed.note(before?.metadata.uid)
     // Who names a Webhook cares whether it is there, not what is in it.
     if (before === undefined || after === undefined) onTouched(touchedReferences(before, after))
@@ -74,7 +76,7 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
 
   function setWorkflow(name: ObjectName, after: Workflow | undefined): boolean {
     const before = workflows.get(keyOf(name))
-    if (removed.has(after?.metadata.uid) || !store(workflows, keyOf(name), after)) return false
+    if (!store(workflows, keyOf(name), after)) return false
     if (!after) removed.note(before?.metadata.uid)
     triggered.replace(before, after)
     // A new status is nothing that a Webhook was compiled from.
@@ -185,14 +187,20 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
     workflows: () => workflows.values(),
 
     take(object) {
+      if (removed.has(object.metadata.uid)) return
       if (object.kind === 'Webhook') setWebhook(nameOf(object), slim(object))
       else setWorkflow(nameOf(object), slim(object))
     },
 
-    takeUrlSecret(secret) {
+    takeUrlSecret(webhook, secret) {
       if (removed.has(secret.metadata.uid)) return
-      webhookOfSecret.set(keyOf(nameOf(secret)), webhookOf(secret))
-      store(urlSecrets, keyOf(webhookOf(secret)), slim(secret))
+      webhookOfSecret.set(keyOf(nameOf(secret)), webhook)
+      store(urlSecrets, keyOf(webhook), slim(secret))
+    },
+
+    foundUrlSecret(webhook, secret) {
+      removed.forget(secret.metadata.uid)
+      this.takeUrlSecret(webhook, secret)
     },
 
     retain(isRead) {
@@ -220,9 +228,11 @@ const standing = (workflow: Workflow | undefined): string | undefined =>
   workflow &&
   `${workflow.metadata.uid}/${workflow.metadata.generation}/${workflow.metadata.deletionTimestamp}`
 
-/** Who manages which field is of no use here, and larger than many a spec. */
+/** Who manages which field, and what kubectl applied last, are of no use here, and larger than many a spec. */
 function slim<Kept extends { metadata: ObjectMeta }>(object: Kept): Kept {
-  delete (object.metadata as { managedFields?: unknown }).managedFields
+  const { metadata } = object
+  delete (metadata as { managedFields?: unknown }).managedFields
+  if (metadata.annotations) delete metadata.annotations['kubectl.kubernetes.io/last-applied-configuration']
   return object
 }
 

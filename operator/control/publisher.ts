@@ -65,7 +65,7 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
   function take(secret: ArtefactSecret): Entry | undefined {
     const { name } = secret.metadata
     const entry = readEntry(secret)
-    if (!entry || removed.has(entry.secretUid)) return undefined
+    if (!entry) return undefined
     if (isAtLeast(entries.get(name)?.version, entry.version)) return undefined
     entries.set(name, entry)
     return entry
@@ -110,7 +110,8 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
       const secret = encodeArtefact(artefact, { kind, namespace })
       const known = entries.get(secret.metadata.name)
       if (known?.hash === statedHash(secret)) return false
-      take(await write(secret, api))
+      const written = await write(secret, api)
+      if (!removed.has(written.metadata.uid)) take(written)
       return true
     },
 

@@ -5,6 +5,8 @@
 export interface Removed {
   note(uid: string | undefined): void
   has(uid: string | undefined): boolean
+  /** It was read since: what ended was only that it is watched, by a label that it lost. */
+  forget(uid: string | undefined): void
 }
 
 /** Answers are late by seconds at most: the last so many ends are enough. */
@@ -18,6 +20,7 @@ export function createRemoved(): Removed {
       uids.add(uid)
       if (uids.size > REMEMBERED) uids.delete(uids.values().next().value ?? '')
     },
+    forget: (uid) => void (uid !== undefined && uids.delete(uid)),
     has: (uid) => uid !== undefined && uids.has(uid),
   }
 }

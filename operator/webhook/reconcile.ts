@@ -15,6 +15,9 @@ import { TOKEN_PATTERN } from './token.ts'
 import { isUpToDate, standingOf, tokenIn, urlSecret, webhookUrl } from './url-secret.ts'
 import type { CompiledWebhook } from './webhook.ts'
 
+/** A status lists no more Workflows; all of them are started. */
+const MAX_LISTED = 1000
+
 /** Brings what callers meet in line with the Webhook of this name, whatever happened to it. */
 export async function reconcileWebhook(name: ObjectName, control: Control): Promise<void> {
   const webhook = control.cache.findWebhook(name)
@@ -30,7 +33,7 @@ export async function reconcileWebhook(name: ObjectName, control: Control): Prom
   await report(
     webhook,
     {
-      status: { ...(url === undefined ? {} : { url }), workflows },
+      status: { ...(url === undefined ? {} : { url }), workflows: workflows.slice(0, MAX_LISTED) },
       conditions: problem ? withProblem(conditions, problem) : conditions,
     },
     control,
@@ -131,7 +134,7 @@ async function writeUrlSecret(
           }
         : { method: 'POST', path: resourcePath(SECRETS, { namespace }), body: wanted },
     )
-    cache.takeUrlSecret(written)
+    cache.takeUrlSecret(name, written)
     return undefined
   } catch (error) {
     if (isRefused(error)) return urlSecretProblem(webhook, `was refused: ${(error as Error).message}`)
@@ -140,7 +143,8 @@ async function writeUrlSecret(
     const found = await api.send<Secret>({ method: 'GET', path })
     if (standingOf(found, webhook) === 'foreign')
       return urlSecretProblem(webhook, 'exists and is not of Hooklet: rename or delete it')
-    cache.takeUrlSecret(found)
+    // What it holds is looked at in the next try.
+    cache.foundUrlSecret(name, found)
     throw error
   }
 }

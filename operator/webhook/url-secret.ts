@@ -42,21 +42,26 @@ export function urlSecret(webhook: Webhook, { token, url }: { token: string; url
  * alone. One without an owner, but with our label, came back from a backup and keeps the URL alive.
  */
 export function standingOf(secret: Secret, webhook: Webhook): 'own' | 'former' | 'foreign' {
-  if (secret.metadata.labels?.[WEBHOOK_LABEL] !== webhook.metadata.name) return 'foreign'
   const owners = (secret as OwnedSecret).metadata.ownerReferences ?? []
-  if (owners.length === 0) return 'own'
-  return owners.some(({ uid }) => uid === webhook.metadata.uid) ? 'own' : 'former'
+  if (owners.some(({ uid }) => uid === webhook.metadata.uid)) return 'own'
+  if (!isLabelled(secret, webhook.metadata.name)) return 'foreign'
+  return owners.length === 0 ? 'own' : 'former'
 }
 
 /** Whether it says what it should, so that nothing need be written. */
 export function isUpToDate(secret: Secret, wanted: OwnedSecret): boolean {
+  const [owner] = wanted.metadata.ownerReferences ?? []
   const owners = (secret as OwnedSecret).metadata.ownerReferences ?? []
   return (
     secret.data?.['token'] === wanted.data?.['token'] &&
     secret.data?.['url'] === wanted.data?.['url'] &&
-    owners.some(({ uid }) => uid === wanted.metadata.ownerReferences?.[0]?.uid)
+    isLabelled(secret, owner?.name) &&
+    owners.some(({ uid }) => uid === owner?.uid)
   )
 }
+
+const isLabelled = ({ metadata }: Secret, webhook: string | undefined): boolean =>
+  metadata.labels?.[WEBHOOK_LABEL] === webhook
 
 /** The token that it holds; undefined when it holds none. */
 export function tokenIn(secret: Secret): string | undefined {

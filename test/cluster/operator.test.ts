@@ -132,6 +132,17 @@ describe('a Webhook that is applied', () => {
     expect((await routeOf('orders'))?.token).toBe(token)
   })
 
+  test('keeps its token when its Secret loses the label that it is watched by', async () => {
+    await cluster.apply([webhook(tenant, 'orders')])
+    await says(cluster, path.webhook(tenant, 'orders'), /^True/)
+    const target = path.secret(tenant, 'orders-webhook-url')
+    const token = await secretText(cluster, target, 'token')
+    await cluster.kubectl(['label', 'secret', 'orders-webhook-url', '-n', tenant, 'hooklet.dev/webhook-'])
+    await eventually(async () => (await get(cluster, target)).metadata.labels?.['hooklet.dev/webhook'])
+    expect(await secretText(cluster, target, 'token')).toBe(token)
+    await says(cluster, path.webhook(tenant, 'orders'), /^True/)
+  })
+
   test('does not touch a Secret of its name that is not Hooklet’s, and goes on when that is gone', async () => {
     await cluster.apply([secret(tenant, 'orders-webhook-url', { mine: 'yes' })])
     await cluster.apply([webhook(tenant, 'orders')])
@@ -389,5 +400,17 @@ describe('artefacts', () => {
     const data = { 'artefact.json': Buffer.from('{"version":1}').toString('base64') }
     await cluster.request('PATCH', target, { body: { data }, contentType: 'application/merge-patch+json' })
     await eventually(async () => (await secretText(cluster, target, 'artefact.json')) === before || undefined)
+  })
+
+  test('that someone takes the label off get it back', async () => {
+    await cluster.apply([webhook(tenant, 'orders')])
+    await says(cluster, path.webhook(tenant, 'orders'), /^True/)
+    const name = `route.${tenant}.orders`
+    const isLabelled = async () =>
+      (await get(cluster, path.secret(site.system, name))).metadata.labels?.['hooklet.dev/artefact']
+    for (let i = 0; i < 2; i++) {
+      await cluster.kubectl(['label', 'secret', name, '-n', site.system, 'hooklet.dev/artefact-'])
+      expect(await eventually(isLabelled)).toBe('route')
+    }
   })
 })
