@@ -32,6 +32,7 @@ interface Held extends SocketRef {
 
 /** How many connections go into one script, so that none holds Redis up. */
 const batch = 200
+const batchesAtOnce = 8
 /** How many events of one connection may wait for those before them. */
 const lineCap = 1_000
 /** How long is known of a connection whose end nobody records: all runners are away. */
@@ -42,15 +43,16 @@ const trimMs = 250
 export function createSockets({ channel, keys, scripts, settings, connection }: SocketsDeps): Sockets {
   const { clock, onError, lapseMs } = settings
   const held = new Map<string, Held>()
+  /** Those that are open. */
   const byPartition = createGroups<Held>()
   /** Those with messages delivered since the last trim. */
   let untrimmed = createGroups<Held>()
   let listener: SocketListener | undefined
 
-  function hold(socket: SocketRef): void {
+  function hold(socket: SocketRef): Held {
     const one = { ...socket, delivered: 0, fetching: false }
     held.set(socket.id, one)
-    byPartition.add(socket.partition, socket.id, one)
+    return one
   }
 
   function forget({ partition, id }: SocketRef): void {
@@ -102,28 +104,35 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     }
   }
 
+  /** Several batches at a time: ten thousand connections one batch after the other may take longer than they may be silent. */
   async function renew(): Promise<void> {
-    for (const [partition, some] of byPartition.batches(batch)) {
-      const names = some.flatMap(({ id, places }) => [
-        keys.connection(partition, id),
-        keys.lease(partition, places),
-      ])
-      const args = [lapseMs, connectionTtlMs, ...some.map(({ id }) => id)]
-      const sent = (await connection.run(
-        scripts['renew-connections'],
-        [keys.connections(partition), ...names],
-        args,
-      )) as number[]
-      for (const [index, one] of some.entries()) await renewed(one, sent[index] ?? -1)
-    }
+    const batches = [...byPartition.batches(batch)]
+    for (let from = 0; from < batches.length; from += batchesAtOnce)
+      await Promise.all(
+        batches.slice(from, from + batchesAtOnce).map((one) => renewBatch(one).catch(onError)),
+      )
   }
 
-  async function renewed(one: Held, sent: number): Promise<void> {
+  async function renewBatch([partition, some]: [number, Held[]]): Promise<void> {
+    const names = some.flatMap(({ id, places }) => [
+      keys.connection(partition, id),
+      keys.lease(partition, places),
+    ])
+    const args = [lapseMs, connectionTtlMs, ...some.map(({ id }) => id)]
+    const sent = (await connection.run(
+      scripts['renew-connections'],
+      [keys.connections(partition), ...names],
+      args,
+    )) as number[]
+    for (const [index, one] of some.entries()) renewed(one, sent[index] ?? -1)
+  }
+
+  function renewed(one: Held, sent: number): void {
     if (held.get(one.id) !== one) return
     if (sent < 0) {
       forget(one)
       listener?.lapsed(one.id)
-    } else if (sent > one.delivered) await fetchMissed(one)
+    } else if (sent > one.delivered) fetchMissed(one).catch(onError)
   }
 
   async function trim(): Promise<void> {
@@ -148,7 +157,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
       const lease = [id, limit, lapseMs]
       const pod = ['', channel, event.webhook.namespace]
       // From now on, because a run may send before this act is known to be done.
-      hold(socket)
+      const one = hold(socket)
       try {
         const code = await connection.run(
           scripts.admit,
@@ -157,7 +166,9 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
         )
         const verdict = verdictOf(code)
         if (verdict.kind === 'gone') throw new Error('a connection that is being opened can not be gone')
-        if (verdict.kind !== 'accepted') forget(socket)
+        // Renewed only from now on: Redis would not know it before.
+        if (verdict.kind === 'accepted') byPartition.add(partition, id, one)
+        else forget(socket)
         return verdict
       } catch (error) {
         // Should it have been done, the connection lapses.

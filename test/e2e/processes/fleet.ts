@@ -33,6 +33,8 @@ export async function startFleet(options: {
   ingress: number
   runners: number
   redisArgs?: string[]
+  /** More of the processes' configuration. */
+  env?: NodeJS.ProcessEnv
 }): Promise<Fleet> {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-fleet-'))
   const redis = await startRedisServer(options.redisArgs)
@@ -50,7 +52,7 @@ export async function startFleet(options: {
     )
     const compiled = await runHooklet(['compile', path.join(folder, 'manifests.yaml'), '--out', artefacts])
     if (compiled.code !== 0) throw new Error(compiled.stderr)
-    const env = { HOOKLET_REDIS: redis.url, HOOKLET_ARTEFACTS: artefacts }
+    const env = { HOOKLET_REDIS: redis.url, HOOKLET_ARTEFACTS: artefacts, ...options.env }
     const start = async (role: 'ingress' | 'runner'): Promise<Member> => {
       const member = await startMember(role, env)
       members.push(member)
