@@ -24,13 +24,15 @@ metadata: { name: keys, labels: { hooklet.dev/globals: 'true' } }
 stringData: { SIGNING: a signing secret }
 `
 
+const REPLY = "[{ answer: { call: reply, with: { body: '${ {got: .body} }' } } }]"
+
 interface Served extends ServedFolder {
   file: string
   url: string
 }
 
 /** Serves a Webhook `hook` with this spec, a workflow behind it that replies, and globals. */
-async function serve(spec: string, globals = GLOBALS): Promise<Served> {
+async function serve(spec: string, globals = GLOBALS, tasks = REPLY): Promise<Served> {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-verification-'))
   cleanup.push(() => rm(folder, { recursive: true }))
   const file = path.join(folder, 'globals.yaml')
@@ -48,7 +50,7 @@ kind: Workflow
 metadata: { name: hook }
 spec:
   triggers: [{ webhook: hook }]
-  do: [{ answer: { call: reply, with: { body: '\${ {got: .body} }' } } }]
+  do: ${tasks}
 `,
   )
   const server = await startFolder(folder)
@@ -96,6 +98,19 @@ test('L27 a secret from the globals signs, and the reply of the run comes back',
   const body = '{"a":1}'
   const headers = { 'content-type': 'application/json', ...hub('a signing secret', body) }
   expect(await seen(fetch(url, { method: 'POST', body, headers }))).toEqual([200, '{"got":{"a":1}}'])
+})
+
+test('L19 a service that is not supported can be verified by the workflow itself', async () => {
+  const tasks = `
+    - check:
+        switch:
+          - trusted: { when: '\${ .headers["x-their-token"] == $globals.SIGNING }', then: welcome }
+    - refuse: { call: reply, with: { status: 401, body: 'Who are you?' }, then: end }
+    - welcome: { call: reply, with: { body: { welcome: true } } }`
+  const { url } = await serve('{ response: { mode: Reply } }', GLOBALS, tasks)
+  const trusted = fetch(url, { headers: { 'x-their-token': 'a signing secret' } })
+  expect(await seen(trusted)).toEqual([200, '{"welcome":true}'])
+  expect(await seen(fetch(url))).toEqual([401, 'Who are you?'])
 })
 
 test('a secret that goes missing or is none closes the webhook; back again, it opens', async () => {
