@@ -7,11 +7,12 @@ import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
-import { processMetrics, serveMetrics, single } from '../process/metrics.ts'
+import { processMetrics, serveMetrics } from '../process/metrics.ts'
 import { runProcess } from '../process/main.ts'
 import { createExpressionPool } from '../runner/expression/pool.ts'
 import { OPERATOR_SETTINGS } from './config.ts'
 import { rememberChecks } from './control/checked.ts'
+import { operatorMetrics } from './metrics.ts'
 import { startOperator } from './operator.ts'
 import { createToken } from './webhook/token.ts'
 
@@ -50,10 +51,7 @@ await runProcess(process, async (stop) => {
     port: config.metricsPort,
     metrics: [
       ...processMetrics(process, { role: 'operator', version: manifest.version }),
-      single('gauge', 'hooklet_operator_leader', {
-        help: 'Whether this operator leads: 1 or 0.',
-        read: () => Number(operator.isLeader()),
-      }),
+      ...operatorMetrics(operator),
     ],
   })
   log.info({ identity, namespace, healthPort: health.port, metricsPort: metrics?.port }, 'Operator follows')

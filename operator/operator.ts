@@ -14,6 +14,12 @@ import type { Expressions } from '../runner/expression/expression.ts'
 import { createObjectCache, nameOf } from './control/cache.ts'
 import { claimTokens } from './control/claims.ts'
 import type { Control } from './control/control.ts'
+import {
+  countResources,
+  createReconcileCounter,
+  type ReconcileCount,
+  type ResourceCount,
+} from './control/counts.ts'
 import { createDependencies } from './control/dependencies.ts'
 import { createEventRecorder } from './control/events.ts'
 import { followCluster } from './control/follow.ts'
@@ -55,6 +61,10 @@ export interface Operator {
   /** Whether everything was read once. */
   isReady(): boolean
   isLeader(): boolean
+  /** How many resources wait to be compiled. */
+  readonly queued: number
+  reconciles(): ReconcileCount[]
+  resources(): ResourceCount[]
   /** Resolves when the operator leads and has nothing left to do; keys that wait after a failure don't count. */
   settled(): Promise<void>
   /** Gives the lease back and stops following. */
@@ -75,6 +85,7 @@ export function startOperator(deps: OperatorDeps): Operator {
   let queue: WorkQueue | undefined
   let work = Promise.withResolvers<WorkQueue>()
 
+  const counter = createReconcileCounter()
   const dependencies = createDependencies()
   const enqueue = (key: string, urgency: Urgency = 'soon'): void => queue?.add(key, urgency)
   const cache = createObjectCache({
@@ -134,7 +145,7 @@ export function startOperator(deps: OperatorDeps): Operator {
       (webhook, token) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? '') === token,
     )
     queue = createWorkQueue({
-      work: (key) => reconcile(key, control),
+      work: (key) => counter.count(nameIn(key).kind, reconcile(key, control)),
       parallelism,
       random,
       onFailure(key, { error, failures, retryMs }) {
@@ -185,6 +196,11 @@ export function startOperator(deps: OperatorDeps): Operator {
   return {
     isReady: () => ready,
     isLeader: () => election.isLeader(),
+    get queued() {
+      return queue?.size ?? 0
+    },
+    reconciles: () => counter.read(),
+    resources: () => countResources(cache),
     async settled() {
       await (await work.promise).idle()
     },

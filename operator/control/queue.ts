@@ -10,6 +10,8 @@ export interface WorkQueue {
   add(key: string, urgency?: Urgency): void
   /** Resolves when nothing is queued or under way; keys that wait after a failure don't count. */
   idle(): Promise<void>
+  /** How many keys wait; those that wait after a failure don't count. */
+  readonly size: number
   /** Takes up nothing more; resolves when what is under way has ended. */
   stop(): Promise<void>
 }
@@ -115,6 +117,9 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
   return {
     add,
     idle,
+    get size() {
+      return queued.size
+    },
     async stop() {
       stopped = true
       for (const timer of retries.values()) clearTimeout(timer)

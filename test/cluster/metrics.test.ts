@@ -67,10 +67,16 @@ test('routes, plans, leader, calls and their answers are counted', async () => {
   const runner = await metricsOf(site.runners[0])
   expect(runner.get('hooklet_runner_plans')).toBe(1)
   expect(runner.get('hooklet_runner_concurrency')).toBe(256)
-  const leaders = await Promise.all(
-    site.operators.map(async (operator) => (await metricsOf(operator)).get('hooklet_operator_leader')),
+  const operators = await Promise.all(site.operators.map(metricsOf))
+  const [leader, ...others] = operators.toSorted(
+    (a, b) => Number(b.get('hooklet_operator_leader')) - Number(a.get('hooklet_operator_leader')),
   )
-  expect(new Set(leaders)).toEqual(new Set([0, 1]))
+  expect(leader?.get('hooklet_operator_leader')).toBe(1)
+  expect(others.map((other) => other.get('hooklet_operator_leader'))).toEqual([0])
+  expect(leader?.get('hooklet_operator_queue')).toBe(0)
+  expect(leader?.get('hooklet_operator_resources{kind="Webhook",ready="True"}')).toBe(1)
+  expect(leader?.get('hooklet_operator_reconciles_total{kind="Workflow",result="done"}')).toBeGreaterThan(0)
+  expect(others[0]?.get('hooklet_operator_reconciles_total{kind="Workflow",result="done"}')).toBe(0)
 })
 
 test('the chart asks for nothing that no process tells', async () => {
