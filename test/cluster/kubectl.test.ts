@@ -45,7 +45,7 @@ const programs = findPrograms(process.env)
 const CONSOLE = /^```console\n([^]*?)^```$/gm
 const updating = process.env['UPDATE_DOCS'] === '1'
 
-test('the page shows what is printed', async () => {
+test('docs/kubectl.md shows what is printed; if not, UPDATE_DOCS=1 npm test -- test/cluster/kubectl', async () => {
   const before = await readFile(page, 'utf8')
   for (const [, name = '', manifest = ''] of before.matchAll(/^```yaml\n# (\S+\.yaml)\n([^]*?)^```$/gm))
     await writeFile(path.join(folder, name), manifest)
