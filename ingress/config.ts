@@ -19,7 +19,7 @@ export const INGRESS_SETTINGS = {
   certOrigins: optionalParsed(
     {
       env: 'HOOKLET_CERT_ORIGINS',
-      doc: 'Where certificates and key sets of providers are fetched from instead, as `https://s3.amazonaws.com=http://127.0.0.1:9000,…`: for tests and mirrors. Whoever sets it decides whose signatures are trusted.',
+      doc: 'Where certificates and key sets of providers are fetched from instead, as `https://s3.amazonaws.com=http://127.0.0.1:9000,…`: for tests and mirrors, and for issuers whose address is not public (`https://issuer.internal=https://issuer.internal`). Whoever sets it decides whose signatures are trusted.',
     },
     parseOriginMap,
   ),

@@ -104,8 +104,10 @@ function algorithmsOf(
   )
 }
 
-/** How long a key set is used before it is read again: for so long at most, a key that was taken out still passes. */
+/** How long a key set is used before it is read again: for so long, a key that was taken out still passes. */
 const KEY_SET_MS = 600_000
+/** And for so long where the issuer can't be reached. */
+const KEY_SET_USABLE_MS = 3_600_000
 const MAX_KEYS = 100
 
 /** A JSON Web Key Set (RFC 7517, 5). Symmetric keys have no place in one that is published. */
@@ -116,6 +118,7 @@ export const keySet: RemoteDocument<LocalJWKSet> = {
     if (!Array.isArray(keys)) throw new InvalidDocument('it is not a key set')
     if (keys.length > MAX_KEYS) throw new InvalidDocument('there are too many keys')
     const usable = keys.map(asObject).filter((key) => key !== undefined && key['kty'] !== 'oct')
-    return { value: createLocalJWKSet({ keys: usable as JWK[] }), expiresAt: now + KEY_SET_MS }
+    const value = createLocalJWKSet({ keys: usable as JWK[] })
+    return { value, expiresAt: now + KEY_SET_MS, usableUntil: now + KEY_SET_USABLE_MS }
   },
 }

@@ -89,13 +89,14 @@ export interface RemoteDocument<Value> {
   /** For the log. */
   name: string
   /**
-   * `expiresAt` in milliseconds since 1970; kept for a day at most.
+   * `expiresAt`, in milliseconds since 1970: when it is read again; at the latest after a day. `usableUntil`, when that is later: until then it is used
+   * if it can't be read again.
    * @throws {InvalidDocument} on anything that must not be used.
    */
   parse(
     bytes: Buffer,
     context: { now: number; roots: () => readonly X509Certificate[] },
-  ): { value: Value; expiresAt: number }
+  ): { value: Value; expiresAt: number; usableUntil?: number }
 }
 
 /** The message says what is wrong and quotes nothing. */

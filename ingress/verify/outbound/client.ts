@@ -1,21 +1,23 @@
 import { get as getHttp } from 'node:http'
-import { get as getHttps } from 'node:https'
-import type { Agent } from 'node:https'
+import { Agent, get as getHttps } from 'node:https'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Clock } from '../../../state/clock.ts'
 import type { OriginMap } from './origins.ts'
+import { createPublicAddresses } from './public-address.ts'
 import { isGuarded } from './url.ts'
 
 export interface GuardedClientDeps {
   clock: Pick<Clock, 'setTimer'>
   origins?: OriginMap
-  /** Holds the connections, and the roots that servers are checked against. Node's own when left out. */
+  /** Holds the roots that servers are checked against; Node's own when left out. */
   agent?: Agent
   /** For a whole answer, from the name look-up to its last byte. */
   timeoutMs?: number
   maxBytes?: number
   /** Requests at the same time; one more is refused, so that callers can't have their floods passed on. */
   maxConcurrent?: number
+  /** The same of one origin, so that a slow one holds up no others. */
+  maxPerOrigin?: number
 }
 
 /** Why nothing was read. `definite`: the server said no, or said too much; asking again soon gives the same. */
@@ -33,33 +35,51 @@ export class OutboundError extends Error {
 export type GuardedGet = (url: URL) => Promise<Buffer>
 
 /**
- * A GET that can do little harm: https only, no redirects followed, no credentials sent, bounded in time and size. Which hosts and paths may be
- * asked for is checked by who calls.
+ * A GET that can do little harm: https only, public addresses only, no redirects followed, no credentials sent, bounded in time and size. Which
+ * hosts and paths may be asked for is checked by who calls. A mapped origin may have any address: the configuration of the process says so.
  */
 export function createGuardedGet({
   clock,
   origins = new Map(),
-  agent,
+  agent = new Agent({ keepAlive: false }),
   timeoutMs = 3_000,
   maxBytes = 64 * 1024,
-  maxConcurrent = 32,
+  maxConcurrent = 128,
+  maxPerOrigin = 16,
 }: GuardedClientDeps): GuardedGet {
+  const addresses = createPublicAddresses()
   let running = 0
+  const runningOf = new Map<string, number>()
+
+  function count(origin: string, change: 1 | -1): void {
+    running += change
+    const left = (runningOf.get(origin) ?? 0) + change
+    if (left > 0) runningOf.set(origin, left)
+    else runningOf.delete(origin)
+  }
 
   function start(url: URL): ClientRequest {
     const mapped = origins.get(url.origin)
+    if (mapped === undefined && !addresses.allows(url.hostname))
+      throw new OutboundError('its address is not public', { definite: true })
     const target = mapped === undefined ? url : new URL(url.pathname + url.search, mapped)
     const headers = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'hooklet' }
     // What the server must prove holds whatever the environment says (NODE_TLS_REJECT_UNAUTHORIZED).
     return target.protocol === 'http:'
-      ? getHttp(target, { headers })
-      : getHttps(target, { headers, rejectUnauthorized: true, ...(agent ? { agent } : {}) })
+      ? getHttp(target, { headers, agent: false })
+      : getHttps(target, {
+          headers,
+          agent,
+          rejectUnauthorized: true,
+          ...(mapped === undefined ? { lookup: addresses.lookup } : {}),
+        })
   }
 
   return async (url) => {
     if (!isGuarded(url)) throw new OutboundError('the URL may not be fetched', { definite: true })
-    if (running >= maxConcurrent) throw new OutboundError('too many requests at a time', { definite: false })
-    running += 1
+    if (running >= maxConcurrent || (runningOf.get(url.origin) ?? 0) >= maxPerOrigin)
+      throw new OutboundError('too many requests at a time', { definite: false })
+    count(url.origin, 1)
     try {
       const request = start(url)
       const cancel = clock.setTimer(
@@ -76,7 +96,7 @@ export function createGuardedGet({
       if (error instanceof OutboundError) throw error
       throw new OutboundError(`no answer: ${codeOf(error)}`, { definite: false })
     } finally {
-      running -= 1
+      count(url.origin, -1)
     }
   }
 }

@@ -14,32 +14,37 @@ const UNAVAILABLE_MS = 5_000
 interface Entry<Value> {
   fetched: Fetched<Value>
   readAt: number
+  /** From then on it is read again. */
   expiresAt: number
+  /** Until then it may be used while it can't be read again. */
+  usableUntil: number
 }
 
 /**
  * Keeps what was read, by its key: read once however many ask at the same time. Failures are kept apart and shortly, so that a flood of keys which
  * lead nowhere can't push out what is in use.
  */
-export function createKept<Value>({ now, capacity = 100 }: KeptOptions) {
+export function createKept<Value>({ now, capacity = 1_000 }: KeptOptions) {
   const found = createRecent<Entry<Value>>(capacity)
   const failed = createRecent<Entry<Value>>(capacity)
   const pending = new Map<string, Promise<Fetched<Value>>>()
 
   function store(key: string, readAt: number, read: Read<Value>): Fetched<Value> {
-    const { fetched } = read
+    const { fetched, expiresAt = readAt, usableUntil = expiresAt } = read
     if (fetched.kind === 'found') {
       failed.delete(key)
-      found.set(key, { fetched, readAt, expiresAt: read.expiresAt ?? readAt })
+      found.set(key, { fetched, readAt, expiresAt, usableUntil })
     } else {
-      const keepMs = fetched.kind === 'invalid' ? INVALID_MS : UNAVAILABLE_MS
-      failed.set(key, { fetched, readAt, expiresAt: readAt + keepMs })
+      const keptUntil = readAt + (fetched.kind === 'invalid' ? INVALID_MS : UNAVAILABLE_MS)
+      failed.set(key, { fetched, readAt, expiresAt: keptUntil, usableUntil: keptUntil })
+      if (fetched.kind === 'invalid') found.delete(key)
     }
     return fetched
   }
 
   /**
-   * At once where it is kept. `read` must not reject. With `maxAgeMs`, only what was read within that time counts.
+   * At once where it is kept. `read` must not reject. With `maxAgeMs`, only what was read within that time counts; without it, what was read before is
+   * used on while it can't be read again.
    */
   return function get(
     key: string,
@@ -47,19 +52,26 @@ export function createKept<Value>({ now, capacity = 100 }: KeptOptions) {
     maxAgeMs = Infinity,
   ): Fetched<Value> | Promise<Fetched<Value>> {
     const time = now()
-    const isFresh = (entry: Entry<Value> | undefined): entry is Entry<Value> =>
-      entry !== undefined && time < entry.expiresAt && time - entry.readAt <= maxAgeMs
+    const isFresh = ({ expiresAt, readAt }: Entry<Value>): boolean =>
+      time < expiresAt && time - readAt <= maxAgeMs
     const kept = found.get(key)
-    if (isFresh(kept)) return kept.fetched
+    if (kept && isFresh(kept)) return kept.fetched
+    const orKept = (fetched: Fetched<Value>): Fetched<Value> =>
+      fetched.kind === 'unavailable' &&
+      maxAgeMs === Infinity &&
+      kept !== undefined &&
+      now() < kept.usableUntil
+        ? kept.fetched
+        : fetched
     const failure = failed.get(key)
-    if (isFresh(failure)) return failure.fetched
+    if (failure && isFresh(failure)) return orKept(failure.fetched)
     const running = pending.get(key)
-    if (running !== undefined) return running
+    if (running !== undefined) return running.then(orKept)
     const promise = read()
       .then((result) => store(key, time, result))
       .finally(() => pending.delete(key))
     pending.set(key, promise)
-    return promise
+    return promise.then(orKept)
   }
 }
 
@@ -68,6 +80,8 @@ export interface Read<Value> {
   fetched: Fetched<Value>
   /** Milliseconds since 1970. */
   expiresAt?: number
+  /** When it is later: until then it is used if it can't be read again. */
+  usableUntil?: number
 }
 
 /** A map of so many entries; over that, the one not read for the longest time goes. */

@@ -17,11 +17,11 @@ export interface OutboundDeps {
   capacity?: number
 }
 
-/** Nothing is kept for longer than a day, whatever it says of itself. */
+/** Everything is read again after a day, whatever it says of itself. */
 const LONGEST_MS = 86_400_000
 
 /** What verifiers read from elsewhere, kept for all webhooks of the process. */
-export function createOutbound({ get, now, roots, capacity = 100 }: OutboundDeps): VerifierDeps {
+export function createOutbound({ get, now, roots, capacity }: OutboundDeps): VerifierDeps {
   const kept = new Map<RemoteDocument<unknown>, ReturnType<typeof createKept<unknown>>>()
   const trustedRoots = createRoots(roots ?? (() => getCACertificates('default')))
 
@@ -29,8 +29,16 @@ export function createOutbound({ get, now, roots, capacity = 100 }: OutboundDeps
     try {
       const bytes = await get(url)
       const time = now()
-      const { value, expiresAt } = document.parse(bytes, { now: time, roots: trustedRoots })
-      return { fetched: { kind: 'found', value }, expiresAt: Math.min(expiresAt, time + LONGEST_MS) }
+      const {
+        value,
+        expiresAt,
+        usableUntil = expiresAt,
+      } = document.parse(bytes, { now: time, roots: trustedRoots })
+      return {
+        fetched: { kind: 'found', value },
+        expiresAt: Math.min(expiresAt, time + LONGEST_MS),
+        usableUntil,
+      }
     } catch (error) {
       return { fetched: failureOf(error, `${document.name} of ${url.host}`) }
     }
@@ -39,7 +47,8 @@ export function createOutbound({ get, now, roots, capacity = 100 }: OutboundDeps
   return {
     read<Value>(document: RemoteDocument<Value>, url: URL, maxAgeMs?: number) {
       let cache = kept.get(document)
-      if (cache === undefined) kept.set(document, (cache = createKept({ now, capacity })))
+      if (cache === undefined)
+        kept.set(document, (cache = createKept({ now, ...(capacity === undefined ? {} : { capacity }) })))
       return cache(url.href, () => fetchDocument(document, url), maxAgeMs) as
         Fetched<Value> | Promise<Fetched<Value>>
     },

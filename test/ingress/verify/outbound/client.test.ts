@@ -3,6 +3,7 @@ import { Agent } from 'node:https'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createGuardedGet, OutboundError } from '../../../../ingress/verify/outbound/client.ts'
 import type { GuardedClientDeps } from '../../../../ingress/verify/outbound/client.ts'
+import { createPublicAddresses } from '../../../../ingress/verify/outbound/public-address.ts'
 import { createCertificate, ecKeys } from '../../../support/certificates.ts'
 import { createManualClock } from '../../../support/manual-clock.ts'
 import { startOrigin } from '../../../support/origin.ts'
@@ -74,8 +75,7 @@ describe('what may be asked for', () => {
     const elsewhere = await startOrigin()
     closing.push(() => elsewhere.close())
     const origins = new Map([[PROVIDER, elsewhere.url]])
-    const port = new URL(origin.url).port
-    await refused(/^no answer: /, false)(open({ origins })(new URL(`https://127.0.0.1:${port}/`)))
+    await refused('not public', true)(open({ origins })(new URL('https://127.0.0.1/')))
     expect(elsewhere.requests).toEqual([])
   })
 })
@@ -161,15 +161,66 @@ describe('answers', () => {
   })
 })
 
-test('over so many at a time, one more is refused at once and later ones are not', async () => {
+describe('addresses that are not public', () => {
+  const special = (
+    '127.0.0.1 127.1 2130706433 0x7f000001 0.0.0.0 10.0.0.1 100.64.0.1 169.254.169.254 172.31.255.255 192.168.0.1 198.18.0.1 224.0.0.1 ' +
+    '255.255.255.255 [::] [::1] [::ffff:127.0.0.1] [::ffff:10.0.0.1] [fd00::1] [fe80::1] [ff02::1]'
+  ).split(' ')
+  test.each(special)('%s is not connected to', (host) =>
+    refused('not public', true)(open()(new URL(`https://${host}/`))),
+  )
+
+  test('a name that leads to one is not either', () =>
+    refused('no answer: ENOTPUBLIC', false)(open()(new URL('https://localhost/'))))
+
+  test('a mapped origin may have one: the process is told so', async () => {
+    const own = createCertificate({
+      subject: 'Issuer',
+      issuer: root,
+      keys: ecKeys(),
+      dnsNames: ['localhost'],
+      ...VALID,
+    })
+    const inside = await startOrigin(own)
+    closing.push(() => inside.close())
+    inside.serve('/keys', 'keys')
+    const issuer = `https://localhost:${new URL(inside.url).port}`
+    const agent = new Agent({ ca: root.pem })
+    const origins = new Map([[issuer, issuer]])
+    expect((await open({ agent, origins })(new URL('/keys', issuer))).toString()).toBe('keys')
+  })
+
+  test.each(['1.1.1.1', '172.32.0.1', '[2606:4700::1111]', 'example.com'])('%s is public', (host) => {
+    const { allows } = createPublicAddresses()
+    expect(allows(host)).toBe(true)
+  })
+})
+
+test('over so many of one origin at a time, one more is refused at once; others and later ones are not', async () => {
   const release = Promise.withResolvers<void>()
   origin.serve('/', (_, response) => void release.promise.then(() => response.end('ok')))
-  const limited = open({ maxConcurrent: 2 })
+  const limited = open({ maxPerOrigin: 2 })
   const running = [limited(new URL(PROVIDER)), limited(new URL(PROVIDER))]
   await refused('too many requests', false)(limited(new URL(PROVIDER)))
+  await refused('not public', true)(limited(new URL('https://127.0.0.1/')))
   release.resolve()
   await Promise.all(running)
   expect((await limited(new URL(PROVIDER))).toString()).toBe('ok')
+})
+
+test('over so many in all, one more is refused', async () => {
+  const release = Promise.withResolvers<void>()
+  origin.serve('/', (_, response) => void release.promise.then(() => response.end('ok')))
+  const other = 'https://other.example.com'
+  const limited = open({
+    maxConcurrent: 1,
+    origins: new Map([PROVIDER, other].map((from) => [from, origin.url])),
+  })
+  const running = limited(new URL(PROVIDER))
+  await refused('too many requests', false)(limited(new URL(other)))
+  release.resolve()
+  await running
+  expect((await limited(new URL(other))).toString()).toBe('ok')
 })
 
 describe('TLS', () => {
@@ -191,7 +242,7 @@ describe('TLS', () => {
       await secure.close()
     })
     secure.serve('/', 'secret of the server')
-    return open({ agent })(new URL(secure.url))
+    return open({ agent, origins: new Map([[PROVIDER, secure.url]]) })(new URL(PROVIDER))
   }
 
   test('a server with a trusted certificate is read', async () => {

@@ -85,6 +85,51 @@ describe('a failure', () => {
   })
 })
 
+describe('while it can not be read again', () => {
+  const readBefore = async () => {
+    const opened = open()
+    const { clock, give, get } = opened
+    give(() => ({ ...opened.found('a', 10_000), usableUntil: clock.now() + 60_000 }))
+    await get('a')
+    await clock.advance(10_000)
+    return opened
+  }
+
+  test('what was read before is used, and it is tried again every five seconds', async () => {
+    const { get, reads, clock, give, found } = await readBefore()
+    give(() => unavailable)
+    expect(await Promise.all([get('a'), get('a')])).toEqual([
+      { kind: 'found', value: 'a' },
+      { kind: 'found', value: 'a' },
+    ])
+    expect(get('a')).toEqual({ kind: 'found', value: 'a' })
+    expect(reads).toEqual(['a', 'a'])
+    await clock.advance(5_000)
+    give(() => found('new'))
+    expect(await get('a')).toEqual({ kind: 'found', value: 'new' })
+  })
+
+  test('but only until its time is over', async () => {
+    const { get, clock, give } = await readBefore()
+    give(() => unavailable)
+    await clock.advance(49_999)
+    expect(await get('a')).toEqual({ kind: 'found', value: 'a' })
+    await clock.advance(5_000)
+    expect(await get('a')).toEqual(unavailable.fetched)
+  })
+
+  test('a no ends it at once', async () => {
+    const { get, clock, give } = await readBefore()
+    give(() => invalid)
+    expect(await get('a')).toEqual(invalid.fetched)
+    await clock.advance(30_000)
+    give(() => unavailable)
+    expect(await get('a')).toEqual(invalid.fetched)
+    await clock.advance(30_000)
+    expect(await get('a')).toEqual(unavailable.fetched)
+  })
+})
+
 describe('over its capacity', () => {
   test('what was not asked for the longest time goes', async () => {
     const { get, reads } = open(2)
