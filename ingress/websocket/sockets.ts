@@ -6,7 +6,7 @@ import type { IngressState, SocketRef, Verdict } from '../../state/state.ts'
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
-import type { RouteTable } from '../routes/table.ts'
+import type { RouteName, RouteTable } from '../routes/table.ts'
 import { createAcceptor } from './acceptor.ts'
 import type { ConnectionSeed } from './connection.ts'
 import { Connection } from './connection.ts'
@@ -35,6 +35,7 @@ export interface Sockets {
   close(options: { wavesMs: number }): Promise<void>
   /** Cuts what is left. */
   terminate(): void
+  /** How many are open or about to be. */
   readonly size: number
 }
 
@@ -63,13 +64,13 @@ export function createSockets(deps: SocketsDeps): Sockets {
     lapsed: (id) => connections.get(id)?.end('Lapsed'),
   })
 
-  const stopWatching = table.watch(({ namespace, name }, route) => {
-    for (const one of byWebhook.get(`${namespace}/${name}`) ?? []) follow(one, route)
+  const stopWatching = table.watch((webhook, route) => {
+    for (const one of byWebhook.get(keyOf(webhook)) ?? []) follow(one, route)
   })
 
   function hold(one: Connection): void {
     connections.set(one.socket.id, one)
-    const key = one.socket.places
+    const key = keyOf(one.route.webhook)
     const siblings = byWebhook.get(key)
     if (siblings === undefined) byWebhook.set(key, new Set([one]))
     else siblings.add(one)
@@ -78,8 +79,9 @@ export function createSockets(deps: SocketsDeps): Sockets {
   function forget(one: Connection): void {
     connections.delete(one.socket.id)
     heartbeat.delete(one)
-    const siblings = byWebhook.get(one.socket.places)
-    if (siblings?.delete(one) === true && siblings.size === 0) byWebhook.delete(one.socket.places)
+    const key = keyOf(one.route.webhook)
+    const siblings = byWebhook.get(key)
+    if (siblings?.delete(one) === true && siblings.size === 0) byWebhook.delete(key)
     if (connections.size === 0) onEmpty?.()
   }
 
@@ -139,6 +141,10 @@ export function createSockets(deps: SocketsDeps): Sockets {
       return connections.size
     },
   }
+}
+
+function keyOf({ namespace, name }: RouteName): string {
+  return `${namespace}/${name}`
 }
 
 /** The webhook has changed: its connections go on under its new route, or are ended. */
