@@ -132,7 +132,7 @@ export function createCallHandler(deps: CallDeps) {
 
   /** The request is here whole. Without a verification, nothing stands between it and the state. */
   function complete(call: Call, body: Buffer): void {
-    // What came right behind the body was no request: the connection has got its answer, and the caller would not learn that this call ran.
+    // The caller has left, and would not learn that this call ran.
     if (!call.exchange.req.socket.writable) {
       received(call, { kind: 'gone' })
       return
@@ -149,16 +149,10 @@ export function createCallHandler(deps: CallDeps) {
         void goOn(call, body, verified)
         return
       }
-      expectAnswer(call)
       verified.then((is) => goOn(call, body, is)).catch((error: unknown) => fail(call, error))
     } catch (error) {
       fail(call, error)
     }
-  }
-
-  /** Behind the handshake of a WebSocket comes no other call. */
-  function expectAnswer({ exchange }: Call): void {
-    if (exchange.upgrade === undefined) sender.expect(exchange)
   }
 
   function goOn(call: Call, body: Buffer, verified: Verified): Promise<void> {
@@ -170,7 +164,6 @@ export function createCallHandler(deps: CallDeps) {
   /** Answers a call that the throttle counts although nothing of it is stored. */
   async function answerCounted(call: Call, answer: Prepared, extra?: readonly string[]): Promise<void> {
     const { exchange, route, clientIP } = call
-    expectAnswer(call)
     try {
       const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
       if (verdict.kind === 'accepted') sender.send(exchange, answer, extra)
@@ -192,7 +185,6 @@ export function createCallHandler(deps: CallDeps) {
       await refuseCounted(call, 'IdempotencyKeyInvalid')
       return
     }
-    sender.expect(exchange)
     try {
       const event = eventOf(call, body)
       const throttle = throttleOf(route, clientIP)

@@ -60,19 +60,11 @@ export function openExchange(
 export interface Sender {
   /** Answers the exchange, unless it has been answered or the caller is gone. `extra`: more headers, names and values in turn. */
   send(exchange: Exchange, answer: Prepared, extra?: readonly string[]): void
-  /** The request was received whole and will be answered later. */
-  expect(exchange: Exchange): void
-  /** Whether such a request on this socket still waits for its answer. */
-  expects(socket: Duplex): boolean
-  /** Whether this socket has got its last answer. */
-  isDone(socket: Duplex): boolean
   /** From now on every answer is its connection's last. */
   closeConnections(): void
 }
 
 export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
-  const expected = new WeakMap<Duplex, Set<Exchange>>()
-  const done = new WeakSet<Duplex>()
   let closing = false
 
   return {
@@ -80,7 +72,6 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
       const { req, res } = exchange
       if (exchange.answered) return
       exchange.answered = true
-      expected.get(req.socket)?.delete(exchange)
       if (res.destroyed) return
 
       const headers = [...ownHeaders(answer, exchange), ...extra, ...exchange.headers]
@@ -91,25 +82,11 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
         closing ||
         exchange.last ||
         (discard && (answer.status === tooLarge || !fits(req, limits.discardBytes)))
-      if (last) {
-        headers.push('Connection', 'close')
-        done.add(req.socket)
-      }
+      if (last) headers.push('Connection', 'close')
       res.writeHead(answer.status, headers)
       if (discard && last) discardThenEnd(exchange, answer.body)
       else res.end(answer.body)
     },
-
-    expect(exchange) {
-      const { socket } = exchange.req
-      const exchanges = expected.get(socket)
-      if (exchanges === undefined) expected.set(socket, new Set([exchange]))
-      else exchanges.add(exchange)
-    },
-
-    expects: (socket) => (expected.get(socket)?.size ?? 0) > 0,
-
-    isDone: (socket) => done.has(socket),
 
     closeConnections() {
       closing = true

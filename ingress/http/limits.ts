@@ -8,6 +8,8 @@ export interface HttpLimits {
   headerCount: number
   /** The request target; more is a 414. */
   urlBytes: number
+  /** Of the request target, told by the `&` between them; more is a 414. */
+  queryParameters: number
   /** Until the headers are complete; then a 408. */
   headersTimeoutMs: number
   /** Until the whole request is received; then a 408. */
@@ -35,6 +37,7 @@ export const defaultLimits: HttpLimits = {
   headerBytes: 16 * 1024,
   headerCount: 128,
   urlBytes: 8 * 1024,
+  queryParameters: 1_000,
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,

@@ -1,17 +1,27 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { AnswerCode } from '../answers.ts'
-import type { Sender } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import { preparedAnswers } from './prepared.ts'
 
 /** What is wrong with a request whatever it asks for; undefined: nothing. */
 export function refusalOfRequest(req: IncomingMessage, limits: HttpLimits): AnswerCode | undefined {
-  if ((req.url ?? '').length > limits.urlBytes) return 'UrlTooLong'
+  const { url = '/' } = req
+  if (url.length > limits.urlBytes || isManifold(url, limits.queryParameters)) return 'UrlTooLong'
   if (req.rawHeaders.length > 2 * limits.headerCount) return 'HeadersTooLarge'
   if (req.httpVersionMajor !== 1 || !hasSaneHost(req)) return 'Malformed'
+  // A fragment is no part of a target (RFC 9112, 3.2): what stands before this server may have cut it off, or not.
+  if (url.includes('#')) return 'Malformed'
   return refusalOfFraming(req)
+}
+
+/** Whether the query has more than that many parameters. */
+function isManifold(url: string, most: number): boolean {
+  let count = 0
+  let at = url.indexOf('?')
+  while (at !== -1 && ++count <= most) at = url.indexOf('&', at + 1)
+  return count > most
 }
 
 /** Exactly one, and one that can be a host: what stands before this server may route by it (RFC 9112, 3.2). HTTP/1.0 needs none. */
@@ -36,33 +46,52 @@ function refusalOfFraming({ headers, httpVersion }: IncomingMessage): AnswerCode
 
 type BareSocket = Duplex & { destroySoon?(): void }
 
-/** Answers what the parser could not make a request of, or waited for in vain, on the bare socket, and closes it. */
+/** The newest request of a connection, and its answer, given or not. */
+export interface NewestRequest {
+  req: IncomingMessage
+  res: ServerResponse
+  /** The answer before it, when that was not given yet. */
+  before: ServerResponse | undefined
+}
+
+/**
+ * Answers what the parser could not make a request of, or waited for in vain, on the bare socket, and closes it. What callers on the same connection
+ * wait for is answered first, and then the connection is closed without a word: one more would be taken for the answer to something else.
+ */
 export function refuseUnparsed(
   errorCode: string | undefined,
   socket: BareSocket,
-  context: {
-    sender: Sender
-    requestId: string
-  },
+  { newest, requestId }: { newest: NewestRequest | undefined; requestId: string },
 ): AnswerCode | undefined {
-  // Behind calls that still wait for their answers this one would be taken for the first of theirs.
-  if (errorCode === 'ECONNRESET' || !socket.writable || context.sender.expects(socket)) {
+  if (errorCode === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return undefined
   }
+  const faulty = newest?.req.complete === false ? newest : undefined
+  const pending = faulty === undefined ? newest?.res : faulty.before
+  if (pending?.writableFinished === false) {
+    closeAfter(pending, socket)
+    return undefined
+  }
   // What is wrong was found in the head already, or in a body that nobody wants: one answer is enough.
-  if (context.sender.isDone(socket)) {
+  if (faulty?.res.headersSent === true) {
     close(socket)
     return undefined
   }
   const code = codes[errorCode ?? ''] ?? 'Malformed'
   const { status, headers, body } = preparedAnswers[code]
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
-  const all = [...headers, 'X-Request-Id', context.requestId, 'Connection', 'close']
+  const all = [...headers, 'X-Request-Id', requestId, 'Connection', 'close']
   for (let i = 0; i < all.length; i += 2) lines.push(`${all[i] ?? ''}: ${all[i + 1] ?? ''}`)
   socket.write(`${lines.join('\r\n')}\r\n\r\n${body ?? ''}`)
   close(socket)
   return code
+}
+
+/** Closes the connection when that answer has been given, or can't be any more. */
+export function closeAfter(answer: ServerResponse, socket: BareSocket): void {
+  if (answer.closed) close(socket)
+  else answer.once('close', () => close(socket))
 }
 
 /** After what was written has left. */

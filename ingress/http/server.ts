@@ -10,12 +10,18 @@ import type { CallHandler } from './call.ts'
 import type { Sender, Upgrade } from './exchange.ts'
 import { openExchange } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
-import { refusalOfRequest, refuseUnparsed } from './malformed.ts'
+import type { NewestRequest } from './malformed.ts'
+import { closeAfter, refusalOfRequest, refuseUnparsed } from './malformed.ts'
 import { preparedAnswers } from './prepared.ts'
 import { isWebhookPath, originForm } from './target.ts'
 
 /** The refusals that end the connection. */
-const last: ReadonlySet<AnswerCode> = new Set(['Malformed', 'UnsupportedTransfer'])
+const last: ReadonlySet<AnswerCode> = new Set([
+  'Malformed',
+  'UnsupportedTransfer',
+  'UrlTooLong',
+  'HeadersTooLarge',
+])
 
 export interface ServerDeps {
   /** Serves the paths of webhooks. */
@@ -54,8 +60,21 @@ export function createHttpServer(deps: ServerDeps): Server {
   server.maxHeadersCount = limits.headerCount + 1
   server.timeout = limits.idleTimeoutMs
 
+  const newest = new WeakMap<Duplex, NewestRequest>()
+  /** Connections of which no more requests are taken. */
+  const ending = new WeakSet<Duplex>()
+  /** Connections whose end does not need to be looked after any more, whatever still comes. */
+  const ended = new WeakSet<Duplex>()
+
+  function note(req: IncomingMessage, res: ServerResponse): void {
+    const last = newest.get(req.socket)?.res
+    newest.set(req.socket, { req, res, before: last?.writableFinished === false ? last : undefined })
+  }
+
   function onRequest(req: IncomingMessage, res: ServerResponse, upgrade?: Upgrade): void {
+    if (ending.has(req.socket)) return
     try {
+      note(req, res)
       const refusal = refusalOfRequest(req, limits)
       if (refusal !== undefined) {
         refuse(req, res, refusal)
@@ -76,28 +95,46 @@ export function createHttpServer(deps: ServerDeps): Server {
   function refuse(req: IncomingMessage, res: ServerResponse, code: AnswerCode): void {
     const exchange = openExchange(req, res, newId)
     log.debug({ reason: code, requestId: exchange.requestId }, 'request refused')
-    exchange.last = last.has(code)
+    if (last.has(code)) {
+      exchange.last = true
+      ending.add(req.socket)
+    }
     sender.send(exchange, preparedAnswers[code])
   }
 
   server.on('request', (req, res) => onRequest(req, res))
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
+    const before = newest.get(socket)?.res
+    if (before?.writableFinished === false) {
+      // Behind a call that waits for its answer there is no place for another protocol.
+      socket.on('error', ignore)
+      closeAfter(before, socket)
+      return
+    }
     const { res, release } = responseOn(req, socket)
     onRequest(req, res, { stream: socket, head, release })
   })
   // `100 Continue` is sent when a body is wanted, not before.
   server.on('checkContinue', (req, res) => onRequest(req, res))
-  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) =>
-    refuse(req, res, 'ExpectationFailed'),
-  )
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
+    if (ending.has(req.socket)) return
+    note(req, res)
+    refuse(req, res, 'ExpectationFailed')
+  })
   const unparsed = (error: NodeJS.ErrnoException | undefined, socket: Duplex) => {
+    if (ended.has(socket)) return
+    ending.add(socket)
+    ended.add(socket)
     const requestId = newId()
-    const reason = refuseUnparsed(error?.code, socket, { sender, requestId })
+    const reason = refuseUnparsed(error?.code, socket, { newest: newest.get(socket), requestId })
     if (reason !== undefined) log.debug({ reason, requestId }, 'request refused')
   }
   server.on('clientError', unparsed)
   // A tunnel is not what is served here; its target is no path.
-  server.on('connect', (_req: IncomingMessage, socket: Duplex) => unparsed(undefined, socket))
+  server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
+    socket.on('error', ignore)
+    unparsed(undefined, socket)
+  })
   return server
 }
 

@@ -145,7 +145,7 @@ describe('lines and characters', () => {
     ['the same Host twice', get('Host: x')],
     ['a Host with a blank', get().replace('Host: x', 'Host: x y')],
     ['a Host with a path', get().replace('Host: x', 'Host: x/@y')],
-    ['garbage behind the body', `${post('Content-Length: 1')}xGARBAGE\r\n\r\n`],
+    ['a fragment', `${get().replace(path, `${path}/a#b`)}${get()}`],
   ])('%s is a 400', async (_, request) => expectRefusal(request, 400))
 
   test('a hundred thousand headers are a 431', async () =>
@@ -173,7 +173,6 @@ describe('strange, but well-formed', () => {
     ['Expect twice', `${post('Expect: 100-continue', 'Expect: 100-continue', 'Content-Length: 1')}x`, 200],
     ['OPTIONS *', get().replace(`GET ${path}`, 'OPTIONS *'), 404],
     ['an absolute target of another scheme', get().replace(path, `ftp://x${path}`), 404],
-    ['a fragment', get().replace(path, `${path}#x`), 404],
     ['dots before the path', get().replace(path, `/x/..${path}`), 404],
     ['a double slash', get().replace(path, `/${path}`), 404],
     ['an encoded token', get().replace(`${other}t`, `${other}%74`), 404],
@@ -199,18 +198,97 @@ describe('strange, but well-formed', () => {
   })
 })
 
+describe('what follows a good call', () => {
+  const waiting = routeOf('waiting', { response: { mode: 'Reply' } })
+  const wait = get().replace(path, `/webhooks/${waiting.token}`)
+  const reply = { kind: 'reply', status: 202, headers: {}, body: 'there' } as const
+
+  test('garbage costs the connection, not the answer', async () => {
+    expect(answersIn(await exchange(`${post('Content-Length: 1')}xGARBAGE\r\n\r\n`))).toEqual([
+      'HTTP/1.1 200',
+    ])
+    expect((await site.nextEvent()).body.toString()).toBe('x')
+    expect(await isQueueEmpty()).toBe(true)
+  })
+
+  test('a call behind `Connection: close` is nothing', async () => {
+    expect(answersIn(await exchange(`${get('Connection: close')}${get()}`))).toEqual(['HTTP/1.1 200'])
+    await site.nextEvent()
+    expect(await isQueueEmpty()).toBe(true)
+  })
+
+  test('a call behind one that is refused is nothing', async () => {
+    const faulty = [
+      get('Host: y'),
+      `${post('Transfer-Encoding: gzip, chunked')}0\r\n\r\n`,
+      get().replace(' HTTP', `?${'&'.repeat(1_000)} HTTP`),
+      get(...Array.from({ length: 128 }, () => 'a: b')),
+    ]
+    for (const request of faulty) expect(answersIn(await exchange(request + get()))).toHaveLength(1)
+    expect(await isQueueEmpty()).toBe(true)
+  })
+
+  /** What comes back when it follows, at once, a call that is replied to afterwards. */
+  async function behindWaiting(follows: string): Promise<string> {
+    site = await sites.start({
+      routes: [route, waiting],
+      limits: { headersTimeoutMs: 100, requestTimeoutMs: 100, timeoutCheckMs: 20 },
+    })
+    const connection = await connectRaw(site.port)
+    connection.write(wait + follows)
+    const event = await site.nextEvent()
+    // Half a request is over its time by then.
+    const slow = await connectRaw(site.port)
+    slow.write('GET')
+    await slow.closed()
+    await site.reply(event, reply)
+    return connection.closed()
+  }
+
+  const handshake = get(
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  )
+  test.each([
+    ['garbage', '\0garbage\r\n\r\n'],
+    ['half a call', 'GET /webhooks'],
+    ['half a body', `${post('Content-Length: 5')}he`],
+    ['a handshake of a WebSocket', handshake],
+    ['a tunnel', get().replace(path, 'x:443').replace('GET', 'CONNECT')],
+  ])('%s behind one that waits: its answer comes, and then the end', async (_, follows) => {
+    const received = await behindWaiting(follows)
+    expect(answersIn(received)).toEqual(['HTTP/1.1 202'])
+    expect(received).toMatch(/there$/)
+    expect(await isQueueEmpty()).toBe(true)
+    expect((await site.call(route)).status).toBe(200)
+  })
+
+  test('a length beyond any body is refused once, whatever comes later', async () => {
+    const connection = await connectRaw(site.port)
+    connection.write(`${post('Content-Length: 9007199254740993')}hello`)
+    await connection.until(/\}$/)
+    connection.end()
+    expect(answersIn(await connection.closed())).toEqual(['HTTP/1.1 413'])
+  })
+})
+
 describe('a caller who closes its side', () => {
   test('after the request gets the answer', async () => {
     expect(await exchange(`${post('Content-Length: 1')}x`, true)).toMatch(/^HTTP\/1\.1 200 [^]*\}$/)
     expect((await site.nextEvent()).body.toString()).toBe('x')
   })
 
-  test('and waits for a reply gets it', async () => {
+  test('and waits for a reply has left', async () => {
     const waiting = routeOf('waiting', { response: { mode: 'Reply' } })
     site.table.put(waiting)
-    const received = exchange(get().replace(path, `/webhooks/${waiting.token}`), true)
-    await site.reply(await site.nextEvent(), { kind: 'reply', status: 201, headers: {}, body: 'there' })
-    expect(await received).toMatch(/^HTTP\/1\.1 201 [^]*there$/)
+    const connection = await connectRaw(site.port)
+    connection.write(get().replace(path, `/webhooks/${waiting.token}`))
+    const event = await site.nextEvent()
+    connection.end()
+    expect(await connection.closed()).toBe('')
+    expect(await site.reply(event, { kind: 'ended' })).not.toBe('first')
   })
 
   test.each([

@@ -42,13 +42,6 @@ describe('pipelined calls', () => {
     ])
     connection.destroy()
   })
-
-  test('with garbage behind one that waits: no answer is put before its turn', async () => {
-    const [site, connection] = await open()
-    connection.write(`${call(`GET /webhooks/${waitingRoute.token} HTTP/1.1`)}\u0000garbage\r\n\r\n`)
-    await site.nextEvent()
-    expect(await connection.closed()).toBe('')
-  })
 })
 
 describe('malformed requests get an answer of the table and lose the connection', () => {
