@@ -18,6 +18,8 @@ import { createWaitingCalls } from './http/waiting.ts'
 import type { Log } from '../process/log.ts'
 import { createIsoTime } from './iso-time.ts'
 import type { RouteTable } from './routes/table.ts'
+import type { Tally } from './verify/tally.ts'
+import { createTally } from './verify/tally.ts'
 import type { SocketLimits } from './websocket/limits.ts'
 import { defaultSocketLimits } from './websocket/limits.ts'
 import { createSockets } from './websocket/sockets.ts'
@@ -47,6 +49,8 @@ export interface IngressDeps {
 export interface Ingress {
   /** What is under way, and what was answered, since the start. */
   readonly calls: Pick<Activity, 'inFlight' | 'answers'>
+  /** How verifications ended since the start. */
+  readonly verifications: Pick<Tally, 'entries'>
   /** How many WebSockets are open. */
   openSockets(): number
   /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
@@ -84,6 +88,7 @@ export function createIngress(deps: IngressDeps): Ingress {
   const isoTime = createIsoTime()
   const socketLimits = { ...defaultSocketLimits, ...deps.socketLimits }
   const sockets = createSockets({ state, table, clock, limits: socketLimits, newId, isoTime, log })
+  const tally = createTally()
   const call = createCallHandler({
     state,
     table,
@@ -91,6 +96,7 @@ export function createIngress(deps: IngressDeps): Ingress {
     sockets,
     sender,
     publicUrl,
+    tally,
     clientAddress,
     now,
     isoTime,
@@ -142,6 +148,7 @@ export function createIngress(deps: IngressDeps): Ingress {
 
   return {
     calls,
+    verifications: tally,
     openSockets: () => sockets.size,
 
     async listen(address) {

@@ -18,6 +18,16 @@ export function ingressMetrics(ingress: Ingress, table: RouteTable): Metric[] {
       read: () =>
         [...calls.answers].map(([status, value]) => ({ labels: { status: String(status) }, value })),
     },
+    {
+      name: 'hooklet_ingress_verifications_total',
+      help: 'Verified calls by type, outcome and, where they were rejected, reason.',
+      type: 'counter',
+      read: () =>
+        [...ingress.verifications.entries()].map(({ type, result, reason, count }) => ({
+          labels: { type, result, reason },
+          value: count,
+        })),
+    },
     single('gauge', 'hooklet_ingress_websockets', {
       help: 'WebSockets that are open.',
       read: () => ingress.openSockets(),

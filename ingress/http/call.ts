@@ -9,6 +9,7 @@ import type { ServedRoute } from '../routes/served.ts'
 import { exhausted, throttleOf } from '../routes/served.ts'
 import type { RouteTable } from '../routes/table.ts'
 import { queryParameter, withoutParameter } from '../verify/query.ts'
+import type { Tally } from '../verify/tally.ts'
 import type { PreparedVerification } from '../verify/verifier.ts'
 import type { BodyOutcome } from './body.ts'
 import { declaredLength, emptyBody, hasBody, readBody } from './body.ts'
@@ -35,6 +36,7 @@ export interface CallDeps {
   sender: Sender
   /** What callers see in front of `/webhooks/…`, undefined: not configured. */
   publicUrl: () => string | undefined
+  tally: Tally
   clientAddress: ClientAddress
   /** Milliseconds since 1970. */
   now: () => number
@@ -68,9 +70,22 @@ const replyGraceMs = 5_000
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
 export function createCallHandler(deps: CallDeps) {
-  const { state, table, waiting, sockets, sender, publicUrl, clientAddress, now, isoTime, newId, log } = deps
+  const {
+    state,
+    table,
+    waiting,
+    sockets,
+    sender,
+    publicUrl,
+    tally,
+    clientAddress,
+    now,
+    isoTime,
+    newId,
+    log,
+  } = deps
 
-  const verify = createVerification({ publicUrl, now, log })
+  const verify = createVerification({ publicUrl, now, tally, log })
 
   function handle(exchange: Exchange, url: string): void {
     const { req } = exchange

@@ -1,5 +1,6 @@
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
+import type { Tally } from '../verify/tally.ts'
 import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
 import type { Exchange } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
@@ -26,15 +27,17 @@ interface VerificationDeps {
   publicUrl: () => string | undefined
   /** Milliseconds since 1970. */
   now: () => number
+  tally: Tally
   log: Log
 }
 
 /** Asks a route's verifier, and turns what it says into an answer. */
-export function createVerification({ publicUrl, now, log }: VerificationDeps) {
+export function createVerification({ publicUrl, now, tally, log }: VerificationDeps) {
   const refusalLevel = createRefusalLevel()
 
   function judge(outcome: VerificationOutcome, call: VerifiableCall, request: ReceivedCall): Verified {
     const { route } = call
+    tally.add(route.verificationType, outcome)
     switch (outcome.kind) {
       case 'pass':
         return { kind: 'pass', deliveryId: route.once && route.verification?.deliveryId?.(request) }

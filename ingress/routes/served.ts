@@ -25,6 +25,7 @@ export interface ServedRoute {
   credentials: Credentials | undefined
   /** Undefined: calls are not verified. */
   verification: PreparedVerification | undefined
+  verificationType: string
   /** Undefined: a call that comes again is another call. */
   once: Route['once']
   /** Undefined: the answers say nothing to browsers. */
@@ -72,6 +73,7 @@ export function compileRoute(
     exact: route.path === 'Exact',
     credentials: compileCredentials(route.auth),
     verification: prepareVerification(route.verification, verifiers),
+    verificationType: route.verification.type,
     once: route.once,
     cors: compileCors(route.cors),
     policy: policyOf(route),

@@ -1,6 +1,8 @@
 /** Where verification stands among the checks of a call. */
 import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { ingressMetrics } from '../../../ingress/metrics.ts'
+import { renderMetrics } from '../../../process/metrics.ts'
 import { StateUnavailable } from '../../../state/state.ts'
 import { createSites } from '../site.ts'
 import { routeOf, sha256 } from '../support.ts'
@@ -112,6 +114,22 @@ test('the reason of a refusal is logged, and told to nobody', async () => {
   expect(reasons.map(({ level, fields }) => [level, fields['reason']])).toEqual([
     ['info', 'SignatureMismatch'],
     ['debug', 'HeaderMissing'],
+  ])
+})
+
+test('passes, refusals by reason, and handshakes are counted', async () => {
+  const route = routeOf('push', { verification })
+  const box = routeOf('box', { verification: { type: 'Dropbox', secrets: ['secret'] } })
+  const site = await sites.start({ routes: [route, box] })
+  for (const init of [good, good, bad, { method: 'POST' }]) await site.call(route, '', init)
+  await site.call(box, '?challenge=a')
+  const text = renderMetrics(ingressMetrics(site.ingress, site.table))
+  const samples = text.split('\n').filter((line) => line.startsWith('hooklet_ingress_verifications_total{'))
+  expect(samples).toEqual([
+    'hooklet_ingress_verifications_total{type="GitHub",result="pass",reason=""} 2',
+    'hooklet_ingress_verifications_total{type="GitHub",result="reject",reason="SignatureMismatch"} 1',
+    'hooklet_ingress_verifications_total{type="GitHub",result="reject",reason="HeaderMissing"} 1',
+    'hooklet_ingress_verifications_total{type="Dropbox",result="handshake",reason=""} 1',
   ])
 })
 
