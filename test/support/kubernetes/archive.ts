@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { parse } from 'yaml'
-import { KUBERNETES_VERSION } from './programs.ts'
+import { KUBERNETES_VERSION, PROGRAMS } from './programs.ts'
 
 /** Where the Kubernetes project lists the archives of kube-apiserver, etcd and kubectl that it builds for controller tests. */
 export const ENVTEST_INDEX =
@@ -35,7 +35,12 @@ export async function unpackEnvtest(
   try {
     const file = path.join(scratch, 'envtest.tar.gz')
     await writeFile(file, bytes)
-    await promisify(execFile)('tar', ['-xzf', file, '-C', folder, '--strip-components=2'])
+    await promisify(execFile)('tar', ['-xzf', file, '-C', scratch])
+    // Wherever in the archive they are.
+    for (const inside of await readdir(scratch, { recursive: true })) {
+      const name = PROGRAMS.find((program) => program === path.basename(inside))
+      if (name !== undefined) await rename(path.join(scratch, inside), path.join(folder, name))
+    }
   } finally {
     await rm(scratch, { recursive: true })
   }
