@@ -1,4 +1,8 @@
 /** Two tenants on one installation: what one has, the other can't use, see or break, whatever it writes into its own namespace. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { startSite } from './site.ts'
@@ -105,6 +109,11 @@ async function served(tenant: Tenant, name: string): Promise<string> {
   }
 }
 
+/** Without calling it. */
+async function urlOf(tenant: Tenant, name: string): Promise<string> {
+  return (await judged(tenant, 'webhooks', name)).url ?? ''
+}
+
 async function call(url: string): Promise<{ status: number; text: string }> {
   const response = await fetch(url)
   return { status: response.status, text: await response.text() }
@@ -146,9 +155,8 @@ test("another's globals are not there, neither for a Webhook nor for a Workflow"
   expect(JSON.stringify(ready)).not.toContain('hidden')
   await judged(bob, 'workflows', 'asking')
   await site.caughtUp()
-  const { url } = await judged(bob, 'webhooks', 'asking')
-  const { text } = await call(url ?? '')
-  expect(text).not.toContain('hidden')
+  const answer = await call(await urlOf(bob, 'asking'))
+  expect(answer.text).not.toContain('hidden')
 })
 
 test("another's Secrets can not be referred to, with a namespace or without", async () => {
@@ -215,6 +223,73 @@ test("a trigger reaches no Webhook of another's", async () => {
     `/apis/${API_VERSION}/namespaces/${ada.namespace}/webhooks/orders`,
   )
   expect((body['status'] as { workflows?: string[] }).workflows ?? []).toEqual([])
+})
+
+test("a caller who waits for another's reply can not be answered, not even by who knows the replyId", async () => {
+  const told = Promise.withResolvers<string>()
+  const release = Promise.withResolvers<void>()
+  // Gets the replyId of the call under way, and keeps its run until it is let go.
+  const listener = createServer((request, response) => {
+    const keep = async (): Promise<void> => {
+      told.resolve((JSON.parse(await text(request)) as { id: string }).id)
+      await release.promise
+      response.setHeader('content-type', 'application/json').end('{}')
+    }
+    void keep()
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  try {
+    const endpoint = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`
+    const tasks = (name: string, ...list: object[]): object => ({
+      apiVersion: API_VERSION,
+      kind: 'Workflow',
+      metadata: { name },
+      spec: { triggers: [{ webhook: name }], do: list },
+    })
+    await apply(
+      ada,
+      webhook('waiting', REPLY),
+      tasks(
+        'waiting',
+        { tell: { call: 'http', with: { method: 'post', endpoint, body: { id: '${ .replyId }' } } } },
+        { answer: { call: 'reply', with: { body: 'of ada' } } },
+      ),
+    )
+    await apply(
+      bob,
+      webhook('meddling', REPLY),
+      tasks(
+        'meddling',
+        {
+          meddle: {
+            call: 'reply',
+            with: { replyId: '${ .body.id }', body: 'of bob' },
+            export: { as: '${ {outcome: $task.reply} }' },
+          },
+        },
+        { answer: { call: 'reply', with: { body: '${ $context.outcome }' } } },
+      ),
+    )
+    await judged(ada, 'workflows', 'waiting')
+    await judged(bob, 'workflows', 'meddling')
+    await site.caughtUp()
+    const [atAda, atBob] = [await urlOf(ada, 'waiting'), await urlOf(bob, 'meddling')]
+    const answer = call(atAda)
+    const id = await told.promise
+    const meddled = await fetch(atBob, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id }),
+    })
+    expect(await meddled.text()).toBe('gone')
+    release.resolve()
+    expect(await answer).toEqual({ status: 200, text: 'of ada' })
+  } finally {
+    release.resolve()
+    listener.closeAllConnections()
+    listener.close()
+  }
 })
 
 describe('limits', () => {
