@@ -145,16 +145,16 @@ export class Connection {
 
   async #store(): Promise<void> {
     this.#storing = true
+    let refused: EndCode | undefined
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      const refused = await this.#storeOne(next.data, next.binary)
+      refused = await this.#storeOne(next.data, next.binary)
       this.#queue.shift()
       if (refused === undefined) continue
       this.#deaf = true
       this.#queue.length = 0
-      this.end(refused)
     }
     this.#storing = false
-    if (this.#deaf) this.end('Throttled')
+    if (this.#deaf) this.end(refused ?? 'Throttled')
     if (this.#paused) {
       this.#paused = false
       this.#ws?.resume()

@@ -131,6 +131,20 @@ export function describeSockets(startHarness: StartHarness): void {
       expect(await ingress.connect(second, opening)).toEqual({ kind: 'accepted' })
     })
 
+    test('a connection whose runs are 1,000 events behind is refused more, others are not', async () => {
+      const { ingress } = await start()
+      const [socket, other] = [await open(ingress), await open(ingress)]
+      const throttle = { key: 'loose', requests: 10_000, windowMs: 60_000 }
+      const verdicts = await Promise.all(
+        Array.from({ length: 1_003 }, () =>
+          ingress.receive(socket, { throttle, event: messageOf(socket, 'x') }),
+        ),
+      )
+      expect(verdicts.filter(({ kind }) => kind === 'accepted')).toHaveLength(1_000)
+      expect(verdicts.filter(({ kind }) => kind === 'backlogged')).toHaveLength(3)
+      expect(await say(ingress, other, 'x')).toEqual({ kind: 'accepted' })
+    })
+
     test('a connection keeps its place for as long as its pod lives', async () => {
       const { ingress } = await start()
       await open(ingress, newSocket(), 1)

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { SignJWT } from 'jose'
 import { openSocket, refusedSocket } from '../../support/socket-client.ts'
 import { connectRaw } from '../raw.ts'
 import { createSites } from '../site.ts'
@@ -193,34 +192,6 @@ describe('who may connect', () => {
     for (const options of [{ auth: 'ada:secret' }, { headers: { authorization: 'Bearer token' } }])
       expect((await openSocket(urlOf(site, route), options)).ws.readyState).toBe(1)
     expect(JSON.stringify(await site.nextEvent())).not.toContain('authorization')
-  })
-
-  test('a JSON Web Token is verified on the handshake', async () => {
-    const secret = 'a secret that is long enough for HS256'
-    const route = socketRoute('chat', {
-      verification: {
-        type: 'JWT',
-        secrets: [secret],
-        jwt: { issuer: 'https://issuer.example', audiences: ['chat'], algorithms: ['HS256'], clockSkewMs: 0 },
-      },
-    })
-    const site = await sites.start({ routes: [route] })
-    const token = (audience: string) =>
-      new SignJWT()
-        .setProtectedHeader({ alg: 'HS256' })
-        .setIssuer('https://issuer.example')
-        .setAudience(audience)
-        .setExpirationTime(new Date(site.clock.now() + 60_000))
-        .sign(Buffer.from(secret))
-    const bearer = async (audience: string) => ({
-      headers: { authorization: `Bearer ${await token(audience)}` },
-    })
-    for (const options of [{}, await bearer('other')])
-      expect(await refusedSocket(urlOf(site, route), options)).toMatchObject({
-        status: 401,
-        body: '{"error":"Verification failed"}',
-      })
-    expect((await openSocket(urlOf(site, route), await bearer('chat'))).ws.readyState).toBe(1)
   })
 
   test('pages of other origins are refused, callers that are no pages are not', async () => {
