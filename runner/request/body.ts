@@ -1,7 +1,7 @@
 import type { Json } from '../../state/event.ts'
 import { isWithinDepth } from '../expression/depth.ts'
 import { parseMultipart } from './multipart.ts'
-import { parsePairs } from './pairs.ts'
+import { isFewPairs, parsePairs } from './pairs.ts'
 import { parseXml } from './xml.ts'
 
 /**
@@ -23,7 +23,7 @@ async function decode(bytes: Buffer, contentType: string): Promise<Json | undefi
       return parseJson(text())
     case 'form':
       // JSON that `curl -d` sends under this type: a form begins with neither of its brackets, they are percent-encoded there.
-      return firstOf(/^\s*[{[]/.test(text()) ? parseJson(text()) : undefined, () => parsePairs(text()))
+      return firstOf(/^\s*[{[]/.test(text()) ? parseJson(text()) : undefined, () => parseFormPairs(text()))
     case 'multipart':
       return await parseMultipart(bytes, contentType)
     case 'xml':
@@ -62,7 +62,12 @@ function parseJson(text: string): Json | undefined {
 
 /** Only what looks like a form: `name=value`, without spaces. */
 function parseForm(text: string): Json | undefined {
-  return /^[^\s=&]+=[^\s]*$/.test(text) ? parsePairs(text) : undefined
+  return /^[^\s=&]+=[^\s]*$/.test(text) ? parseFormPairs(text) : undefined
+}
+
+/** `undefined` when it has too many pairs: a form is not to be cut off in silence. */
+function parseFormPairs(text: string): Json | undefined {
+  return isFewPairs(text) ? parsePairs(text) : undefined
 }
 
 /** UTF-8 unless the content type names another encoding that is known. */

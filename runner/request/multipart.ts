@@ -1,12 +1,17 @@
 import busboy from 'busboy'
 import type { Json } from '../../state/event.ts'
+import { DECODING } from './limits.ts'
 import { collect } from './pairs.ts'
 
-const LIMITS = { parts: 1000, fieldNameSize: 255, headerPairs: 50 }
+const LIMITS = {
+  // The parser gives up when it has reached its limit, not when it has passed it.
+  parts: DECODING.parts + 1,
+  headerPairs: DECODING.partHeaders,
+}
 
 /**
  * A multipart form as an object. A field is its text; a file is `{filename, contentType, size, data}`, its bytes in base64;
- * names that come more than once are arrays. `undefined` when the body is no valid form or has more than 1000 parts.
+ * names that come more than once are arrays. `undefined` when the body is no valid form or beyond a limit.
  */
 export function parseMultipart(bytes: Buffer, contentType: string): Promise<Json | undefined> {
   return new Promise((resolve) => {
@@ -23,25 +28,23 @@ export function parseMultipart(bytes: Buffer, contentType: string): Promise<Json
       return
     }
     const refuse = (): void => resolve(undefined)
-    parser.on('field', (name, value, { nameTruncated }) => {
-      if (nameTruncated) refuse()
+    const add = (name: string, value: Json): void => {
+      if (Buffer.byteLength(name) > DECODING.fieldName) refuse()
       parts.push([name, value])
-    })
+    }
+    parser.on('field', add)
     parser.on('file', (name, stream, { filename, mimeType }) => {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('error', refuse)
       stream.on('end', () => {
         const data = Buffer.concat(chunks)
-        parts.push([
-          name,
-          {
-            filename: filename ?? '',
-            contentType: mimeType,
-            size: data.length,
-            data: data.toString('base64'),
-          },
-        ])
+        add(name, {
+          filename: filename ?? '',
+          contentType: mimeType,
+          size: data.length,
+          data: data.toString('base64'),
+        })
       })
     })
     parser.on('partsLimit', refuse)

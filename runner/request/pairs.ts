@@ -1,9 +1,7 @@
 import type { Json } from '../../state/event.ts'
+import { DECODING } from './limits.ts'
 
-/** More pairs than this are left out: a body of 256 KiB could hold 100,000. */
-export const MAX_PAIRS = 5000
-
-/** A query or an urlencoded form as an object. Never throws: broken percent-encoding stays as it is. */
+/** A query or an urlencoded form as an object, of its first 5,000 pairs. Never throws: broken percent-encoding stays as it is. */
 export function parsePairs(text: string): { [name: string]: Json } {
   return collect(new URLSearchParams(text))
 }
@@ -13,7 +11,7 @@ export function collect(pairs: Iterable<[name: string, value: Json]>): { [name: 
   const values = new Map<string, Json[]>()
   let count = 0
   for (const [name, value] of pairs) {
-    if (++count > MAX_PAIRS) break
+    if (++count > DECODING.pairs) break
     const known = values.get(name)
     if (known) known.push(value)
     else values.set(name, [value])
@@ -21,4 +19,12 @@ export function collect(pairs: Iterable<[name: string, value: Json]>): { [name: 
   return Object.fromEntries(
     [...values].map(([name, all]) => [name, all.length === 1 ? (all[0] ?? null) : all]),
   )
+}
+
+/** Whether a form has no more pairs than are taken. */
+export function isFewPairs(text: string): boolean {
+  let count = 1
+  for (let at = text.indexOf('&'); at !== -1 && count <= DECODING.pairs; at = text.indexOf('&', at + 1))
+    count++
+  return count <= DECODING.pairs
 }

@@ -1,14 +1,14 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import type { Json } from '../../state/event.ts'
-import { MAX_JSON_DEPTH } from '../expression/depth.ts'
+import { DECODING } from './limits.ts'
 
 /**
  * An XML document as an object with its root element on top: an element is its text, or an object of its attributes (`@name`), child
  * elements (an array when there are several of a name) and text (`#text`). Values are never turned into numbers. `undefined` when
- * it is not well-formed, or has a document type: entities of its own are never expanded.
+ * it is not well-formed, is beyond a limit, or has a document type: entities of its own are never expanded.
  */
 export function parseXml(text: string): Json | undefined {
-  if (/<!DOCTYPE/i.test(text)) return undefined
+  if (/<!DOCTYPE/i.test(text) || hasManyTags(text)) return undefined
   try {
     if (XMLValidator.validate(text) !== true) return undefined
     const parser = new XMLParser({
@@ -18,11 +18,18 @@ export function parseXml(text: string): Json | undefined {
       ignorePiTags: true,
       parseTagValue: false,
       parseAttributeValue: false,
-      maxNestedTags: MAX_JSON_DEPTH,
+      maxNestedTags: DECODING.depth,
     })
     const document = parser.parse(text) as { [element: string]: Json }
     return Object.keys(document).length === 1 ? document : undefined
   } catch {
     return undefined
   }
+}
+
+function hasManyTags(text: string): boolean {
+  let count = 0
+  for (let at = text.indexOf('<'); at !== -1 && count <= DECODING.xmlTags; at = text.indexOf('<', at + 1))
+    count++
+  return count > DECODING.xmlTags
 }
