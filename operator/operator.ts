@@ -65,8 +65,6 @@ export interface Operator {
   readonly queued: number
   reconciles(): ReconcileCount[]
   resources(): ResourceCount[]
-  /** Resolves when the operator leads and has nothing left to do; keys that wait after a failure don't count. */
-  settled(): Promise<void>
   /** Gives the lease back and stops following. */
   stop(): Promise<void>
 }
@@ -83,7 +81,6 @@ export function startOperator(deps: OperatorDeps): Operator {
   const { now = Date.now, random = Math.random, parallelism = 32 } = deps
   /** There while the operator leads. */
   let queue: WorkQueue | undefined
-  let work = Promise.withResolvers<WorkQueue>()
 
   const counter = createReconcileCounter()
   const dependencies = createDependencies()
@@ -139,13 +136,35 @@ export function startOperator(deps: OperatorDeps): Operator {
     if (signal.aborted) return
     log.info({ identity: deps.identity }, 'This operator leads')
     const control = createControl(signal)
-    await claimTokens(
+    // Nothing is compiled before it is known who has which token; what changes meanwhile is queued.
+    const claimed = claimTokens(
       cache,
       control.claims,
       (webhook, token) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? '') === token,
     )
-    queue = createWorkQueue({
-      work: (key) => counter.count(nameIn(key).kind, reconcile(key, control)),
+    queue = createQueue(claimed, control, signal)
+    const sweeping = setInterval(sweep, SWEEP_MS)
+    try {
+      await claimed
+      for (const webhook of cache.webhooks()) enqueue(keyOf('Webhook', nameOf(webhook)), 'later')
+      for (const workflow of cache.workflows()) enqueue(keyOf('Workflow', nameOf(workflow)), 'later')
+      sweep()
+      void announce(queue.idle(), signal)
+      await aborted(signal)
+    } finally {
+      log.info({ identity: deps.identity }, 'This operator leads no longer')
+      clearInterval(sweeping)
+      await queue.stop()
+      queue = undefined
+    }
+  }
+
+  function createQueue(begin: Promise<void>, control: Control, signal: AbortSignal): WorkQueue {
+    return createWorkQueue({
+      async work(key) {
+        await begin
+        await counter.count(nameIn(key).kind, reconcile(key, control))
+      },
       parallelism,
       random,
       onFailure(key, { error, failures, retryMs }) {
@@ -154,18 +173,6 @@ export function startOperator(deps: OperatorDeps): Operator {
         log[level]({ key, failures, retryMs: Math.round(retryMs), err: error }, 'Tried in vain; trying again')
       },
     })
-    for (const webhook of cache.webhooks()) queue.add(keyOf('Webhook', nameOf(webhook)), 'later')
-    for (const workflow of cache.workflows()) queue.add(keyOf('Workflow', nameOf(workflow)), 'later')
-    sweep()
-    const sweeping = setInterval(sweep, SWEEP_MS)
-    work.resolve(queue)
-    void announce(queue.idle(), signal)
-    await aborted(signal)
-    log.info({ identity: deps.identity }, 'This operator leads no longer')
-    work = Promise.withResolvers()
-    clearInterval(sweeping)
-    await queue.stop()
-    queue = undefined
   }
 
   async function announce(inPlace: Promise<void>, signal: AbortSignal): Promise<void> {
@@ -201,9 +208,6 @@ export function startOperator(deps: OperatorDeps): Operator {
     },
     reconciles: () => counter.read(),
     resources: () => countResources(cache),
-    async settled() {
-      await (await work.promise).idle()
-    },
     async stop() {
       await election.stop()
       await Promise.all(followings.map((following) => following.close()))
