@@ -89,6 +89,7 @@ function rowOf({ webhook, route, problem }: CompiledWebhook, baseUrl: string): R
       token: route.token,
       type: route.type,
       auth: basic ? 'basic' : bearer ? 'bearer' : 'none',
+      verification: webhook.spec.verification.type,
       ...(problem ? { problem: problem.message } : {}),
     },
   ]

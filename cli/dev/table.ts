@@ -14,17 +14,20 @@ export interface Row {
   type: 'HTTP' | 'WebSocket'
   /** Which credentials a caller needs, for the line to try. */
   auth: 'none' | 'basic' | 'bearer'
+  /** Whose signatures calls must carry; None: nobody's. */
+  verification: string
   /** Why calls are refused, when they are. */
   problem?: string
 }
 
-/** The first request that an `.http` file under `root` has for each webhook, by the webhook's name. */
+/** The first request that an `.http` file under `root` has for each webhook and that is not refused, by the webhook's name. */
 export async function readSamples(root: string): Promise<Map<string, Exchange>> {
   const samples = new Map<string, Exchange>()
   for (const file of await listFiles(root, (name) => name.endsWith('.http')))
     for (const exchange of readExchanges(await readFile(file, 'utf8'))) {
       const name = webhookOf(exchange)
-      if (name !== undefined && !samples.has(name)) samples.set(name, exchange)
+      const refused = exchange.answer !== undefined && exchange.answer.status >= 400
+      if (name !== undefined && !refused && !samples.has(name)) samples.set(name, exchange)
     }
   return samples
 }
@@ -36,10 +39,13 @@ export interface TableContext {
   now: number
 }
 
-/** A curl line for the webhook: its sample request, or a POST of a small JSON object. For a WebSocket, a line that connects a terminal with it. */
+/** A curl line for the webhook: its sample request, or a POST of a small JSON object if that can pass. For a WebSocket, a line that connects a terminal with it. */
 function tryLines(row: Row, { samples, baseUrl, now }: TableContext): string[] {
   if (row.type === 'WebSocket') return [socketLine(row)]
-  const exchange = samples.get(row.name) ?? plainRequest(row)
+  const sample = samples.get(row.name)
+  if (sample === undefined && row.verification !== 'None')
+    return [`calls must be verified (${row.verification}): see docs/verification.md`]
+  const exchange = sample ?? plainRequest(row)
   const placeholder = (name: string): string | undefined => {
     if (name === 'base') return baseUrl
     if (name === row.name) return row.url
