@@ -237,7 +237,12 @@ export function createCallHandler(deps: CallDeps) {
   }
 
   async function openSocket(call: Call, { stream, head, release }: Upgrade): Promise<void> {
-    const { exchange, route, clientIP } = call
+    const { exchange, url, route, target, clientIP } = call
+    if (table.find(target.token) !== route) {
+      // The webhook was changed or removed while the token was verified. What is opened now would outlive that.
+      handle(exchange, url)
+      return
+    }
     try {
       const verdict = await sockets.open({
         req: exchange.req,

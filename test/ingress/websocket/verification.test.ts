@@ -55,3 +55,19 @@ test('without one, or with one of a stranger, the handshake is refused and no ev
     })
   expect(stored).toBe(0)
 })
+
+test('a webhook that is removed while a token is verified opens no connection', async () => {
+  const route = socketRoute('chat', { verification })
+  const site = await sites.start({ routes: [route] })
+  const { find } = site.table
+  site.table.find = (token) => {
+    // Before the verification, which needs a thread, is done.
+    queueMicrotask(() => site.table.remove(route))
+    return find(token)
+  }
+  const authorization = `Bearer ${await token(site.clock.now())}`
+  expect(await refusedSocket(urlOf(site, route), { headers: { authorization } })).toMatchObject({
+    status: 404,
+  })
+  expect(await site.runner.read({ count: 1, blockMs: 0 })).toEqual([])
+})
