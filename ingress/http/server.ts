@@ -59,6 +59,8 @@ export function createHttpServer(deps: ServerDeps): Server {
   // One more than are allowed, so that more are noticed and not dropped in silence.
   server.maxHeadersCount = limits.headerCount + 1
   server.timeout = limits.idleTimeoutMs
+  // A caller may close its side behind its last request and still read the answers. Node has this switch, but no types for it.
+  Object.assign(server, { httpAllowHalfOpen: true })
 
   const newest = new WeakMap<Duplex, NewestRequest>()
   /** Connections of which no more requests are taken. */
@@ -102,6 +104,8 @@ export function createHttpServer(deps: ServerDeps): Server {
     sender.send(exchange, preparedAnswers[code])
   }
 
+  // As many calls of a connection may wait as the limits of their webhooks let, and each listens for its end.
+  server.on('connection', (socket: Socket) => socket.setMaxListeners(0))
   server.on('request', (req, res) => onRequest(req, res))
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     const before = newest.get(socket)?.res

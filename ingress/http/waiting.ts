@@ -40,6 +40,7 @@ export interface HeldCall {
 interface Waiting extends HeldCall {
   deadline: Deadline
   onClose: () => void
+  onEnd: () => void
   verdict: 'pending' | 'accepted'
   /** Set when the waiting is over; before the verdict, giving back has to wait for it, else the lease would be taken after it was released. */
   over: 'no' | 'replied' | 'unreplied'
@@ -98,6 +99,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     call.over = over
     deadlines.cancel(call.deadline)
     call.exchange.res.off('close', call.onClose)
+    call.exchange.req.socket.off('end', call.onEnd)
     if (call.verdict === 'accepted') giveBack(call)
   }
 
@@ -125,8 +127,11 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
         over: 'no',
         deadline: deadlines.add(held.route.timeoutMs, () => expire(call)),
         onClose: () => stop(call, 'unreplied'),
+        onEnd: () => held.exchange.req.socket.destroy(),
       }
       held.exchange.res.on('close', call.onClose)
+      // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
+      held.exchange.req.socket.on('end', call.onEnd)
       calls.set(held.replyId, call)
     },
 
