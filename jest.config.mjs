@@ -1,5 +1,6 @@
 import { provideHelm } from './test/support/kubernetes/helm.ts'
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
+import { provideNode } from './test/support/node/provide.ts'
 import { provideChromium, provideRedis, provideValkey } from './test/support/provision.mjs'
 
 /** Tests that start Redis servers. */
@@ -12,6 +13,12 @@ const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/', '/test/charts/a
 
 const ON_HELM = ['/test/charts/']
 
+/** Tests that install the chart on a real node. */
+const ON_NODE = ['/test/e2e/cluster/']
+
+/** They take minutes, and change the machine while they run: for CI, and when asked for. */
+const wanted = process.env.HOOKLET_E2E ?? (process.env.CI ? 'node' : undefined)
+
 /** Tests that open pages. */
 const IN_CHROMIUM = ['/test/e2e/browser/']
 
@@ -20,7 +27,8 @@ const skipped = [
   ...(provideValkey(process.env) ? [] : ON_VALKEY),
   ...(provideChromium(process.env) ? [] : IN_CHROMIUM),
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
-  ...((await provideHelm(process.env)) ? [] : ON_HELM),
+  ...((await provideHelm(process.env)) ? [] : [...ON_HELM, ...ON_NODE]),
+  ...((await provideNode(process.env, wanted)) ? [] : ON_NODE),
 ]
 
 /** Jest runs the TypeScript as Node does: types stripped, ES modules kept. */

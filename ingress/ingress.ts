@@ -122,8 +122,9 @@ export function createIngress(deps: IngressDeps): Ingress {
   }
 
   async function stop({ deadlineMs, acceptMs = 0 }: CloseOptions): Promise<void> {
-    if (acceptMs > 0) await elapsed(acceptMs)
+    // Who still calls is told at once to come over a new connection, which leads to another pod: one that is closed later may have a call on its way.
     sender.closeConnections()
+    if (acceptMs > 0) await elapsed(acceptMs)
     const closed = once(server, 'close')
     server.close()
     // A connection between its last answer and its next request was not idle when the server looked.

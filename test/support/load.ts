@@ -53,3 +53,44 @@ export function startLoad(
     },
   }
 }
+
+/** Calls at a steady rate, whether or not those before were answered: as many as come from outside. */
+export function startSteadyLoad(perSecond: number, call: (n: number) => Promise<unknown>): Load {
+  const wrong: unknown[] = []
+  const waiting = new Set<() => void>()
+  const under = new Set<Promise<void>>()
+  const began = performance.now()
+  const count = { begun: 0, ended: 0 }
+  const one = async (n: number): Promise<void> => {
+    const fault = await call(n).catch((error: unknown) => String(error))
+    if (fault !== undefined) wrong.push(fault)
+    count.ended++
+    for (const look of waiting) look()
+  }
+  const timer = setInterval(() => {
+    for (const due = ((performance.now() - began) / 1000) * perSecond; count.begun < due;) {
+      const answered = one(count.begun++)
+      under.add(answered)
+      void answered.then(() => under.delete(answered))
+    }
+  }, 5)
+  return {
+    wrong,
+    served(calls) {
+      const goal = count.ended + calls
+      return new Promise((resolve) => {
+        const look = (): void => {
+          if (count.ended < goal) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+      })
+    },
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(under)
+      return count.ended
+    },
+  }
+}

@@ -99,8 +99,8 @@ export interface EffectServer {
   close(): Promise<void>
 }
 
-/** `delayMs` is how long each effect takes. */
-export async function startEffectServer(delayMs = 0): Promise<EffectServer> {
+/** `delayMs` is how long each effect takes; `host` the address where it is reached. */
+export async function startEffectServer(delayMs = 0, host = '127.0.0.1'): Promise<EffectServer> {
   const effects: EffectServer['effects'] = []
   const waiting = new Set<() => void>()
   const seen = new Map<string, Set<number>>()
@@ -113,10 +113,10 @@ export async function startEffectServer(delayMs = 0): Promise<EffectServer> {
     setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), delayMs)
   }
   const server = createServer((request, response) => void handle(request, response))
-  server.listen(0, '127.0.0.1')
+  server.listen(0, host)
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     effects,
     reached: (step, calls) =>
       new Promise((resolve) => {

@@ -41,6 +41,10 @@ export interface Cluster {
   url: string
   /** Of the client that may do everything. */
   kubeconfig: string
+  /** The file with the certificate that it shows. */
+  authority: string
+  /** The file with the key that signs the tokens of ServiceAccounts. */
+  tokenKey: string
   /** Requests of the API with the rights of a token; without one, of the client that may do everything. */
   request<Body = KubeObject>(
     method: string,
@@ -72,7 +76,11 @@ export interface KubectlResult {
   stderr: string
 }
 
-export async function startCluster(env: NodeJS.ProcessEnv = process.env): Promise<Cluster> {
+/** `address` is one that pods reach it at, where there are any; default: loopback. */
+export async function startCluster(
+  env: NodeJS.ProcessEnv = process.env,
+  { address = '127.0.0.1' }: { address?: string } = {},
+): Promise<Cluster> {
   const programs = findPrograms(env)
   if (programs === undefined) throw new Error('there is no kube-apiserver; npm test provides it')
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-cluster-'))
@@ -127,8 +135,8 @@ export async function startCluster(env: NodeJS.ProcessEnv = process.env): Promis
     const certificates = path.join(folder, 'certificates')
     const args = flags({
       'etcd-servers': etcdUrl,
-      'bind-address': '127.0.0.1',
-      'advertise-address': '127.0.0.1',
+      'bind-address': address,
+      'advertise-address': address,
       'secure-port': String(port),
       'cert-dir': certificates,
       'service-account-issuer': 'https://kubernetes.default.svc',
@@ -140,7 +148,7 @@ export async function startCluster(env: NodeJS.ProcessEnv = process.env): Promis
       'allow-privileged': 'true',
       profiling: 'false',
     })
-    const url = `https://127.0.0.1:${port}`
+    const url = `https://${address}:${port}`
     const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
     const request = createRequest({ url, agent, adminToken })
     let server = launch('kube-apiserver', args)
@@ -173,6 +181,8 @@ export async function startCluster(env: NodeJS.ProcessEnv = process.env): Promis
     return {
       url,
       kubeconfig,
+      authority: path.join(certificates, 'apiserver.crt'),
+      tokenKey: key,
       request,
       writeKubeconfig,
       ...createActs(request),
@@ -326,7 +336,7 @@ function createActs(request: Request): Pick<Cluster, 'apply' | 'namespace' | 'to
   }
 }
 
-async function runKubectl(
+export async function runKubectl(
   program: string,
   args: string[],
   options: { kubeconfig: string; home: string; input?: string },
