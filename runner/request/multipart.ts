@@ -28,9 +28,10 @@ export function parseMultipart(bytes: Buffer, contentType: string): Promise<Json
       return
     }
     const refuse = (): void => resolve(undefined)
-    const add = (name: string, value: Json): void => {
-      if (Buffer.byteLength(name) > DECODING.fieldName) refuse()
-      parts.push([name, value])
+    // Every part of a form has a name (RFC 7578, 4.2), but the parser does not ask for it.
+    const add = (name: string | undefined, value: Json): void => {
+      if (name === undefined || Buffer.byteLength(name) > DECODING.fieldName) refuse()
+      else parts.push([name, value])
     }
     parser.on('field', add)
     parser.on('file', (name, stream, { filename, mimeType }) => {

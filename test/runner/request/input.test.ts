@@ -79,6 +79,18 @@ describe('bodies', () => {
       field('a', '1'),
       field('a', '1'),
     ],
+    [
+      'R06 multipart with a part that has no name is text',
+      'multipart/form-data; boundary=b',
+      '--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--\r\n',
+      '--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--\r\n',
+    ],
+    [
+      'R06 multipart with a file that has no name is text',
+      'multipart/form-data; boundary=b',
+      '--b\r\nContent-Disposition: form-data; filename="a"\r\n\r\n1\r\n--b--\r\n',
+      '--b\r\nContent-Disposition: form-data; filename="a"\r\n\r\n1\r\n--b--\r\n',
+    ],
     ['R06 multipart without boundary is text', 'multipart/form-data', 'x', 'x'],
     [
       'C12 XML',
