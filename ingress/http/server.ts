@@ -71,6 +71,12 @@ export function createHttpServer(deps: ServerDeps): Server {
   function note(req: IncomingMessage, res: ServerResponse): void {
     const last = newest.get(req.socket)?.res
     newest.set(req.socket, { req, res, before: last?.writableFinished === false ? last : undefined })
+    res.once('close', forget)
+  }
+
+  /** An idle connection holds on to nothing. One whose request is still to be read whole needs to know that it was answered. */
+  function forget(this: ServerResponse): void {
+    if (this.req.complete && newest.get(this.req.socket)?.res === this) newest.delete(this.req.socket)
   }
 
   function onRequest(req: IncomingMessage, res: ServerResponse, upgrade?: Upgrade): void {
@@ -116,7 +122,11 @@ export function createHttpServer(deps: ServerDeps): Server {
       return
     }
     const { res, release } = responseOn(req, socket)
-    onRequest(req, res, { stream: socket, head, release })
+    const releaseAll = (): void => {
+      newest.delete(socket)
+      release()
+    }
+    onRequest(req, res, { stream: socket, head, release: releaseAll })
   })
   // `100 Continue` is sent when a body is wanted, not before.
   server.on('checkContinue', (req, res) => onRequest(req, res))
