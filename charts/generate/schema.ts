@@ -33,11 +33,11 @@ const DEFINITIONS = {
 /** The JSON Schema that Helm holds the values against. What is not in the file of values is refused: it would be a mistyped name. */
 export function emitSchema(values: Value[]): string {
   const schema = {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Values of the chart hooklet',
     description: 'Generated from values.yaml by npm run gen.',
     ...objectOf(values),
-    $defs: DEFINITIONS,
+    definitions: DEFINITIONS,
   }
   // Helm gives these to every chart that is part of another.
   Object.assign(schema.properties, { global: { type: 'object' } })

@@ -2,8 +2,10 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { WebSocket } from 'ws'
+import { readExchanges } from '../../../cli/manifests/exchange.ts'
+import { expectExchange } from '../../support/exchange.ts'
 import type { Load } from '../../support/load.ts'
 import { startSteadyLoad } from '../../support/load.ts'
 import { startEffectServer } from '../processes/fleet.ts'
@@ -20,13 +22,13 @@ beforeAll(async () => {
 })
 afterAll(() => place?.close())
 
-const example = (name: string): Promise<string> =>
-  readFile(path.join(import.meta.dirname, `../../../examples/${name}/${name}.yaml`), 'utf8')
+const examples = path.join(import.meta.dirname, '../../../examples')
 
 /** Where calls to a Webhook go from outside of the cluster: to the node's port of the Service. */
-async function urlOf(name: string): Promise<string> {
-  await place.kubectl(['wait', '--for=condition=Ready', `webhook/${name}`, '--timeout=30s'])
-  const shown = await place.kubectl(['get', 'webhook', name, '-o', 'jsonpath={.status.url}'])
+async function urlOf(name: string, namespace = 'default'): Promise<string> {
+  const of = ['-n', namespace]
+  await place.kubectl(['wait', '--for=condition=Ready', `webhook/${name}`, '--timeout=30s', ...of])
+  const shown = await place.kubectl(['get', 'webhook', name, '-o', 'jsonpath={.status.url}', ...of])
   return `${await place.service()}${new URL(shown).pathname}`
 }
 
@@ -45,7 +47,7 @@ test('from nothing to the first answered webhook', async () => {
   const notes = await place.helm('install', '--wait', '--timeout', '180s')
   expect(notes).toContain('Next, a first webhook, and its URL:')
   const installed = performance.now()
-  await place.kubectl(['apply', '-f', '-'], await example('hello'))
+  await place.kubectl(['apply', '-f', path.join(examples, 'hello/hello.yaml')])
   expect(JSON.parse(await served(`${await urlOf('hello')}?name=Ada`))).toEqual({ message: 'Hello, Ada!' })
   const seconds = (from: number): string => ((performance.now() - from) / 1000).toFixed(1)
   process.stderr.write(
@@ -61,6 +63,36 @@ test('the manifest of the notes is a webhook that answers', async () => {
   const manifest = /<<'EOF'\n([^]*?)\n *EOF/.exec(notes)?.[1]?.replaceAll(/^ {2}/gm, '') ?? ''
   await place.kubectl(['apply', '-f', '-'], manifest)
   expect(await served(await urlOf('hello'))).toBe('Hello')
+})
+
+describe('examples', () => {
+  const namespace = 'examples'
+  beforeAll(async () => {
+    await place.kubectl(['create', 'namespace', namespace])
+    await place.kubectl(['apply', '--recursive', '-f', examples, '-n', namespace])
+  })
+
+  test('all of them become Ready', async () => {
+    const resources = ['webhooks,workflows', '--all', '-n', namespace]
+    await place.kubectl(['wait', '--for=condition=Ready', ...resources, '--timeout=60s'])
+  })
+
+  test.each(['hello', 'order', 'contact', 'partner', 'flow', 'throttled', 'fan-out'])(
+    '%s answers from outside as its page says',
+    async (name) => {
+      const text = await readFile(path.join(examples, `${name}/${name}.http`), 'utf8')
+      const base = await place.service()
+      const named = [...text.matchAll(/\{\{([\w-]+)(?:\.token)?\}\}/g)].map(([, webhook = '']) => webhook)
+      const urls = new Map<string, string>()
+      for (const webhook of new Set(named))
+        if (webhook !== 'base') urls.set(webhook, await urlOf(webhook, namespace))
+      const placeholder = (wanted: string): string | undefined => {
+        if (wanted === 'base') return base
+        return wanted.endsWith('.token') ? urls.get(wanted.slice(0, -6))?.split('/').at(-1) : urls.get(wanted)
+      }
+      for (const exchange of readExchanges(text)) await expectExchange(exchange, placeholder)
+    },
+  )
 })
 
 test('all pods run under the restricted Pod Security Standard, one operator leads', async () => {

@@ -26,7 +26,7 @@ export const HOOKLET_CONFIG = {
 /** Names are looked up in the cluster's DNS. */
 const NAME_SERVICE: Layer = { '/etc/nsswitch.conf': { text: 'hosts: files dns\n' } }
 
-/** Writes our image from this source, on the Node that runs this. */
+/** Writes our image from this source, on the Node that runs this; without the bill of materials, which has a time and an id of its own in each build. */
 export async function writeHookletImage(file: string): Promise<void> {
   await writeImage({ name: HOOKLET_IMAGE, layers: await hookletLayers(), config: HOOKLET_CONFIG }, file)
 }

@@ -205,5 +205,21 @@ async function removeTraces(folder: string, proxy: string): Promise<void> {
     .filter((place) => place.startsWith(`${folder}/`))
   for (const place of mounts.toReversed()) await tryRun('umount', ['--lazy', place])
   await tryRun('ip', ['link', 'delete', BRIDGE])
+  await removeMasquerades()
   await tryRun(proxy, ['--cleanup'])
+}
+
+/** What the bridge's plugin adds for each pod, and takes away with it, unless the pod was killed. */
+async function removeMasquerades(): Promise<void> {
+  const nat = (...args: string[]): Promise<string> => tryRun('iptables', ['--table', 'nat', ...args])
+  const rules = (await nat('--list-rules', 'POSTROUTING')).split('\n')
+  for (const rule of rules) {
+    const [, source, chain] =
+      /^-A POSTROUTING -s (\S+) .*"name: \\"hooklet\\".* -j (CNI-\w+)$/.exec(rule) ?? []
+    if (source === undefined || chain === undefined) continue
+    const number = (await nat('--list-rules', 'POSTROUTING')).split('\n').indexOf(rule)
+    await nat('--delete', 'POSTROUTING', String(number))
+    await nat('--flush', chain)
+    await nat('--delete-chain', chain)
+  }
 }
