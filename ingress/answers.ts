@@ -23,6 +23,8 @@ export const answers = {
   Ready: { status: 200, body: '{"status":"ready"}' },
   /** A browser's question whether a page may call; its headers say what the webhook's `cors` allows. */
   Preflight: { status: 204, body: '' },
+  /** A delivery that is in work already: stored, so that the provider need not send it again. */
+  Repeated: { status: 200, body: '{ "success" : true }' },
   Suspended: { status: 200, body: '{ "success" : true }' },
   Paused: {
     status: 200,

@@ -316,12 +316,17 @@ export function createCallHandler(deps: CallDeps) {
     { eventId, message }: Extract<Verdict, { kind: 'repeated' }>,
   ): void {
     log.debug({ eventId, requestId: exchange.requestId, webhook: route.webhook }, 'call repeats another')
-    if (message !== undefined) waiting.repeat({ exchange, route, eventId }, message)
-    else if (route.mode !== 'Immediate') refuse(exchange, 'StillRunning', route)
-    else {
-      exchange.eventId = eventId
-      sender.send(exchange, route.answer)
+    if (message !== undefined) {
+      waiting.repeat({ exchange, route, eventId }, message)
+      return
     }
+    // A caller with a key of its own comes back for the answer; to a provider anything but a 2xx is a failed delivery.
+    if (route.mode !== 'Immediate' && route.once?.sameRequest === true) {
+      refuse(exchange, 'StillRunning', route)
+      return
+    }
+    exchange.eventId = eventId
+    sender.send(exchange, route.mode === 'Immediate' ? route.answer : preparedAnswers.Repeated)
   }
 
   function fail(call: Call, error: unknown): void {

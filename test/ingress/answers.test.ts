@@ -82,6 +82,19 @@ async function shakeHands(change: Parameters<typeof routeOf>[1], more = '', vers
   return new Response(received.split('\r\n\r\n')[1], { status: Number(received.slice(9, 12)) })
 }
 
+/** The answer to a call that comes again while the first one waits. */
+async function callAgain(once: Route['once']): Promise<Response> {
+  const route = { ...waiting, ...(once ? { once } : {}) }
+  const site = await sites.start({ routes: [route] })
+  const headers = { 'idempotency-key': 'a' }
+  const first = site.call(route, '', { headers })
+  const event = await site.nextEvent()
+  const second = await site.call(route, '', { headers })
+  await site.reply(event, { kind: 'ended' })
+  await first
+  return second
+}
+
 /** How a caller comes to see each answer. */
 const ways: Record<AnswerCode, () => Promise<Response>> = {
   Healthy: async () => get('/healthz')(await sites.start({})),
@@ -100,17 +113,8 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
   NotFound: async () => get('/webhooks/unknown')(await sites.start({})),
   RequestTimeout: () =>
     callRaw('GET / HTTP/1.1\r\n', { headersTimeoutMs: 50, requestTimeoutMs: 100, timeoutCheckMs: 10 }),
-  StillRunning: async () => {
-    const route = { ...waiting, once: keyed }
-    const site = await sites.start({ routes: [route] })
-    const headers = { 'idempotency-key': 'a' }
-    const first = site.call(route, '', { headers })
-    const event = await site.nextEvent()
-    const second = await site.call(route, '', { headers })
-    await site.reply(event, { kind: 'ended' })
-    await first
-    return second
-  },
+  Repeated: () => callAgain({ ...keyed, sameRequest: false }),
+  StillRunning: () => callAgain(keyed),
   PayloadTooLarge: () => callOne({ limits: { payloadBytes: 1 } }, { method: 'POST', body: 'xy' }),
   UrlTooLong: async () => get(`/${'x'.repeat(9_000)}`)(await sites.start({})),
   UnsupportedEncoding: () =>
