@@ -79,6 +79,20 @@ test('routes, plans, leader, calls and their answers are counted', async () => {
   expect(others[0]?.get('hooklet_operator_reconciles_total{kind="Workflow",result="done"}')).toBe(0)
 })
 
+/** The names of all that processes tell. */
+async function told(): Promise<Set<string>> {
+  const members = [site.ingress[0], site.runners[0], site.operators[0]]
+  const samples = await Promise.all(members.map(async (member) => [...(await metricsOf(member)).keys()]))
+  return new Set(samples.flat().map((sample) => sample.split('{')[0] ?? ''))
+}
+
+test('the page lists what is told, and nothing else', async () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
+  const table = page.slice(page.indexOf('## Metrics'))
+  const listed = new Set(table.match(/`(hooklet|process)_[a-z_]+`/g)?.map((name) => name.slice(1, -1)))
+  expect(listed).toEqual(await told())
+})
+
 test('the chart asks for nothing that no process tells', async () => {
   const chart = path.join(import.meta.dirname, '../../charts/hooklet')
   const files = readdirSync(chart, { recursive: true, encoding: 'utf8' })
@@ -87,12 +101,7 @@ test('the chart asks for nothing that no process tells', async () => {
     .flatMap(
       (file) => readFileSync(path.join(chart, file), 'utf8').match(/\b(hooklet|process)_[a-z_]+\b/g) ?? [],
     )
-  const told = await Promise.all(
-    [site.ingress[0], site.runners[0], site.operators[0]].map(async (member) => [
-      ...(await metricsOf(member)).keys(),
-    ]),
-  )
-  const names = new Set(told.flat().map((sample) => sample.split('{')[0]))
+  const names = await told()
   expect(new Set(asked).size).toBeGreaterThan(8)
   expect([...new Set(asked)].filter((name) => !names.has(name))).toEqual([])
 })

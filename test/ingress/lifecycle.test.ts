@@ -76,6 +76,8 @@ describe('closing', () => {
     expect([ready.status, await ready.json()]).toEqual([503, { error: 'Not ready' }])
     const answer = await site.call(route)
     expect([answer.status, await answer.json()]).toEqual([200, { success: true }])
+    // The next call of this caller finds its way to another pod.
+    expect(answer.headers.get('connection')).toBe('close')
     await site.clock.advance(3_050)
     await closed
     await expect(site.call(route)).rejects.toThrow()

@@ -10,6 +10,8 @@ export interface Dns {
 const TYPE_A = 1
 const NAME_ERROR = 3
 const TTL_SECONDS = 5
+/** A head, a name of no label, type and class. */
+const SHORTEST = 17
 
 /** Answers on UDP port 53 of the address; of any name but a Service's it says that there is none. */
 export async function serveDns(cluster: Cluster, address: string): Promise<Dns> {
@@ -24,6 +26,7 @@ export async function serveDns(cluster: Cluster, address: string): Promise<Dns> 
     return status === 200 ? body.spec?.clusterIP : undefined
   }
   socket.on('message', (query, from) => {
+    if (query.length < SHORTEST) return
     const { name, type, end } = readQuestion(query)
     void addressOf(name)
       .catch(() => undefined)
@@ -44,7 +47,7 @@ export async function serveDns(cluster: Cluster, address: string): Promise<Dns> 
 function readQuestion(query: Buffer): { name: string; type: number; end: number } {
   const labels: string[] = []
   let at = 12
-  for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+  for (let length = query[at] ?? 0; length > 0 && at + length + 6 <= query.length; length = query[at] ?? 0) {
     labels.push(query.toString('latin1', at + 1, at + 1 + length))
     at += 1 + length
   }

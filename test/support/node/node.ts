@@ -42,10 +42,7 @@ export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<N
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-node-'))
   const cluster = await startCluster(env, { address })
   const daemons: Record<string, Daemon> = {}
-  const undo: (() => Promise<unknown>)[] = [
-    () => cluster.close(),
-    () => removeTraces(folder, path.join(programs, 'kube-proxy')),
-  ]
+  const undo: (() => Promise<unknown>)[] = [() => cluster.close()]
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step().catch(() => undefined)
     await rm(folder, { recursive: true, force: true })
@@ -77,6 +74,8 @@ export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<N
   try {
     const dns = await serveDns(cluster, address)
     undo.push(() => dns.close())
+    // Who has the port of the DNS has the machine: another node's traces are not touched.
+    undo.push(() => removeTraces(folder, path.join(programs, 'kube-proxy')))
     const { kubeconfig } = cluster
     own('kube-controller-manager', {
       kubeconfig,
