@@ -21,7 +21,7 @@ export const hmac: Verifier = {
 /** The check of a scheme with the secrets and the tolerance of a route. */
 export function signatureCheck(verification: Verification, settings: HmacSettings): SignatureCheck {
   return createSignatureCheck(settings, {
-    keys: secretKeys(verification.secrets, settings.keyEncoding),
+    secrets: secretKeys(verification.secrets, settings.keyEncoding),
     toleranceMs: verification.toleranceMs ?? DEFAULT_TOLERANCE_MS,
   })
 }

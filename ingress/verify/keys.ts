@@ -1,16 +1,14 @@
-import { createSecretKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
 import type { HmacSettings } from '../route.ts'
 import { UnusableVerification } from './verifier.ts'
 
 /**
- * Keys from the texts of `spec.verification.secrets`.
+ * The bytes of keys from the texts of `spec.verification.secrets`.
  * @throws {UnusableVerification} where there are none, or one is not of the encoding.
  */
 export function secretKeys(
   secrets: readonly string[] | undefined,
   encoding: HmacSettings['keyEncoding'] = 'Text',
-): KeyObject[] {
+): Buffer[] {
   return secretTexts(secrets).map((secret, index) => {
     const bytes = decodeKey(secret, encoding)
     if (bytes === undefined || bytes.length === 0)
@@ -18,7 +16,7 @@ export function secretKeys(
         ['secrets', index],
         `is not ${encoding === 'Hex' ? 'hex' : 'base64'}, as hmac.keyEncoding says it is`,
       )
-    return createSecretKey(bytes)
+    return bytes
   })
 }
 

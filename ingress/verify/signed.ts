@@ -1,7 +1,6 @@
 /**
  * The HMAC verification that most providers are a setting of: which bytes are signed, how, and in which header the signature stands.
  */
-import type { KeyObject } from 'node:crypto'
 import type { HmacSettings } from '../route.ts'
 import { createMac } from './mac.ts'
 import { parseTime } from './time.ts'
@@ -24,10 +23,10 @@ type Variable = 'body' | 'timestamp' | 'id' | 'url'
 type Part = { text: string } | { variable: Variable }
 type Values = Partial<Record<Variable, string>>
 
-/** Signatures over the template, by any one of the keys. */
+/** Signatures over the template, by any one of the secrets. */
 export function createSignatureCheck(
   settings: HmacSettings,
-  { keys, toleranceMs }: { keys: readonly KeyObject[]; toleranceMs: number },
+  { secrets, toleranceMs }: { secrets: readonly Buffer[]; toleranceMs: number },
 ): SignatureCheck {
   const { timestampFormat, publicURL } = settings
   const header = settings.header.toLowerCase()
@@ -39,6 +38,7 @@ export function createSignatureCheck(
   const [signsId, signsUrl, signsBodyOnly] = [uses('id'), uses('url'), settings.template === '{body}']
   const idEnd = endOfId(parts)
   const mac = createMac(settings.algorithm, settings.encoding)
+  const keys = secrets.map(mac.key)
   const signaturesOf = createSignatureReader(settings, mac.form)
 
   return (request) => {

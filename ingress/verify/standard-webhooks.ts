@@ -1,9 +1,9 @@
-import { createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { ed25519Passes, ed25519PublicKey } from './ed25519.ts'
 import { idIn } from './hmac.ts'
 import { decodeBase64, secretTexts } from './keys.ts'
 import { createMac } from './mac.ts'
+import type { MacKey } from './mac.ts'
 import { DEFAULT_TOLERANCE_MS, parseTime } from './time.ts'
 import type { VerificationOutcome, VerificationRequest, Verifier } from './verifier.ts'
 import { always, onlyHeader, PASS, reject, UnusableVerification } from './verifier.ts'
@@ -15,7 +15,7 @@ const ED25519_SIGNATURE = /^[A-Za-z0-9+/]{86}==$/
 
 /** By the first characters of a signature; a key only ever checks signatures of its own kind. */
 interface Keys {
-  v1: KeyObject[]
+  v1: MacKey[]
   v1a: KeyObject[]
 }
 
@@ -98,7 +98,7 @@ function keysOf(secrets: readonly string[] | undefined): Keys {
       const bytes = decodeBase64(secret.replace(/^whsec_/, ''))
       if (bytes === undefined || bytes.length === 0)
         throw new UnusableVerification(path, 'is not a signing secret: base64 after whsec_')
-      keys.v1.push(createSecretKey(bytes))
+      keys.v1.push(mac.key(bytes))
     }
   }
   return keys

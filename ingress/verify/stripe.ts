@@ -15,7 +15,7 @@ const mac = createMac('SHA256', 'Hex')
 export const stripe: Verifier = {
   proves: always,
   prepare({ secrets, toleranceMs = DEFAULT_TOLERANCE_MS }) {
-    const keys = secretKeys(secrets)
+    const keys = secretKeys(secrets).map(mac.key)
     return {
       verify(request) {
         const header = onlyHeader(request, 'stripe-signature')

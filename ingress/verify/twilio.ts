@@ -21,7 +21,7 @@ export const twilio: Verifier = {
   prepare({ secrets, twilio: settings }) {
     const deliveryId = idIn('i-twilio-idempotency-token')
     if (secrets === undefined) return { verify: () => PASS, deliveryId }
-    const keys = secretKeys(secrets)
+    const keys = secretKeys(secrets).map(mac.key)
     return {
       deliveryId,
       verify(request) {

@@ -22,7 +22,7 @@ export const x: Verifier = {
       encoding: 'Base64',
       prefix: 'sha256=',
     })
-    const [key] = secretKeys(verification.secrets)
+    const [key] = secretKeys(verification.secrets).map(mac.key)
     const respond = (query: string): VerificationOutcome => {
       const token = queryParameter(query, 'crc_token')
       if (key === undefined || token === undefined || !/^[\w.~=+/-]{1,512}$/.test(token))

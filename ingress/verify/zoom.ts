@@ -24,7 +24,7 @@ export const zoom: Verifier = {
   proves: always,
   prepare(verification) {
     const check = signatureCheck(verification, SETTINGS)
-    const keys = secretKeys(verification.secrets)
+    const keys = secretKeys(verification.secrets).map(mac.key)
     const checks = secretTexts(verification.secrets).map((secret) =>
       signatureCheck({ ...verification, secrets: [secret] }, SETTINGS),
     )
