@@ -162,7 +162,7 @@ export function takePart(options: ElectionOptions): Election {
 
   async function release(): Promise<void> {
     try {
-      await write({ ...seen?.spec, holderIdentity: '', leaseDurationSeconds: 1 }, times.retryMs)
+      await write({ ...seen?.spec, holderIdentity: '', leaseDurationSeconds: 1 }, times.renewWithinMs)
     } catch (error) {
       onFault(error as Error)
     }

@@ -3,7 +3,7 @@ import { takePart, type Election, type LeaseTimes } from '../../kube/lease.ts'
 import { startFakeApiServer, type Answer, type FakeApiServer } from './fake-api-server.ts'
 
 /** Short, and far apart from each other. */
-const TIMES: LeaseTimes = { durationMs: 4_000, renewWithinMs: 600, retryMs: 50 }
+const TIMES: LeaseTimes = { durationMs: 6_000, renewWithinMs: 2_500, retryMs: 50 }
 
 interface Lease {
   metadata: { name: string; resourceVersion?: string }
