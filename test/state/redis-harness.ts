@@ -38,7 +38,7 @@ export function redisHarness(servers: () => { ports: number[]; cluster: boolean 
         lapseMs,
         sweepMs: 200,
         // A busy machine may take its time; how failures show in time has tests of its own.
-        ...(cluster ? { commandTimeoutMs: 5_000 } : {}),
+        commandTimeoutMs: 5_000,
         ...options,
       })
       states.push(state)
