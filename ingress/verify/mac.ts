@@ -69,7 +69,7 @@ export interface Mac {
 export function createMac(algorithm: Algorithm, encoding: Encoding): Mac {
   const { digestBytes } = HASHES[algorithm]
   const output = ENCODINGS[encoding]
-  const normal = NORMAL[encoding]
+  const otherSpelling = OTHER_SPELLING[encoding]
   const length = encodedLength(digestBytes, encoding)
   // Written anew for each comparison: two buffers less for each call to make and to collect.
   const [left, right] = [Buffer.alloc(length), Buffer.alloc(length)]
@@ -82,6 +82,12 @@ export function createMac(algorithm: Algorithm, encoding: Encoding): Mac {
     return timingSafeEqual(left, right)
   }
 
+  function fits(expected: string, given: string): boolean {
+    if (same(expected, given)) return true
+    const spelled = otherSpelling?.(given)
+    return spelled !== undefined && same(expected, spelled)
+  }
+
   return {
     form: formOf(digestBytes, encoding),
     key: (bytes) => new MacKey(algorithm, bytes),
@@ -90,17 +96,16 @@ export function createMac(algorithm: Algorithm, encoding: Encoding): Mac {
       let passes = false
       for (const key of keys) {
         const expected = key.sign(parts, output)
-        for (const signature of given) passes = same(expected, normal(signature)) || passes
+        for (const signature of given) passes = fits(expected, signature) || passes
       }
       return passes
     },
   }
 }
 
-/** Senders differ in the case of hex digits and in the padding of base64url; both are without meaning. */
-const NORMAL: Record<Encoding, (signature: string) => string> = {
+/** Senders differ in the case of hex digits and in the padding of base64url; both are without meaning, and neither is usual. */
+const OTHER_SPELLING: Partial<Record<Encoding, (signature: string) => string>> = {
   Hex: (signature) => signature.toLowerCase(),
-  Base64: (signature) => signature,
   Base64URL: (signature) => signature.replace(/=+$/, ''),
 }
 

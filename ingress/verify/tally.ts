@@ -17,15 +17,19 @@ export interface Tally {
 }
 
 export function createTally(): Tally {
-  const entries = new Map<string, TallyEntry>()
+  /** By type, then by reason or, where there is none, outcome. */
+  const tallies = new Map<string, Map<string, TallyEntry>>()
+
   return {
     add(type, outcome) {
+      let entries = tallies.get(type)
+      if (entries === undefined) tallies.set(type, (entries = new Map()))
       const reason = outcome.kind === 'reject' ? outcome.reason : ''
-      const key = `${type} ${outcome.kind} ${reason}`
+      const key = reason || outcome.kind
       const entry = entries.get(key)
       if (entry === undefined) entries.set(key, { type, result: outcome.kind, reason, count: 1 })
       else entry.count++
     },
-    entries: () => entries.values(),
+    entries: () => [...tallies.values()].flatMap((entries) => [...entries.values()]),
   }
 }
