@@ -61,7 +61,8 @@ export function describeAdmission(startHarness: StartHarness): void {
       expect(kinds(refused)).toEqual({ throttled: 5 })
       const waits = refused.map((verdict) => (verdict.kind === 'throttled' ? verdict.retryAfterMs : Infinity))
       for (const wait of waits) expect(wait).toBeLessThanOrEqual(2_000)
-      await harness.advance(Math.max(...waits))
+      // By then the last of the ten is out of the window; the waits tell only when the first of them is.
+      await harness.advance(2_000)
       expect(kinds(await admitMany(ingress, 10, { partition, throttle: long }))).toEqual({ accepted: 10 })
     })
 
