@@ -149,13 +149,15 @@ export function takePart(options: ElectionOptions): Election {
     const signal = AbortSignal.any([lost.signal, stopping.signal])
     leading = true
     const work = lead(signal).catch((error: unknown) => onFault(error as Error))
+    const holding = hold(wonAt, signal)
     try {
       // Work that ends by itself gives the lease back.
-      await Promise.race([hold(wonAt, signal), work])
+      await Promise.race([holding, work])
     } finally {
       leading = false
       lost.abort()
-      await work
+      // A renewal under way would make the lease's return a conflict.
+      await Promise.all([work, holding])
     }
     if (isMine()) await release()
   }

@@ -114,6 +114,23 @@ describe('leader election', () => {
     expect(lease?.spec).toMatchObject({ holderIdentity: 'two', leaseTransitions: 1 })
   })
 
+  test('stopped in the middle of a renewal, it is given back all the same', async () => {
+    const one = candidate('one')
+    await one.leads()
+    const { promise: renewing, resolve: seen } = Promise.withResolvers<() => void>()
+    server.answerAll((request, response) => {
+      if (request.method === 'PUT') seen(() => keepLease(request, response))
+      else keepLease(request, response)
+    })
+    const renew = await renewing
+    server.answerAll(keepLease)
+    const stopped = one.election.stop()
+    renew()
+    await stopped
+    expect(lease?.spec.holderIdentity).toBe('')
+    expect(faults).toEqual([])
+  })
+
   test('of a holder that is gone it is taken when it has not been renewed for as long as it holds, by the own clock', async () => {
     const spec = {
       holderIdentity: 'gone',
