@@ -5,12 +5,13 @@
 --       then of each message: id of the connection, namespace, the message
 -- Returns of each: 1 sent, 0 gone
 -- Atomic, so that the messages of a connection have one order, in which they are stored until the pod has them, should a publication be missed.
--- A pod gets all of its messages in one publication, as lines: id, number and message, id, number and message, and so on.
+-- What is published of each is its number among those of the connection, and the message.
+-- include publish
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local most, mostBytes = tonumber(ARGV[1]), tonumber(ARGV[2])
-local outcomes, lines = {}, {}
+local outcomes = {}
 for i = 1, (#ARGV - 3) / 3 do
   local id, namespace, message = ARGV[3 * i + 1], ARGV[3 * i + 2], ARGV[3 * i + 3]
   local connection, outbox = KEYS[2 * i], KEYS[2 * i + 1]
@@ -24,17 +25,8 @@ for i = 1, (#ARGV - 3) / 3 do
     redis.call('RPUSH', outbox, message)
     redis.call('PEXPIRE', outbox, ARGV[3])
     redis.call('HINCRBY', connection, 'bytes', #message)
-    local channel = known[2]
-    local said = lines[channel]
-    if not said then
-      said = {}
-      lines[channel] = said
-    end
-    said[#said + 1] = id
-    said[#said + 1] = redis.call('HINCRBY', connection, 'sent', 1) .. ' ' .. message
+    say(known[2], id, redis.call('HINCRBY', connection, 'sent', 1) .. ' ' .. message)
   end
 end
-for channel, said in pairs(lines) do
-  redis.call('PUBLISH', channel, table.concat(said, '\n'))
-end
+publish()
 return outcomes

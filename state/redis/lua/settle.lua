@@ -6,6 +6,7 @@
 -- Returns nothing
 -- Atomic, so that exactly one of the runs is the last.
 
+-- include publish
 -- include remember
 
 local reply = redis.call('HMGET', KEYS[1], 'ns', 'ch', 'over', 'failed', 'once')
@@ -28,5 +29,6 @@ local message = failed and ARGV[7] or ARGV[6]
 remember(reply[5], message)
 if not reply[3] then
   redis.call('HSET', KEYS[1], 'over', '1', 'msg', message)
-  redis.call('PUBLISH', reply[2], ARGV[1] .. '\n' .. message)
+  say(reply[2], ARGV[1], message)
+  publish()
 end
