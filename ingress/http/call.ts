@@ -178,10 +178,15 @@ export function createCallHandler(deps: CallDeps) {
 
   /** Answers a call that the throttle counts although nothing of it is stored. */
   async function answerCounted(call: Call, answer: Prepared, extra?: readonly string[]): Promise<void> {
-    const { exchange, route, clientIP } = call
+    await counted(call, () => sender.send(call.exchange, answer, extra))
+  }
+
+  /** Answers when the throttle has counted the call and lets it pass. */
+  async function counted(call: Call, answer: () => void): Promise<void> {
+    const { route, clientIP } = call
     try {
       const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
-      if (verdict.kind === 'accepted') sender.send(exchange, answer, extra)
+      if (verdict.kind === 'accepted') answer()
       else refuseBy(verdict, call)
     } catch (error) {
       fail(call, error)
@@ -275,17 +280,9 @@ export function createCallHandler(deps: CallDeps) {
     call: Call,
     code: 'Unauthorized' | 'PayloadTooLarge' | 'IdempotencyKeyInvalid' | 'OriginNotAllowed',
   ): Promise<void> {
-    const { exchange, route, clientIP } = call
-    try {
-      const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
-      if (verdict.kind === 'accepted') {
-        refuse(exchange, code, route, code === 'Unauthorized' ? route.credentials?.challenges : undefined)
-      } else {
-        refuseBy(verdict, call)
-      }
-    } catch (error) {
-      fail(call, error)
-    }
+    const { exchange, route } = call
+    const challenges = code === 'Unauthorized' ? route.credentials?.challenges : undefined
+    await counted(call, () => refuse(exchange, code, route, challenges))
   }
 
   function refuseBy(verdict: Exclude<Verdict, { kind: 'accepted' }>, { exchange, route }: Call): void {
