@@ -21,35 +21,24 @@ export function startLoad(
 ): Load {
   const over = new AbortController()
   const wrong: unknown[] = []
-  const waiting = new Set<() => void>()
-  const count = { begun: 0, ended: 0 }
+  const progress = createProgress()
+  let begun = 0
   const caller = async (): Promise<void> => {
     while (!over.signal.aborted) {
-      const fault = await call(count.begun++).catch((error: unknown) => String(error))
+      const fault = await call(begun++).catch((error: unknown) => String(error))
       if (fault !== undefined) wrong.push(fault)
-      count.ended++
-      for (const look of waiting) look()
+      progress.end()
       if (everyMs > 0) await pause(everyMs)
     }
   }
   const load = Promise.all(Array.from({ length: callers }, caller))
   return {
     wrong,
-    served(calls) {
-      const goal = count.ended + calls
-      return new Promise((resolve) => {
-        const look = (): void => {
-          if (count.ended < goal) return
-          waiting.delete(look)
-          resolve()
-        }
-        waiting.add(look)
-      })
-    },
+    served: progress.served,
     async stop() {
       over.abort()
       await load
-      return count.ended
+      return progress.ended()
     },
   }
 }
@@ -57,40 +46,54 @@ export function startLoad(
 /** Calls at a steady rate, whether or not those before were answered: as many as come from outside. */
 export function startSteadyLoad(perSecond: number, call: (n: number) => Promise<unknown>): Load {
   const wrong: unknown[] = []
-  const waiting = new Set<() => void>()
+  const progress = createProgress()
   const under = new Set<Promise<void>>()
   const began = performance.now()
-  const count = { begun: 0, ended: 0 }
+  let begun = 0
   const one = async (n: number): Promise<void> => {
     const fault = await call(n).catch((error: unknown) => String(error))
     if (fault !== undefined) wrong.push(fault)
-    count.ended++
-    for (const look of waiting) look()
+    progress.end()
   }
   const timer = setInterval(() => {
-    for (const due = ((performance.now() - began) / 1000) * perSecond; count.begun < due;) {
-      const answered = one(count.begun++)
+    for (const due = ((performance.now() - began) / 1000) * perSecond; begun < due;) {
+      const answered = one(begun++)
       under.add(answered)
       void answered.then(() => under.delete(answered))
     }
   }, 5)
   return {
     wrong,
-    served(calls) {
-      const goal = count.ended + calls
+    served: progress.served,
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(under)
+      return progress.ended()
+    },
+  }
+}
+
+/** Counts the calls that have ended. */
+function createProgress() {
+  const waiting = new Set<() => void>()
+  let ended = 0
+  return {
+    end(): void {
+      ended++
+      for (const look of waiting) look()
+    },
+    ended: () => ended,
+    /** Resolves after so many more. */
+    served(calls: number): Promise<void> {
+      const goal = ended + calls
       return new Promise((resolve) => {
         const look = (): void => {
-          if (count.ended < goal) return
+          if (ended < goal) return
           waiting.delete(look)
           resolve()
         }
         waiting.add(look)
       })
-    },
-    async stop() {
-      clearInterval(timer)
-      await Promise.all(under)
-      return count.ended
     },
   }
 }
