@@ -4,8 +4,8 @@ import { ShortLivedMap } from '../short-lived-map.ts'
 export interface Groups<T> {
   add(partition: number, name: string, value: T): void
   delete(partition: number, name: string): void
-  /** All of it, at most so many of one partition at a time. */
-  batches(size: number): Iterable<[number, T[]]>
+  /** All of it that `isWanted` says, at most so many of one partition at a time; what was deleted meanwhile is left out. */
+  batches(size: number, isWanted?: (value: T) => boolean): Iterable<[number, T[]]>
 }
 
 export function createGroups<T>(): Groups<T> {
@@ -19,11 +19,19 @@ export function createGroups<T>(): Groups<T> {
     delete(partition, name) {
       groups.get(partition)?.delete(name)
     },
-    *batches(size) {
+    *batches(size, isWanted = () => true) {
       for (const [partition, group] of groups) {
-        const values = [...group.entries()].map(([, value]) => value)
-        for (let from = 0; from < values.length; from += size)
-          yield [partition, values.slice(from, from + size)]
+        let some: T[] = []
+        // What comes while a batch is worked on is for the next time, or there would be no end to it.
+        const present = [...group.entries()]
+        for (const [name, value] of present) {
+          if (group.get(name) !== value || !isWanted(value)) continue
+          some.push(value)
+          if (some.length < size) continue
+          yield [partition, some]
+          some = []
+        }
+        if (some.length > 0) yield [partition, some]
       }
     },
   }

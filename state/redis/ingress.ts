@@ -20,6 +20,13 @@ export interface IngressDeps {
   connect: (channel: string, onMessage: (message: string) => void) => Connection
 }
 
+/** A place of a lease, see `Lease`. A renewal takes what it names, so it must not name a place that may yet be refused. */
+interface Place {
+  key: string
+  id: string
+  taken: boolean
+}
+
 /** How many keys go into one script, so that none holds Redis up. */
 const batch = 200
 const collected = { items: batch }
@@ -28,8 +35,8 @@ const collected = { items: batch }
 export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
   const { clock, onError, lapseMs } = settings
   const channel = keys.repliesOf(pod)
-  /** The places held here, by partition: lease key and id. */
-  const leases = createGroups<{ key: string; id: string }>()
+  /** The places held here, by partition, and those that are being taken. */
+  const places = createGroups<Place>()
   /** The replies that callers here wait for, since when, and until when at most. */
   const open = new ShortLivedMap<{ partition: number; since: number; until: number }>()
   /** Replies that were delivered, whose messages Redis need not keep. */
@@ -88,13 +95,17 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       while (args.length < 17) args.push('')
       args.push(once.ttlMs, event.id, once.fingerprint)
     }
-    // Held from now on, so that a place whose taking is in doubt can be given back.
-    if (lease !== undefined) leases.add(partition, holder(lease), lease)
+    // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
+    const place = lease && { key: lease.key, id: lease.id, taken: false }
+    if (place !== undefined) places.add(partition, holder(place), place)
     const code = await connection.run(scripts.admit, names, args).catch((error: unknown) => {
       forget(admission)
       throw error
     })
-    if (code === 0) return { kind: 'accepted' }
+    if (code === 0) {
+      if (place !== undefined) place.taken = true
+      return { kind: 'accepted' }
+    }
     forget(admission)
     const verdict = verdictOf(code)
     if (verdict.kind === 'gone') throw new Error('a call belongs to no connection')
@@ -102,19 +113,19 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   }
 
   function forget({ partition, lease, event }: Admission): void {
-    if (lease !== undefined) leases.delete(partition, holder(lease))
+    if (lease !== undefined) places.delete(partition, holder(lease))
     if (event?.reply !== undefined) open.delete(event.reply.id)
   }
 
   async function renewLeases(): Promise<void> {
-    for (const [partition, held] of leases.batches(batch)) {
+    for (const [partition, held] of places.batches(batch, isTaken)) {
       const names = held.map(({ key }) => keys.lease(partition, key))
       await connection.run(scripts['renew-leases'], names, [lapseMs, ...held.map(({ id }) => id)])
     }
   }
 
   async function releaseLeases(): Promise<void> {
-    const releases = [...leases.batches(batch)].map(([partition, held]) => {
+    const releases = [...places.batches(batch)].map(([partition, held]) => {
       const names = held.map(({ key }) => keys.lease(partition, key))
       return connection.run(
         scripts['release-leases'],
@@ -154,9 +165,9 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       )
   }
 
-  const release = createCollector(async (partition, places: Pick<Lease, 'key' | 'id'>[]) => {
-    const names = places.map(({ key }) => keys.lease(partition, key))
-    const ids = places.map(({ id }) => id)
+  const release = createCollector(async (partition, given: Pick<Lease, 'key' | 'id'>[]) => {
+    const names = given.map(({ key }) => keys.lease(partition, key))
+    const ids = given.map(({ id }) => id)
     await connection.run(scripts['release-leases'], names, ids).catch(onError)
     return []
   }, collected)
@@ -176,7 +187,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   return {
     admit,
     async release(partition, lease) {
-      leases.delete(partition, holder(lease))
+      places.delete(partition, holder(lease))
       await release(partition, lease)
     },
     async closeReply(partition, replyId) {
@@ -199,6 +210,10 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       connection.close()
     },
   }
+}
+
+function isTaken({ taken }: Place): boolean {
+  return taken
 }
 
 function holder({ key, id }: { key: string; id: string }): string {
