@@ -2,9 +2,9 @@
 import { isUtf8 } from 'node:buffer'
 import type { CallEvent } from '../event.ts'
 
-export function encodeEvent({ body, ...head }: CallEvent): { head: string; body: string | Buffer } {
+export function encodeEvent({ body, ...head }: CallEvent): [head: string, body: string | Buffer] {
   // A command of strings only is written at once; one with a Buffer is put together from parts.
-  return { head: JSON.stringify(head), body: isUtf8(body) ? body.toString() : body }
+  return [JSON.stringify(head), isUtf8(body) ? body.toString() : body]
 }
 
 export function decodeEvent(head: Buffer, body: Buffer): CallEvent {

@@ -1,9 +1,9 @@
 import { isSocketId, partitionOfReply } from '../reply-id.ts'
 import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../state.ts'
 import { ShortLivedMap } from '../short-lived-map.ts'
+import { admissionOf } from './admission.ts'
 import { createCollector } from './collect.ts'
-import type { Argument, Connection } from './connection.ts'
-import { encodeEvent } from './event-format.ts'
+import type { Connection } from './connection.ts'
 import { every } from './every.ts'
 import { createGroups } from './groups.ts'
 import type { Keys } from './keys.ts'
@@ -64,37 +64,14 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   }
 
   async function admit(admission: Admission): Promise<Verdict> {
-    const { partition, throttle, lease, event, replyTtlMs = 0, once } = admission
-    const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
-    const args: Argument[] = ['', '', '', '', '', '']
-    if (throttle !== undefined) {
-      names.push(keys.window(partition, throttle.key))
-      args[0] = throttle.requests
-      args[1] = throttle.windowMs
-    }
-    if (once !== undefined) names.push(keys.once(partition, once.key))
-    if (lease !== undefined) {
-      names.push(keys.lease(partition, lease.key))
-      args[2] = lease.id
-      args[3] = lease.limit
-      args[4] = lapseMs
-    }
-    if (event !== undefined) {
-      const { head, body } = encodeEvent(event)
-      args[5] = head
-      args.push(body, settings.backlog, settings.parked, partition)
-    }
+    const { partition, lease, event, once, replyTtlMs = 0 } = admission
     const replyId = event?.reply?.id
-    if (event !== undefined && replyId !== undefined) {
-      names.push(keys.reply(partition, replyId))
-      // A call that says the same again gets the answer, however late it comes.
-      args.push(Math.max(replyTtlMs, once?.ttlMs ?? 0), channel, event.webhook.namespace)
+    // A call that says the same again gets the answer, however late it comes.
+    const ttlMs = Math.max(replyTtlMs, once?.ttlMs ?? 0)
+    const reply = replyId === undefined ? undefined : { id: replyId, ttlMs }
+    const { names, args } = admissionOf({ ...admission, reply }, { keys, settings, channel })
+    if (replyId !== undefined)
       open.set(replyId, { partition, since: clock.now(), until: clock.now() + replyTtlMs })
-    }
-    if (event !== undefined && once !== undefined) {
-      while (args.length < 17) args.push('')
-      args.push(once.ttlMs, event.id, once.fingerprint)
-    }
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
     if (place !== undefined) places.add(partition, holder(place), place)

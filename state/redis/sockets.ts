@@ -1,6 +1,7 @@
 import type { CallEvent } from '../event.ts'
-import type { IngressState, SocketListener, SocketMessage, SocketRef, Throttle } from '../state.ts'
-import type { Argument, Connection } from './connection.ts'
+import type { IngressState, SocketListener, SocketMessage, SocketRef } from '../state.ts'
+import { admissionOf, connectionTtlMs } from './admission.ts'
+import type { Connection } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
 import { every } from './every.ts'
 import { createGroups } from './groups.ts'
@@ -33,15 +34,12 @@ interface Held extends SocketRef {
 /** How many connections go into one script, so that none holds Redis up. */
 const batch = 200
 const batchesAtOnce = 8
-/** How many events of one connection may wait for those before them. */
-const lineCap = 1_000
-/** How long is known of a connection whose end nobody records: all runners are away. */
-const connectionTtlMs = 86_400_000
 /** How long what was delivered may lie in an outbox. */
 const trimMs = 250
 
 export function createSockets({ channel, keys, scripts, settings, connection }: SocketsDeps): Sockets {
   const { clock, onError, lapseMs } = settings
+  const pod = { keys, settings, channel }
   const held = new Map<string, Held>()
   /** Those that are open. */
   const byPartition = createGroups<Held>()
@@ -59,24 +57,6 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     held.delete(id)
     byPartition.delete(partition, id)
     untrimmed.delete(partition, id)
-  }
-
-  /** The arguments of `admit` for an event of a connection. */
-  function admission({ partition, id }: SocketRef, throttle: Throttle, event: CallEvent) {
-    const { head, body } = encodeEvent(event)
-    const names = [
-      keys.events(partition),
-      keys.parked(partition),
-      keys.idle(partition),
-      keys.connections(partition),
-      keys.connection(partition, id),
-      keys.line(partition, id),
-      keys.waiting(partition),
-      keys.window(partition, throttle.key),
-    ]
-    const limits: Argument[] = [throttle.requests, throttle.windowMs]
-    const work: Argument[] = [head, body, settings.backlog, settings.parked, partition]
-    return { names, limits, work, connection: [id, lineCap] as Argument[] }
   }
 
   function deliverOne(one: Held, number: number, json: string): void {
@@ -152,18 +132,13 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
 
   return {
     async connect(socket, { throttle, limit, event }) {
-      const { names, limits, work, connection: own } = admission(socket, throttle, event)
       const { id, partition, places } = socket
-      const lease = [id, limit, lapseMs]
-      const pod = ['', channel, event.webhook.namespace]
+      const asked = { partition, throttle, event, lease: { key: places, id, limit } }
+      const { names, args } = admissionOf({ ...asked, socket: { ...socket, opens: true } }, pod)
       // From now on, because a run may send before this act is known to be done.
       const one = hold(socket)
       try {
-        const code = await connection.run(
-          scripts.admit,
-          [...names, keys.lease(partition, places)],
-          [...limits, ...lease, ...work, ...pod, ...own, connectionTtlMs, places],
-        )
+        const code = await connection.run(scripts.admit, names, args)
         const verdict = verdictOf(code)
         if (verdict.kind === 'gone') throw new Error('a connection that is being opened can not be gone')
         // Renewed only from now on: Redis would not know it before.
@@ -178,8 +153,8 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     },
 
     async receive(socket, { throttle, event }) {
-      const { names, limits, work, connection: own } = admission(socket, throttle, event)
-      const args = [...limits, '', '', '', ...work, '', '', '', ...own]
+      const asked = { partition: socket.partition, throttle, event, socket: { ...socket, opens: false } }
+      const { names, args } = admissionOf(asked, pod)
       return verdictOf(await connection.run(scripts.admit, names, args))
     },
 
@@ -212,7 +187,7 @@ export async function endSocket(
   event: CallEvent,
   { onlyLapsed = false } = {},
 ): Promise<boolean> {
-  const { head, body } = encodeEvent(event)
+  const [head, body] = encodeEvent(event)
   const names = [
     keys.events(partition),
     keys.idle(partition),

@@ -1,112 +1,133 @@
 -- One call at the door, or a WebSocket or a message of one: throttle, lease, append. See `IngressState.admit`, `connect` and `receive`.
 --
--- KEYS  1 events  2 parked  3 idle, with a connection: 4 connections  5 connection  6 line  7 waiting
---       then in this order those that are asked for: window, once, lease, reply
--- ARGV  1 requests, or "" without a throttle  2 windowMs
---       3 lease id, or "" without a lease     4 limit  5 leaseTtlMs
---       6 head of the event, or "" without an event  7 body  8 backlog  9 parked bound  10 partition
---       11 replyTtlMs, or "" or absent without a reply  12 the pod's channel  13 namespace
---       14 id of the connection, or "" or absent  15 cap of its line
---       16 connectionTtlMs and 17 key of its places to open it, absent when it must be there
---       18 onceTtlMs, or absent  19 id of the event  20 its fingerprint
+-- KEYS  1 events  2 parked  3 idle, then in this order those of what is asked for:
+--       connections, connection, line, waiting; window; once; lease; reply
+-- ARGV  in the order in which they are named below; "" or absent where something is not asked for
 -- Returns 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection;
 --         -4 the key was used for something else; {id of the event that was taken before, its answer}
 -- Atomic, so that calls at several pods can't pass together where one has room, and an event is stored with its lease and reply or not at all.
 -- include wake
 -- include line
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local connection = ARGV[14] ~= '' and ARGV[14] or nil
-local key = connection and 7 or 3
+local
+  -- The event, asked for by its head, and how many may be there.
+  head, body, backlog, parkedCap, partition,
+  -- The throttle.
+  requests, windowMs,
+  -- The place of a lease.
+  leaseId, leaseLimit, leaseTtlMs,
+  -- The open reply, and where messages of it or of the connection go and whose Workflows may send them.
+  replyTtlMs, channel, namespace,
+  -- What is taken only once.
+  onceTtlMs, eventId, fingerprint,
+  -- The connection, and what one that is opened has: without it, it must be there.
+  connection, lineCap, connectionTtlMs, placesKey = unpack(ARGV)
 
-if connection and not ARGV[16] and not redis.call('ZSCORE', KEYS[4], connection) then
-  return -3
+local function asked(argument)
+  return argument and argument ~= ''
 end
 
-if ARGV[1] ~= '' then
-  key = key + 1
-  local requests, windowMs = tonumber(ARGV[1]), tonumber(ARGV[2])
+local last = 3
+local function nextKey()
+  last = last + 1
+  return KEYS[last]
+end
+
+local events, parked, idle = KEYS[1], KEYS[2], KEYS[3]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local connections, connectionKey, line, waiting
+if asked(connection) then
+  connections, connectionKey, line, waiting = nextKey(), nextKey(), nextKey(), nextKey()
+  if not asked(connectionTtlMs) and not redis.call('ZSCORE', connections, connection) then
+    return -3
+  end
+end
+
+if asked(requests) then
+  local window = nextKey()
+  requests, windowMs = tonumber(requests), tonumber(windowMs)
   -- The newest is first, so that the N-th newest alone tells whether a call passes.
-  local oldest = tonumber(redis.call('LINDEX', KEYS[key], requests - 1))
+  local oldest = tonumber(redis.call('LINDEX', window, requests - 1))
   -- A time further ahead than a whole window can only come from a clock that was set back; it must not block calls.
   if oldest and oldest > now - windowMs and oldest <= now + windowMs then
     return oldest + windowMs - now
   end
-  if redis.call('LPUSH', KEYS[key], now) > requests then
-    redis.call('LTRIM', KEYS[key], 0, requests - 1)
+  if redis.call('LPUSH', window, now) > requests then
+    redis.call('LTRIM', window, 0, requests - 1)
   end
-  redis.call('PEXPIRE', KEYS[key], windowMs)
+  redis.call('PEXPIRE', window, windowMs)
 end
 
 local once
-if ARGV[18] then
-  key = key + 1
-  once = KEYS[key]
+if asked(onceTtlMs) then
+  once = nextKey()
   local taken = redis.call('HMGET', once, 'event', 'fingerprint', 'msg')
   if taken[1] then
-    return taken[2] == ARGV[20] and { taken[1], taken[3] } or -4
+    return taken[2] == fingerprint and { taken[1], taken[3] } or -4
   end
 end
 
 local lease
-if ARGV[3] ~= '' then
-  key = key + 1
-  lease = KEYS[key]
-  local limit = tonumber(ARGV[4])
+if asked(leaseId) then
+  lease = nextKey()
+  leaseLimit = tonumber(leaseLimit)
   -- Places that lapsed are in nobody's way until there are none left.
-  if redis.call('ZCARD', lease) >= limit then
+  if redis.call('ZCARD', lease) >= leaseLimit then
     redis.call('ZREMRANGEBYSCORE', lease, '-inf', now)
-    if redis.call('ZCARD', lease) >= limit and not redis.call('ZSCORE', lease, ARGV[3]) then
+    if redis.call('ZCARD', lease) >= leaseLimit and not redis.call('ZSCORE', lease, leaseId) then
       return -1
     end
   end
 end
 
-if ARGV[6] ~= '' then
-  local unacknowledged = redis.call('XLEN', KEYS[1])
-  if connection then
-    unacknowledged = unacknowledged + (redis.call('HGET', KEYS[7], 'events') or 0)
+if asked(head) then
+  local unacknowledged = redis.call('XLEN', events)
+  if line then
+    unacknowledged = unacknowledged + (redis.call('HGET', waiting, 'events') or 0)
     -- Two elements for each event that waits.
-    if redis.call('LLEN', KEYS[6]) >= 2 * ARGV[15] then
+    if redis.call('LLEN', line) >= 2 * lineCap then
       return -2
     end
   end
-  if unacknowledged >= tonumber(ARGV[8]) or redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[9]) then
+  if unacknowledged >= tonumber(backlog) or redis.call('ZCARD', parked) >= tonumber(parkedCap) then
     return -2
   end
 end
 
 if lease then
-  redis.call('ZADD', lease, now + ARGV[5], ARGV[3])
-  redis.call('PEXPIRE', lease, ARGV[5])
+  redis.call('ZADD', lease, now + leaseTtlMs, leaseId)
+  redis.call('PEXPIRE', lease, leaseTtlMs)
 end
 
-if connection and ARGV[16] then
-  redis.call('HSET', KEYS[5], 'ns', ARGV[13], 'ch', ARGV[12], 'places', ARGV[17], 'head', ARGV[6])
-  redis.call('PEXPIRE', KEYS[5], ARGV[16])
-  redis.call('ZADD', KEYS[4], now + ARGV[5], connection)
+if line and asked(connectionTtlMs) then
+  redis.call('HSET', connectionKey, 'ns', namespace, 'ch', channel, 'places', placesKey, 'head', head)
+  redis.call('PEXPIRE', connectionKey, connectionTtlMs)
+  redis.call('ZADD', connections, now + leaseTtlMs, connection)
 end
 
-if ARGV[6] ~= '' then
-  if not connection then
-    redis.call('XADD', KEYS[1], '*', 'h', ARGV[6], 'b', ARGV[7])
-  elseif not appendInLine(KEYS[1], KEYS[6], KEYS[7], connection, ARGV[6], ARGV[7]) then
-    -- A runner is told when the event's turn has come.
-    return 0
-  end
-  if ARGV[11] and ARGV[11] ~= '' then
-    local reply = KEYS[key + 1]
-    redis.call('HSET', reply, 'ns', ARGV[13], 'ch', ARGV[12])
-    if once then
-      redis.call('HSET', reply, 'once', once)
-    end
-    redis.call('PEXPIRE', reply, ARGV[11])
-  end
+if not asked(head) then
+  return 0
+end
+
+if not line then
+  redis.call('XADD', events, '*', 'h', head, 'b', body)
+elseif not appendInLine(events, line, waiting, connection, head, body) then
+  -- A runner is told when the event's turn has come.
+  return 0
+end
+if asked(replyTtlMs) then
+  local reply = nextKey()
+  redis.call('HSET', reply, 'ns', namespace, 'ch', channel)
   if once then
-    redis.call('HSET', once, 'event', ARGV[19], 'fingerprint', ARGV[20])
-    redis.call('PEXPIRE', once, ARGV[18])
+    redis.call('HSET', reply, 'once', once)
   end
-  wake(KEYS[3], ARGV[10])
+  redis.call('PEXPIRE', reply, replyTtlMs)
 end
+if once then
+  redis.call('HSET', once, 'event', eventId, 'fingerprint', fingerprint)
+  redis.call('PEXPIRE', once, onceTtlMs)
+end
+wake(idle, partition)
 return 0
