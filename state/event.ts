@@ -34,6 +34,9 @@ export interface CallEvent {
   body: Buffer
 }
 
+/** What an event says of the request that it is of, or that opened its WebSocket. */
+export type EventRequest = Omit<CallEvent, 'id' | 'time' | 'type' | 'body' | 'socket' | 'reply'>
+
 /** What an event of a WebSocket says of it. */
 export interface SocketPart {
   /** The connection: what runs send to. Names its partition, see `reply-id.ts`. */

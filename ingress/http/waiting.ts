@@ -1,4 +1,4 @@
-import type { IngressState, Lease, ReplyMessage } from '../../state/state.ts'
+import type { IngressState, Lease, ReplyMessage, Verdict } from '../../state/state.ts'
 import type { AnswerCode } from '../answers.ts'
 import { createInFlight } from '../../state/in-flight.ts'
 import { ShortLivedMap } from '../../state/short-lived-map.ts'
@@ -13,14 +13,11 @@ import { renderReply } from './reply.ts'
 
 /** The callers who wait for the answer of a run. */
 export interface WaitingCalls {
-  /** To be called before the call is admitted: its reply may be faster than the verdict. */
-  hold(call: HeldCall): void
-  /** The state has accepted the call: its lease and its reply are there and end with the waiting. */
-  admitted(replyId: string): void
-  /** The state has refused the call: there is nothing to give back, and its answer is another's business. */
-  drop(replyId: string): void
-  /** Whether the state has accepted the call is unknown: what it may have taken is given back. */
-  doubt(replyId: string): void
+  /**
+   * Lets the call wait while `act` asks the state to accept it, since its reply may be faster than the verdict, and for its reply when it was accepted.
+   * Otherwise its answer is the caller's business; what a failed act may have taken is given back.
+   */
+  admit(call: HeldCall, act: () => Promise<Verdict>): Promise<Verdict>
   /** Answers a call as another one was that said the same. */
   repeat(call: Pick<HeldCall, 'exchange' | 'route' | 'eventId'>, message: ReplyMessage): void
   /** Gives all of them this answer now. */
@@ -42,7 +39,7 @@ interface Waiting extends HeldCall {
   onClose: () => void
   onEnd: () => void
   verdict: 'pending' | 'accepted'
-  /** Set when the waiting is over; before the verdict, giving back has to wait for it, else the lease would be taken after it was released. */
+  /** Set when the waiting is over. Before the verdict nothing is given back, or the place could be taken after it was released. */
   over: 'no' | 'replied' | 'unreplied'
 }
 
@@ -119,41 +116,40 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     }
   }
 
+  function hold(held: HeldCall): Waiting {
+    const call: Waiting = {
+      ...held,
+      verdict: 'pending',
+      over: 'no',
+      deadline: deadlines.add(held.route.timeoutMs, () => expire(call)),
+      onClose: () => stop(call, 'unreplied'),
+      onEnd: () => held.exchange.req.socket.destroy(),
+    }
+    held.exchange.res.on('close', call.onClose)
+    // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
+    held.exchange.req.socket.on('end', call.onEnd)
+    calls.set(held.replyId, call)
+    return call
+  }
+
   return {
-    hold(held) {
-      const call: Waiting = {
-        ...held,
-        verdict: 'pending',
-        over: 'no',
-        deadline: deadlines.add(held.route.timeoutMs, () => expire(call)),
-        onClose: () => stop(call, 'unreplied'),
-        onEnd: () => held.exchange.req.socket.destroy(),
+    async admit(held, act) {
+      const call = hold(held)
+      try {
+        const verdict = await act()
+        if (verdict.kind === 'accepted') {
+          call.verdict = 'accepted'
+          if (call.over !== 'no') giveBack(call)
+        } else {
+          calls.delete(call.replyId)
+          if (call.over === 'no') stop(call, 'unreplied')
+        }
+        return verdict
+      } catch (error) {
+        if (call.over === 'no') stop(call, 'unreplied')
+        giveBack(call)
+        throw error
       }
-      held.exchange.res.on('close', call.onClose)
-      // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
-      held.exchange.req.socket.on('end', call.onEnd)
-      calls.set(held.replyId, call)
-    },
-
-    admitted(replyId) {
-      const call = calls.get(replyId)
-      if (call === undefined) return
-      call.verdict = 'accepted'
-      if (call.over !== 'no') giveBack(call)
-    },
-
-    drop(replyId) {
-      const call = calls.get(replyId)
-      if (call === undefined) return
-      calls.delete(replyId)
-      if (call.over === 'no') stop(call, 'unreplied')
-    },
-
-    doubt(replyId) {
-      const call = calls.get(replyId)
-      if (call === undefined) return
-      if (call.over === 'no') stop(call, 'unreplied')
-      giveBack(call)
     },
 
     repeat(call, message) {

@@ -1,4 +1,4 @@
-import type { CallEvent, SocketPart } from '../../state/event.ts'
+import type { CallEvent, EventRequest, SocketPart } from '../../state/event.ts'
 import type { IngressState, SocketMessage, SocketRef, Verdict } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import type { Log } from '../../process/log.ts'
@@ -23,7 +23,7 @@ export interface ConnectionSeed {
   route: ServedRoute
   clientIP: string
   /** What the events of the connection have in common: its opening request. */
-  request: Omit<CallEvent, 'id' | 'time' | 'type' | 'body' | 'socket' | 'reply'>
+  request: EventRequest
 }
 
 /** What a peer that vanished is recorded as (RFC 6455, 7.4.1). */

@@ -1,0 +1,43 @@
+/** What runs learn of a call. */
+import type { IncomingMessage } from 'node:http'
+import type { EventRequest } from '../../state/event.ts'
+import { readTrace } from '../../state/trace-context.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import { withoutParameter } from '../verify/query.ts'
+import type { RoutedCall } from './routed-call.ts'
+import type { Target } from './target.ts'
+
+function eventQuery({ verification }: ServedRoute, { query }: Target): string {
+  const parameter = verification?.bearerParameter
+  return parameter === undefined ? query : withoutParameter(query, parameter)
+}
+
+/** What an event says of the request. */
+export function requestOf({ exchange: { req }, route, target, clientIP }: RoutedCall): EventRequest {
+  return {
+    webhook: route.webhook,
+    method: (req.method ?? 'GET').toLowerCase(),
+    path: target.rest === '' ? '/' : target.rest,
+    query: eventQuery(route, target),
+    headers: eventHeaders(req),
+    clientIP,
+    merged: route.merged,
+  }
+}
+
+/** Credentials and cookies stay at the door; repeated headers are joined already. */
+const withheld = new Set(['cookie', 'authorization', 'proxy-authorization'])
+
+function eventHeaders(req: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(req.headers)) {
+    if (value === undefined || withheld.has(name)) continue
+    headers[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  // What names no trace must not be passed on as one.
+  if ('traceparent' in headers && readTrace(headers) === undefined) {
+    delete headers['traceparent']
+    delete headers['tracestate']
+  }
+  return headers
+}

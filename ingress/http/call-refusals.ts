@@ -1,0 +1,119 @@
+import type { IngressState, Verdict } from '../../state/state.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import type { Log } from '../../process/log.ts'
+import type { AnswerCode } from '../answers.ts'
+import type { ServedRoute } from '../routes/served.ts'
+import { exhausted, throttleOf } from '../routes/served.ts'
+import { protocolVersion } from '../websocket/handshake.ts'
+import type { Exchange, Sender } from './exchange.ts'
+import type { Prepared } from './prepared.ts'
+import { preparedAnswers } from './prepared.ts'
+import type { RoutedCall } from './routed-call.ts'
+import { fieldsOf } from './routed-call.ts'
+import type { WaitingCalls } from './waiting.ts'
+
+export interface RefusalDeps {
+  state: IngressState
+  waiting: WaitingCalls
+  sender: Sender
+  log: Log
+}
+
+/** The answers to calls of which nothing is stored. */
+export function createRefusals({ state, waiting, sender, log }: RefusalDeps) {
+  /** Answers a call that the throttle counts although nothing of it is stored. */
+  async function answerCounted(call: RoutedCall, answer: Prepared, extra?: readonly string[]): Promise<void> {
+    await counted(call, () => sender.send(call.exchange, answer, extra))
+  }
+
+  /** Answers when the throttle has counted the call and lets it pass. */
+  async function counted(call: RoutedCall, answer: () => void): Promise<void> {
+    const { route, clientIP } = call
+    try {
+      const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
+      if (verdict.kind === 'accepted') answer()
+      else refuseBy(verdict, call)
+    } catch (error) {
+      fail(call, error)
+    }
+  }
+
+  /** Refuses a call that the throttle counts although it goes no further. */
+  async function refuseCounted(
+    call: RoutedCall,
+    code: 'Unauthorized' | 'PayloadTooLarge' | 'IdempotencyKeyInvalid' | 'OriginNotAllowed',
+  ): Promise<void> {
+    const { exchange, route } = call
+    const challenges = code === 'Unauthorized' ? route.credentials?.challenges : undefined
+    await counted(call, () => refuse(exchange, code, route, challenges))
+  }
+
+  function refuseBy(verdict: Exclude<Verdict, { kind: 'accepted' }>, { exchange, route }: RoutedCall): void {
+    switch (verdict.kind) {
+      case 'throttled': {
+        const seconds = Math.max(1, Math.ceil(verdict.retryAfterMs / 1000))
+        refuse(exchange, 'Throttled', route, ['Retry-After', String(seconds), ...exhausted(route, seconds)])
+        return
+      }
+      case 'crowded':
+        refuse(exchange, 'Crowded', route)
+        return
+      case 'backlogged':
+        refuse(exchange, 'Backlogged', route)
+        return
+      case 'reused':
+        refuse(exchange, 'IdempotencyKeyReused', route)
+        return
+      case 'repeated':
+        repeat(exchange, route, verdict)
+    }
+  }
+
+  /** Answers like the first call of that key. */
+  function repeat(
+    exchange: Exchange,
+    route: ServedRoute,
+    { eventId, message }: Extract<Verdict, { kind: 'repeated' }>,
+  ): void {
+    log.debug({ eventId, requestId: exchange.requestId, webhook: route.webhook }, 'call repeats another')
+    if (message !== undefined) {
+      waiting.repeat({ exchange, route, eventId }, message)
+      return
+    }
+    // A caller with a key of its own comes back for the answer; to a provider anything but a 2xx is a failed delivery.
+    if (route.mode !== 'Immediate' && route.once?.sameRequest === true) {
+      refuse(exchange, 'StillRunning', route)
+      return
+    }
+    exchange.eventId = eventId
+    sender.send(exchange, route.mode === 'Immediate' ? route.answer : preparedAnswers.Repeated)
+  }
+
+  function fail(call: RoutedCall, error: unknown): void {
+    if (error instanceof StateUnavailable) {
+      refuse(call.exchange, 'StateUnavailable', call.route)
+    } else {
+      log.error({ err: error, ...fieldsOf(call) }, 'call failed')
+      sender.send(call.exchange, preparedAnswers.Internal)
+    }
+  }
+
+  function refuse(
+    exchange: Exchange,
+    reason: AnswerCode,
+    route?: ServedRoute,
+    extra?: readonly string[],
+  ): void {
+    const fields = { reason, requestId: exchange.requestId }
+    log.debug(route === undefined ? fields : { ...fields, webhook: route.webhook }, 'call refused')
+    sender.send(exchange, preparedAnswers[reason], extra ?? ownHeaders[reason])
+  }
+
+  return { refuse, refuseBy, refuseCounted, answerCounted, fail }
+}
+
+/** What these answers have to say (RFC 9110, 15.5.22; RFC 6455, 4.2.2). */
+const ownHeaders: Partial<Record<AnswerCode, readonly string[]>> = {
+  UpgradeRequired: ['Upgrade', 'websocket', 'Connection', 'Upgrade'],
+  UnsupportedVersion: ['Sec-WebSocket-Version', protocolVersion],
+}

@@ -1,0 +1,18 @@
+import type { ServedRoute } from '../routes/served.ts'
+import type { Exchange } from './exchange.ts'
+import type { Target } from './target.ts'
+
+/** A call whose route is known. */
+export interface RoutedCall {
+  exchange: Exchange
+  /** The target as received, in origin form. */
+  url: string
+  route: ServedRoute
+  target: Target
+  clientIP: string
+}
+
+/** What every line of the log about a call tells. */
+export function fieldsOf({ exchange, route }: RoutedCall) {
+  return { requestId: exchange.requestId, webhook: route.webhook }
+}
