@@ -19,8 +19,6 @@ function error(status: number, text: string, retryAfter?: Answer['retryAfter']):
 const pausedText = 'Flow status is `paused`. Unpause to run this flow using a webhook'
 
 export const answers = {
-  Healthy: { status: 200, body: '{"status":"ok"}' },
-  Ready: { status: 200, body: '{"status":"ready"}' },
   /** A browser's question whether a page may call; its headers say what the webhook's `cors` allows. */
   Preflight: { status: 204, body: '' },
   /** A delivery that is in work already: stored, so that the provider need not send it again. */
@@ -60,7 +58,6 @@ export const answers = {
   StateUnavailable: error(503, 'Service unavailable', 1),
   Backlogged: error(503, 'Too many events are waiting', 5),
   ShuttingDown: error(503, 'Server is shutting down', 1),
-  NotReady: error(503, 'Not ready', 1),
   /** Sent with the webhook's `timeoutStatusCode`; this status is its default. */
   ReplyTimeout: error(504, 'Time out waiting for workflow reply'),
 } as const satisfies Record<string, Answer>

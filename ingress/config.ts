@@ -7,8 +7,15 @@ export const INGRESS_SETTINGS = {
   ...COMMON_SETTINGS,
   port: integer({
     env: 'HOOKLET_PORT',
-    doc: 'Port to listen on for calls and probes; 0 takes a free one.',
+    doc: 'Port to listen on for calls; 0 takes a free one.',
     fallback: 8080,
+    min: 0,
+    max: 65_535,
+  }),
+  healthPort: integer({
+    env: 'HOOKLET_HEALTH_PORT',
+    doc: 'Port to listen on for probes; 0 takes a free one.',
+    fallback: 8081,
     min: 0,
     max: 65_535,
   }),

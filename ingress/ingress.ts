@@ -6,7 +6,6 @@ import type { IngressState } from '../state/state.ts'
 import { createDeadlines } from '../state/deadlines.ts'
 import type { Activity } from './http/activity.ts'
 import { createActivity } from './http/activity.ts'
-import { createApp } from './http/app.ts'
 import type { ProxyTrust } from './http/client-address.ts'
 import { createClientAddress } from './http/client-address.ts'
 import { createCallHandler } from './http/call.ts'
@@ -53,6 +52,8 @@ export interface Ingress {
   readonly verifications: Pick<Tally, 'entries'>
   /** How many WebSockets are open. */
   openSockets(): number
+  /** Whether new calls can be accepted now: it listens, does not close, and the state answers within a second. Never rejects. */
+  ready(): Promise<boolean>
   /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
   listen(address: { port: number; host?: string }): Promise<{ host: string; port: number }>
   /**
@@ -104,12 +105,11 @@ export function createIngress(deps: IngressDeps): Ingress {
     log,
   })
   const calls = createActivity()
-  const app = createApp({ ready, sender, newId, log })
-  const server = createHttpServer({ call, app, sender, activity: calls, limits, newId, log })
+  const server = createHttpServer({ call, sender, activity: calls, limits, newId, log })
   let closing: Promise<void> | undefined
 
   async function ready(): Promise<boolean> {
-    if (closing !== undefined) return false
+    if (closing !== undefined || !server.listening) return false
     const answer = state.ready().catch(() => false)
     return (await Promise.race([answer, elapsed(readyTimeoutMs)])) === true
   }
@@ -151,6 +151,7 @@ export function createIngress(deps: IngressDeps): Ingress {
     calls,
     verifications: tally,
     openSockets: () => sockets.size,
+    ready,
 
     async listen(address) {
       server.listen(address)

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
 import { followArtefacts } from '../artefacts/source.ts'
 import { readConfig } from '../process/config.ts'
+import { serveHealth } from '../process/health.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
 import { processMetrics, serveMetrics } from '../process/metrics.ts'
@@ -55,6 +56,11 @@ await runProcess(process, async (stop) => {
     })
     try {
       const { port } = await ingress.listen({ port: config.port, host: config.host })
+      const health = await serveHealth({
+        host: config.host,
+        port: config.healthPort,
+        ready: () => ingress.ready(),
+      })
       const metrics = await serveMetrics({
         host: config.host,
         port: config.metricsPort,
@@ -63,10 +69,14 @@ await runProcess(process, async (stop) => {
           ...ingressMetrics(ingress, table),
         ],
       })
-      log.info({ pod, port, metricsPort: metrics?.port, routes: table.size }, 'Ingress listens')
+      log.info(
+        { pod, port, healthPort: health.port, metricsPort: metrics?.port, routes: table.size },
+        'Ingress listens',
+      )
       await aborted(stop)
       log.info({ pod }, 'Ingress stops')
       await ingress.close({ deadlineMs: config.drainSeconds * 1000, acceptMs: config.acceptSeconds * 1000 })
+      await health.close()
       await metrics?.close()
     } finally {
       await routes.close()

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { createServer, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -24,10 +24,8 @@ const last: ReadonlySet<AnswerCode> = new Set([
 ])
 
 export interface ServerDeps {
-  /** Serves the paths of webhooks. */
+  /** Serves the paths of webhooks; there is nothing else here. */
   call: CallHandler
-  /** Serves all others. */
-  app: RequestListener
   sender: Sender
   activity: Activity
   limits: HttpLimits
@@ -36,11 +34,11 @@ export interface ServerDeps {
 }
 
 /**
- * The HTTP server: calls to webhooks go straight to their handler, everything else to the Express app
- * (docs/decisions/0002-webhook-paths-before-express.md). Not listening yet.
+ * The HTTP server that faces callers: it serves webhooks and nothing else. Probes and metrics have ports of their own
+ * (docs/decisions/0012-probes-on-a-port-of-their-own.md). Not listening yet.
  */
 export function createHttpServer(deps: ServerDeps): Server {
-  const { call, app, sender, activity, limits, newId, log } = deps
+  const { call, sender, activity, limits, newId, log } = deps
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -92,7 +90,7 @@ export function createHttpServer(deps: ServerDeps): Server {
       if (isWebhookPath(url)) {
         if (upgrade === undefined) activity.follow(res)
         call(openExchange(req, res, newId, upgrade), url)
-      } else app(req, res)
+      } else refuse(req, res, 'NotFound')
     } catch (error) {
       log.error({ err: error }, 'request failed')
       if (res.headersSent) res.destroy()

@@ -127,7 +127,7 @@ test('an ingress takes no call, and a runner is not ready, before the first comp
   try {
     await late.logged('Routes can not be followed', 2)
     await runner.logged('Plans can not be followed', 2)
-    expect(await isRefused(`http://127.0.0.1:${port}/readyz`)).toBe(true)
+    expect(await isRefused(`http://127.0.0.1:${port}/`)).toBe(true)
     expect(await isRefused(`http://127.0.0.1:${healthPort}/readyz`)).toBe(true)
   } finally {
     await cluster.apiServer.start()

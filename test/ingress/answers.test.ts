@@ -97,8 +97,6 @@ async function callAgain(once: Route['once']): Promise<Response> {
 
 /** How a caller comes to see each answer. */
 const ways: Record<AnswerCode, () => Promise<Response>> = {
-  Healthy: async () => get('/healthz')(await sites.start({})),
-  Ready: async () => get('/readyz')(await sites.start({})),
   Preflight: () =>
     callOne(
       { cors: { origins: ['*'], methods: ['GET'], headers: [] } },
@@ -159,8 +157,6 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
   StateUnavailable: () => callWith(new StateUnavailable('away')),
   Backlogged: () => callWith({ kind: 'backlogged' }),
   ShuttingDown: () => callWaiting((site) => site.ingress.close({ deadlineMs: 0 })),
-  NotReady: async () =>
-    get('/readyz')(await sites.start({ wrap: (state) => ({ ...state, ready: async () => false }) })),
   ReplyTimeout: () => callWaiting((site) => site.clock.advance(60_050)),
 }
 

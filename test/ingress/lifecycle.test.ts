@@ -12,15 +12,34 @@ const waitingRoute = routeOf('waiting', { response: { mode: 'Reply' } })
 describe('health and readiness', () => {
   test('a site that serves is both', async () => {
     const site = await sites.start({})
-    const origin = `http://127.0.0.1:${site.port}`
+    const origin = `http://127.0.0.1:${site.healthPort}`
     const health = await fetch(`${origin}/healthz`)
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
     const ready = await fetch(`${origin}/readyz`)
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }])
-    expect(ready.headers.get('x-request-id')).toBeTruthy()
-    expect(ready.headers.get('x-powered-by')).toBeNull()
     expect((await fetch(`${origin}/readyz`, { method: 'HEAD' })).status).toBe(200)
-    expect((await fetch(`${origin}/readyz`, { method: 'POST' })).status).toBe(404)
+    expect((await fetch(`${origin}/`)).status).toBe(404)
+  })
+
+  test('callers find neither', async () => {
+    const site = await sites.start({})
+    for (const path of ['/healthz', '/readyz', '/metrics', '/']) {
+      const answer = await fetch(`http://127.0.0.1:${site.port}${path}`)
+      expect([answer.status, await answer.json()]).toEqual([404, { error: 'Not found' }])
+    }
+  })
+
+  test('a flood that takes every connection of callers does not touch the probes', async () => {
+    const site = await sites.start({ limits: { connections: 20 } })
+    const flood = await Promise.all(Array.from({ length: 20 }, () => connectRaw(site.port)))
+    const [first] = flood
+    first?.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await first?.until(/Not found"\}$/)
+    const late = await connectRaw(site.port)
+    expect(await late.closed()).toBe('')
+    for (const path of ['/healthz', '/readyz'])
+      expect((await fetch(`http://127.0.0.1:${site.healthPort}${path}`)).status).toBe(200)
+    for (const connection of flood) connection.destroy()
   })
 
   test.each([
@@ -28,9 +47,9 @@ describe('health and readiness', () => {
     ['can not be asked', () => Promise.reject(new Error('away'))],
   ])('not ready when the state %s', async (_, ready) => {
     const site = await sites.start({ wrap: (state) => ({ ...state, ready }) })
-    const answer = await fetch(`http://127.0.0.1:${site.port}/readyz`)
-    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
-    expect((await fetch(`http://127.0.0.1:${site.port}/healthz`)).status).toBe(200)
+    const answer = await fetch(`http://127.0.0.1:${site.healthPort}/readyz`)
+    expect([answer.status, await answer.json()]).toEqual([503, { error: 'Not ready' }])
+    expect((await fetch(`http://127.0.0.1:${site.healthPort}/healthz`)).status).toBe(200)
   })
 
   test('not ready when the state does not answer in a second', async () => {
@@ -40,7 +59,7 @@ describe('health and readiness', () => {
       return new Promise<boolean>(() => {})
     }
     const site = await sites.start({ wrap: (state) => ({ ...state, ready }) })
-    const call = fetch(`http://127.0.0.1:${site.port}/readyz`)
+    const call = fetch(`http://127.0.0.1:${site.healthPort}/readyz`)
     await asked.promise
     await site.clock.advance(1_050)
     expect((await call).status).toBe(503)
@@ -51,8 +70,8 @@ describe('closing', () => {
   test('answers what is in flight, takes no new connection, and closes those that are idle', async () => {
     const site = await sites.start({ routes: [route, waitingRoute] })
     const idle = await connectRaw(site.port)
-    idle.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n`)
-    await idle.until(/ok"\}$/)
+    idle.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await idle.until(/Not found"\}$/)
     const fresh = await connectRaw(site.port)
     const call = site.call(waitingRoute)
     const event = await site.nextEvent()
@@ -60,7 +79,7 @@ describe('closing', () => {
     const closed = site.ingress.close({ deadlineMs: 10_000 })
     await idle.closed()
     await fresh.closed()
-    await expect(fetch(`http://127.0.0.1:${site.port}/healthz`)).rejects.toThrow()
+    await expect(fetch(`http://127.0.0.1:${site.port}/`)).rejects.toThrow()
 
     await site.reply(event, { kind: 'reply', status: 201, headers: {}, body: null })
     const answer = await call
@@ -72,7 +91,7 @@ describe('closing', () => {
   test('with readiness off calls are accepted for as long as load balancers need', async () => {
     const site = await sites.start({ routes: [route] })
     const closed = site.ingress.close({ deadlineMs: 10_000, acceptMs: 3_000 })
-    const ready = await fetch(`http://127.0.0.1:${site.port}/readyz`)
+    const ready = await fetch(`http://127.0.0.1:${site.healthPort}/readyz`)
     expect([ready.status, await ready.json()]).toEqual([503, { error: 'Not ready' }])
     const answer = await site.call(route)
     expect([answer.status, await answer.json()]).toEqual([200, { success: true }])

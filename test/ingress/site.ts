@@ -2,6 +2,7 @@ import type { ProxyTrust } from '../../ingress/http/client-address.ts'
 import type { HttpLimits } from '../../ingress/http/limits.ts'
 import { createIngress } from '../../ingress/ingress.ts'
 import type { Ingress } from '../../ingress/ingress.ts'
+import { serveHealth } from '../../process/health.ts'
 import type { Log } from '../../process/log.ts'
 import type { Route } from '../../ingress/route.ts'
 import { createRouteTable } from '../../ingress/routes/table.ts'
@@ -21,6 +22,8 @@ export interface Site {
   clock: ManualClock
   runner: RunnerState
   port: number
+  /** Of its probes. */
+  healthPort: number
   /** Each line as it was logged. */
   logged: { level: keyof Log; fields: Record<string, unknown>; message: string }[]
   /** Calls the route, with `rest` after its token. */
@@ -80,6 +83,7 @@ export async function startSite({
     proxies,
   })
   const { port } = await ingress.listen({ port: 0, host: '127.0.0.1' })
+  const health = await serveHealth({ port: 0, host: '127.0.0.1', ready: () => ingress.ready() })
 
   return {
     ingress,
@@ -87,6 +91,7 @@ export async function startSite({
     clock,
     runner,
     port,
+    healthPort: health.port,
     logged,
     call: (route, rest = '', init = {}) =>
       fetch(`http://127.0.0.1:${port}/webhooks/${route.token}${rest}`, { redirect: 'manual', ...init }),
@@ -103,6 +108,7 @@ export async function startSite({
     },
     async close() {
       await ingress.close({ deadlineMs: 0 })
+      await health.close()
       await state.close()
     },
   }

@@ -10,6 +10,8 @@ export interface Member {
   pid: number
   /** `http://127.0.0.1:PORT`; of all but an ingress, its probes. */
   url: string
+  /** Where its probes are answered. */
+  probes: string
   /** Kills it as a crash would. */
   kill(): Promise<void>
   /** Asks it to stop; resolves to its exit code. */
@@ -22,7 +24,7 @@ export interface Member {
 }
 
 /** A process that may not be ready yet. */
-export type Launched = Omit<Member, 'url'> & { ready: Promise<Member> }
+export type Launched = Omit<Member, 'url' | 'probes'> & { ready: Promise<Member> }
 
 /** What each logs when it is ready, and the field that has its port. */
 const READY = {
@@ -93,7 +95,8 @@ export function launchMember(role: MemberRole, env: NodeJS.ProcessEnv): Launched
     const message = String(fields['msg'])
     messages.set(message, (messages.get(message) ?? 0) + 1)
     const { message: wanted, port } = READY[role]
-    if (message === wanted) ready.resolve({ ...launched, url: `http://127.0.0.1:${Number(fields[port])}` })
+    const urlOf = (name: string): string => `http://127.0.0.1:${Number(fields[name])}`
+    if (message === wanted) ready.resolve({ ...launched, url: urlOf(port), probes: urlOf('healthPort') })
     for (const look of waiting) look()
   })
   return { ...launched, ready: ready.promise }

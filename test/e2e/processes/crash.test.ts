@@ -135,7 +135,7 @@ test('kill -9 of an ingress under load', async () => {
 
 test('kill -9 of Redis under load, with appendfsync always', async () => {
   const { fleet, server } = await stage({ ingress: 2, runners: 2 }, { redisArgs: SAFE })
-  const readiness = async (): Promise<number> => (await fetch(`${fleet.ingress[0]?.url}/readyz`)).status
+  const readiness = async (): Promise<number> => (await fetch(`${fleet.ingress[0]?.probes}/readyz`)).status
   const becomes = async (status: number): Promise<void> => {
     while ((await readiness()) !== status);
   }
@@ -203,7 +203,7 @@ test('SIGTERM of an ingress and a runner under load fails no call and loses no r
     while (!over.aborted)
       for (const member of ready)
         if (
-          !(await fetch(`${member?.url}/readyz`).then(
+          !(await fetch(`${member?.probes}/readyz`).then(
             ({ ok }) => ok,
             () => false,
           ))

@@ -294,7 +294,7 @@ describe('a caller who closes its side', () => {
     connection.end()
     await asked.promise
     // A call that comes later is read later: by its answer the server knows of the end.
-    expect((await fetch(`http://127.0.0.1:${site.port}/healthz`)).status).toBe(200)
+    expect((await fetch(`http://127.0.0.1:${site.port}/`)).status).toBe(404)
     gate.resolve()
     expect(await connection.closed()).toMatch(/^HTTP\/1\.1 200 [^]*\}$/)
     expect((await site.nextEvent()).body.toString()).toBe('x')

@@ -197,7 +197,7 @@ describe('a caller who leaves', () => {
     connection.destroy()
     await connection.closed()
     // What came to the server before this answer, the end of that connection, it has seen.
-    await fetch(`http://127.0.0.1:${site.port}/healthz`)
+    await fetch(`http://127.0.0.1:${site.port}/`)
     gate.resolve()
     await released.promise
     expect(acts).toEqual(['admit', 'release'])
