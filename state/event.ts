@@ -15,6 +15,8 @@ export interface CallEvent {
   time: string
   type: 'http' | 'connect' | 'message' | 'disconnect'
   webhook: { namespace: string; name: string }
+  /** The Workflows of the Webhook, as its route named them when the call was accepted; those that a runner knows besides may run as well. */
+  workflows?: WorkflowRef[]
   /** Lower case. */
   method: string
   /** What follows the token, as received (percent-encoding kept); begins with `/`. */
@@ -36,6 +38,13 @@ export interface CallEvent {
 
 /** What an event says of the request that it is of, or that opened its WebSocket. */
 export type EventRequest = Omit<CallEvent, 'id' | 'time' | 'type' | 'body' | 'socket' | 'reply'>
+
+/** A Workflow in the namespace of the Webhook that triggers it, and the generation that was published when this was written. */
+export interface WorkflowRef {
+  name: string
+  uid: string
+  generation: number
+}
 
 /** What an event of a WebSocket says of it. */
 export interface SocketPart {
