@@ -19,7 +19,7 @@ export function requestOf({ exchange: { req }, route, target, clientIP }: Routed
     method: (req.method ?? 'GET').toLowerCase(),
     path: target.rest === '' ? '/' : target.rest,
     query: eventQuery(route, target),
-    headers: eventHeaders(req),
+    headers: eventHeaders(req, route.verification?.secretHeader),
     clientIP,
     merged: route.merged,
   }
@@ -28,10 +28,10 @@ export function requestOf({ exchange: { req }, route, target, clientIP }: Routed
 /** Credentials and cookies stay at the door; repeated headers are joined already. */
 const withheld = new Set(['cookie', 'authorization', 'proxy-authorization'])
 
-function eventHeaders(req: IncomingMessage): Record<string, string> {
+function eventHeaders(req: IncomingMessage, secretHeader: string | undefined): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(req.headers)) {
-    if (value === undefined || withheld.has(name)) continue
+    if (value === undefined || withheld.has(name) || name === secretHeader) continue
     headers[name] = typeof value === 'string' ? value : value.join(', ')
   }
   // What names no trace must not be passed on as one.

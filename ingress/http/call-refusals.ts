@@ -8,6 +8,7 @@ import { protocolVersion } from '../websocket/handshake.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { Prepared } from './prepared.ts'
 import { preparedAnswers } from './prepared.ts'
+import type { RateGate } from './rate-gate.ts'
 import type { RoutedCall } from './routed-call.ts'
 import { fieldsOf } from './routed-call.ts'
 import type { WaitingCalls } from './waiting.ts'
@@ -16,11 +17,12 @@ export interface RefusalDeps {
   state: IngressState
   waiting: WaitingCalls
   sender: Sender
+  gate: Pick<RateGate, 'full'>
   log: Log
 }
 
 /** The answers to calls of which nothing is stored. */
-export function createRefusals({ state, waiting, sender, log }: RefusalDeps) {
+export function createRefusals({ state, waiting, sender, gate, log }: RefusalDeps) {
   /** Answers a call that the throttle counts although nothing of it is stored. */
   async function answerCounted(call: RoutedCall, answer: Prepared, extra?: readonly string[]): Promise<void> {
     await counted(call, () => sender.send(call.exchange, answer, extra))
@@ -48,13 +50,18 @@ export function createRefusals({ state, waiting, sender, log }: RefusalDeps) {
     await counted(call, () => refuse(exchange, code, route, challenges))
   }
 
-  function refuseBy(verdict: Exclude<Verdict, { kind: 'accepted' }>, { exchange, route }: RoutedCall): void {
+  function refuseThrottled({ exchange, route }: RoutedCall, retryAfterMs: number): void {
+    const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
+    refuse(exchange, 'Throttled', route, ['Retry-After', String(seconds), ...exhausted(route, seconds)])
+  }
+
+  function refuseBy(verdict: Exclude<Verdict, { kind: 'accepted' }>, call: RoutedCall): void {
+    const { exchange, route } = call
     switch (verdict.kind) {
-      case 'throttled': {
-        const seconds = Math.max(1, Math.ceil(verdict.retryAfterMs / 1000))
-        refuse(exchange, 'Throttled', route, ['Retry-After', String(seconds), ...exhausted(route, seconds)])
+      case 'throttled':
+        if (route.verification?.isCostly) gate.full(throttleOf(route, call.clientIP), verdict.retryAfterMs)
+        refuseThrottled(call, verdict.retryAfterMs)
         return
-      }
       case 'crowded':
         refuse(exchange, 'Crowded', route)
         return
@@ -109,7 +116,7 @@ export function createRefusals({ state, waiting, sender, log }: RefusalDeps) {
     sender.send(exchange, preparedAnswers[reason], extra ?? ownHeaders[reason])
   }
 
-  return { refuse, refuseBy, refuseCounted, answerCounted, fail }
+  return { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, fail }
 }
 
 /** What these answers have to say (RFC 9110, 15.5.22; RFC 6455, 4.2.2). */

@@ -17,6 +17,7 @@ import type { ClientAddress } from './client-address.ts'
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts'
 import type { Exchange, Sender, Upgrade } from './exchange.ts'
 import { onceOf } from './once.ts'
+import { createRateGate } from './rate-gate.ts'
 import type { RoutedCall } from './routed-call.ts'
 import { fieldsOf } from './routed-call.ts'
 import { parseTarget } from './target.ts'
@@ -69,10 +70,12 @@ export function createCallHandler(deps: CallDeps) {
     log,
   } = deps
 
-  const { refuse, refuseBy, refuseCounted, answerCounted, fail } = createRefusals({
+  const gate = createRateGate(now)
+  const { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, fail } = createRefusals({
     state,
     waiting,
     sender,
+    gate,
     log,
   })
   const verify = createVerification({ publicUrl, now, tally, log })
@@ -148,15 +151,25 @@ export function createCallHandler(deps: CallDeps) {
   }
 
   function checkSender(call: RoutedCall, verification: PreparedVerification, body: Buffer): void {
+    if (verification.isCostly !== true) {
+      void goOnVerified(call, verification, body)
+      return
+    }
+    const throttle = throttleOf(call.route, call.clientIP)
+    const waitMs = gate.enter(throttle)
+    if (waitMs !== undefined) refuseThrottled(call, waitMs)
+    else void goOnVerified(call, verification, body).finally(() => gate.leave(throttle))
+  }
+
+  /** Resolves when the throttle has counted the call. Never rejects. */
+  function goOnVerified(call: RoutedCall, verification: PreparedVerification, body: Buffer): Promise<void> {
     try {
       const verified = verify(call, verification, body)
-      if (!(verified instanceof Promise)) {
-        void goOn(call, body, verified)
-        return
-      }
-      verified.then((is) => goOn(call, body, is)).catch((error: unknown) => fail(call, error))
+      if (!(verified instanceof Promise)) return goOn(call, body, verified)
+      return verified.then((is) => goOn(call, body, is)).catch((error: unknown) => fail(call, error))
     } catch (error) {
       fail(call, error)
+      return Promise.resolve()
     }
   }
 

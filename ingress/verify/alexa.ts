@@ -61,6 +61,7 @@ export const alexa: Verifier = {
     }
 
     return {
+      isCostly: true,
       verify(request) {
         const outcome = verify(request)
         return outcome instanceof Promise ? outcome.then(withStatus) : withStatus(outcome)

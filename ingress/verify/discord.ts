@@ -14,6 +14,7 @@ export const discord: Verifier = {
   prepare({ secrets, toleranceMs = DEFAULT_TOLERANCE_MS }) {
     const keys = secretTexts(secrets).map(publicKey)
     return {
+      isCostly: true,
       verify(request) {
         const signature = onlyHeader(request, 'x-signature-ed25519')
         if (typeof signature !== 'string') return signature

@@ -18,6 +18,7 @@ export const gitlab: Verifier = {
 function prepareToken(secrets: readonly string[] | undefined): PreparedVerification {
   const digests = secretTexts(secrets).map(digestOf)
   return {
+    secretHeader: 'x-gitlab-token',
     verify(request) {
       const token = onlyHeader(request, 'x-gitlab-token')
       if (typeof token !== 'string') return token

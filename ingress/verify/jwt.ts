@@ -47,6 +47,7 @@ export const jwt: Verifier = {
     }
 
     return {
+      isCostly: secrets === undefined,
       verify(request) {
         const line = onlyHeader(request, 'authorization')
         if (typeof line !== 'string') return { ...line, headers: CHALLENGE }

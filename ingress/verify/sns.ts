@@ -91,6 +91,7 @@ export const sns: Verifier = {
     }
 
     return {
+      isCostly: true,
       verify(request) {
         const signed = readSigned(request)
         if (!('message' in signed)) return signed

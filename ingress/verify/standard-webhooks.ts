@@ -36,6 +36,7 @@ export function prepareSymmetric(secrets: readonly string[] | undefined, toleran
 
 function prepareStandardWebhooks(keys: Keys, toleranceMs: number) {
   return {
+    isCostly: keys.v1a.length > 0,
     verify(request: VerificationRequest): VerificationOutcome {
       const isSvix =
         request.header('webhook-signature').length === 0 && request.header('svix-signature').length > 0

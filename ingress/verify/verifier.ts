@@ -82,6 +82,10 @@ export interface PreparedVerification {
   needsCredentials?(method: string): boolean
   /** A query parameter that may carry the bearer token of a request without an Authorization header. Runs don't see it. Left out: none may. */
   bearerParameter?: string
+  /** A header, in lower case, that is a secret itself and not made of one. Runs don't see it, and it is not stored. Left out: there is none. */
+  secretHeader?: string
+  /** Whether it may fetch something, or checks signatures of public keys, which costs as much as dozens of calls: never done over the webhook's rate. */
+  isCostly?: boolean
 }
 
 /** A document that providers publish: their certificates, their keys. One constant for each kind; those of a kind are kept together. */

@@ -149,3 +149,13 @@ test('a minute later a refusal is a line of the log again', async () => {
   await site.clock.advance(1_000)
   expect(await levels(route)).toEqual(['info'])
 })
+
+test('a token that is a secret itself is neither stored nor seen by runs', async () => {
+  const route = routeOf('merge', { verification: { type: 'GitLab', secrets: ['a-secret-token'] } })
+  const site = await sites.start({ routes: [route] })
+  const headers = { 'X-Gitlab-Token': 'a-secret-token', 'X-Gitlab-Event': 'Push Hook' }
+  expect((await site.call(route, '', { method: 'POST', body, headers })).status).toBe(200)
+  const event = await site.nextEvent()
+  expect(event.headers['x-gitlab-event']).toBe('Push Hook')
+  expect(JSON.stringify(event)).not.toContain('a-secret-token')
+})
