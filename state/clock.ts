@@ -1,7 +1,9 @@
 /** Time as an argument, so that tests can pass it by hand. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch. It may be set, forward and back: for times that are told or stored, not for how long something takes. */
   now(): number
+  /** Milliseconds since a moment that is the same for as long as the process lives; never set. */
+  monotonic(): number
   /** Calls back once, not before `delayMs` have passed. The result cancels it; idempotent. */
   setTimer(callback: () => void, delayMs: number): () => void
 }
@@ -23,4 +25,8 @@ function setTimer(callback: () => void, delayMs: number): () => void {
 }
 
 /** The machine's clock. */
-export const systemClock: Clock = { now: () => Date.now(), setTimer }
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => Math.floor(performance.now()),
+  setTimer,
+}

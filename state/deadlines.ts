@@ -51,7 +51,7 @@ export function createDeadlines(clock: Clock): Deadlines {
 
   function sweep(): void {
     stopTimer = undefined
-    const now = clock.now()
+    const now = clock.monotonic()
     for (const [durationMs, queue] of queues) {
       while (queue.first !== undefined && queue.first.at <= now) {
         const { onDue } = queue.first
@@ -81,7 +81,7 @@ export function createDeadlines(clock: Clock): Deadlines {
 
   return {
     add(durationMs, onDue) {
-      const place = new Place(clock.now() + durationMs, durationMs, onDue)
+      const place = new Place(clock.monotonic() + durationMs, durationMs, onDue)
       let queue = queues.get(durationMs)
       if (queue === undefined) queues.set(durationMs, (queue = { first: undefined, last: undefined }))
       place.before = queue.last

@@ -71,14 +71,14 @@ export interface Partition {
 
 export function createPartition(options: PartitionOptions): Partition {
   const { clock, partition, onWork } = options
-  const now = (): number => clock.now()
+  const now = (): number => clock.monotonic()
   const windows = createWindows(now)
   const leases = createLeases()
   const events = createEvents(partition, options.backlog, onWork)
   const taken = createTaken(now)
   const replies = createReplies(now, options.deliverReply, taken.remember)
   const runs = createRuns({ ...options, onDue: onWork })
-  const sockets = createSockets(now, options.deliverMessage)
+  const sockets = createSockets(() => clock.now(), options.deliverMessage)
   const deadLetters: DeadLetter[] = []
 
   function putAside(delivery: EventDelivery, reason: string, consumer: string): void {

@@ -45,7 +45,7 @@ interface Run {
 }
 
 export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: RunsOptions): Runs {
-  const runs = new ExpiringMap<Run>(() => clock.now())
+  const runs = new ExpiringMap<Run>(() => clock.monotonic())
   /** Parked, due and resumed runs: they go on without their event. */
   const detached = new Map<string, Run>()
   const due = new Fifo<Run>()
@@ -72,7 +72,7 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
   }
 
   function store(run: Run, ttlMs: number): void {
-    run.expiresAt = clock.now() + ttlMs
+    run.expiresAt = clock.monotonic() + ttlMs
     runs.set(run.runId, run)
   }
 

@@ -27,9 +27,7 @@ export function createWindows(now: () => number): Windows {
       const time = now()
       const window = windows.get(key) ?? { times: [], next: 0, expiresAt: 0 }
       const oldest = nthNewest(window, requests)
-      // A time further ahead than a whole window can only come from a clock that was set back; it must not block calls.
-      if (oldest !== undefined && oldest > time - windowMs && oldest <= time + windowMs)
-        return oldest + windowMs - time
+      if (oldest !== undefined && oldest > time - windowMs) return oldest + windowMs - time
       fit(window, requests)
       window.times[window.next] = time
       window.next = (window.next + 1) % requests

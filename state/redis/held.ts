@@ -3,7 +3,9 @@ import type { Connection } from './connection.ts'
 import type { Keys } from './keys.ts'
 import { group } from './keys.ts'
 import type { Settings } from './options.ts'
+import type { Presence } from './presence.ts'
 import type { Scripts } from './script.ts'
+import { separately } from './separately.ts'
 
 /** What a runner works on: events that are not acknowledged and resumed runs that are neither parked nor over. */
 export interface Held {
@@ -24,12 +26,13 @@ export interface HeldDeps {
   scripts: Scripts
   settings: Settings
   connection: Connection
+  presence: Presence
 }
 
 /** How many entries and runs go into one script, so that none holds Redis up. */
 const batch = 100
 
-export function createHeld({ consumer, keys, scripts, settings, connection }: HeldDeps): Held {
+export function createHeld({ consumer, keys, scripts, settings, connection, presence }: HeldDeps): Held {
   const partitions = new Map<number, { entries: Map<string, string | undefined>; runs: Set<string> }>()
 
   function of(partition: number): { entries: Map<string, string | undefined>; runs: Set<string> } {
@@ -40,23 +43,31 @@ export function createHeld({ consumer, keys, scripts, settings, connection }: He
     return created
   }
 
-  async function hold(lapseMs: number): Promise<void> {
-    for (const [partition, { entries, runs }] of partitions) {
-      const all = [...entries.keys()]
-        .map((id) => ({ id, isRun: false }))
-        .concat([...runs].map((id) => ({ id, isRun: true })))
-      for (let from = 0; from < all.length; from += batch) {
-        const some = all.slice(from, from + batch)
-        const runIds = some.filter(({ isRun }) => isRun).map(({ id }) => id)
-        const entryIds = some.filter(({ isRun }) => !isRun).map(({ id }) => id)
-        const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
-        const args = [group, consumer, lapseMs, partition, entryIds.length, ...entryIds, ...runIds]
-        await connection.run(
-          scripts.hold,
-          [...names, ...runIds.map((runId) => keys.run(partition, runId))],
-          args,
-        )
-      }
+  function hold(lapseMs: number): Promise<void> {
+    return separately(partitions.keys(), (partition) =>
+      holdIn(partition, lapseMs).catch((error: unknown) => {
+        presence.missed(partition)
+        throw error
+      }),
+    )
+  }
+
+  async function holdIn(partition: number, lapseMs: number): Promise<void> {
+    const { entries, runs } = of(partition)
+    const all = [...entries.keys()]
+      .map((id) => ({ id, isRun: false }))
+      .concat([...runs].map((id) => ({ id, isRun: true })))
+    for (let from = 0; from < all.length; from += batch) {
+      const some = all.slice(from, from + batch)
+      const runIds = some.filter(({ isRun }) => isRun).map(({ id }) => id)
+      const entryIds = some.filter(({ isRun }) => !isRun).map(({ id }) => id)
+      const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
+      const args = [group, consumer, lapseMs, partition, entryIds.length, ...entryIds, ...runIds]
+      await connection.run(
+        scripts.hold,
+        [...names, ...runIds.map((runId) => keys.run(partition, runId))],
+        args,
+      )
     }
   }
 
@@ -69,7 +80,10 @@ export function createHeld({ consumer, keys, scripts, settings, connection }: He
     dropEvent: (partition, entry) => void of(partition).entries.delete(entry),
     socketOf: (partition, entry) => partitions.get(partition)?.entries.get(entry),
     dropRun: (partition, runId) => void of(partition).runs.delete(runId),
-    renew: () => hold(settings.lapseMs),
+    async renew() {
+      presence.renewed()
+      await hold(settings.lapseMs)
+    },
     async handOver() {
       await hold(0)
       partitions.clear()

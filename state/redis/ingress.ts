@@ -71,7 +71,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     const reply = replyId === undefined ? undefined : { id: replyId, ttlMs }
     const { names, args } = admissionOf({ ...admission, reply }, { keys, settings, channel })
     if (replyId !== undefined)
-      open.set(replyId, { partition, since: clock.now(), until: clock.now() + replyTtlMs })
+      open.set(replyId, { partition, since: clock.monotonic(), until: clock.monotonic() + replyTtlMs })
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
     if (place !== undefined) places.add(partition, holder(place), place)
@@ -95,51 +95,53 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   }
 
   async function renewLeases(): Promise<void> {
-    for (const [partition, held] of places.batches(batch, isTaken)) {
-      const names = held.map(({ key }) => keys.lease(partition, key))
-      await connection.run(scripts['renew-leases'], names, [lapseMs, ...held.map(({ id }) => id)])
-    }
+    await places.each(
+      batch,
+      async (partition, held) => {
+        const names = held.map(({ key }) => keys.lease(partition, key))
+        await connection.run(scripts['renew-leases'], names, [lapseMs, ...held.map(({ id }) => id)])
+      },
+      isTaken,
+    )
   }
 
   async function releaseLeases(): Promise<void> {
-    const releases = [...places.batches(batch)].map(([partition, held]) => {
+    await places.each(batch, async (partition, held) => {
       const names = held.map(({ key }) => keys.lease(partition, key))
-      return connection.run(
+      await connection.run(
         scripts['release-leases'],
         names,
         held.map(({ id }) => id),
       )
     })
-    await Promise.all(releases)
   }
 
   /** A publication reaches nobody while the connection is lost; what it said is fetched later. */
   async function fetchMissed(): Promise<void> {
-    const before = clock.now() - settings.sweepMs
+    const now = clock.monotonic()
+    const before = now - settings.sweepMs
     const missed = createGroups<string>()
     for (const [replyId, { partition, since, until }] of open.entries()) {
-      if (until <= clock.now()) open.delete(replyId)
+      if (until <= now) open.delete(replyId)
       else if (since <= before) missed.add(partition, replyId, replyId)
     }
-    for (const [partition, replyIds] of missed.batches(batch)) {
+    await missed.each(batch, async (partition, replyIds) => {
       const names = replyIds.map((replyId) => keys.reply(partition, replyId))
       const messages = (await connection.run(scripts['fetch-replies'], names, [])) as (string | null)[]
       for (const [index, replyId] of replyIds.entries()) {
         const message = messages[index]
         if (typeof message === 'string') deliver(replyId, message)
       }
-    }
+    })
   }
 
   async function forgetDelivered(): Promise<void> {
     const done = delivered
     delivered = createGroups()
-    for (const [partition, replyIds] of done.batches(batch))
-      await connection.run(
-        scripts['forget-messages'],
-        replyIds.map((replyId) => keys.reply(partition, replyId)),
-        [],
-      )
+    await done.each(batch, async (partition, replyIds) => {
+      const names = replyIds.map((replyId) => keys.reply(partition, replyId))
+      await connection.run(scripts['forget-messages'], names, [])
+    })
   }
 
   const release = createCollector(async (partition, given: Pick<Lease, 'key' | 'id'>[]) => {
@@ -183,7 +185,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       closed = true
       for (const stop of stops) stop()
       sockets.stop()
-      await Promise.all([releaseLeases(), forgetDelivered()]).catch(onError)
+      await Promise.all([releaseLeases().catch(onError), forgetDelivered().catch(onError)])
       connection.close()
     },
   }

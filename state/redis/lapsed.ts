@@ -3,7 +3,9 @@ import type { Connection } from './connection.ts'
 import { decodeHead } from './event-format.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
+import type { Presence } from './presence.ts'
 import type { Scripts } from './script.ts'
+import { separately } from './separately.ts'
 import { endSocket } from './sockets.ts'
 
 export interface LapsedDeps {
@@ -11,44 +13,42 @@ export interface LapsedDeps {
   scripts: Scripts
   settings: Settings
   connection: Connection
+  presence: Presence
 }
 
 /** How many ends are recorded at once. */
 const batch = 100
 
-/**
- * Makes the act that records the end of WebSockets whose pods have died; to be repeated. After Redis was away, pods get the time in which they renew
- * what they hold, before anything counts as lapsed.
- */
+/** Makes the act that records the end of WebSockets whose pods have died; to be repeated. */
 export function createLapsedRecorder(deps: LapsedDeps): () => Promise<void> {
-  const { keys, scripts, connection } = deps
-  const { clock, lapseMs, partitions } = deps.settings
-  let waitUntil = -Infinity
+  const { keys, scripts, connection, presence } = deps
+  const { clock, partitions } = deps.settings
 
   async function record(partition: number): Promise<void> {
     for (;;) {
+      // Of one that may have been away it is only asked whether it answers.
+      const most = presence.isCertain(partition) ? batch : 0
       const lapsed = (await connection.run(
         scripts['lapsed-connections'],
         [keys.connections(partition)],
-        [batch, keys.connection(partition, '')],
+        [most, keys.connection(partition, '')],
       )) as [id: string, head: string, places: string][]
+      presence.answered(partition)
       await Promise.all(
         lapsed.map(([id, head, places]) => {
           const event = lapsedEvent(decodeHead(Buffer.from(head)), clock.now())
           return endSocket(deps, { partition, id, places }, event, { onlyLapsed: true })
         }),
       )
-      if (lapsed.length < batch) return
+      if (most === 0 || lapsed.length < most) return
     }
   }
 
-  return async () => {
-    if (clock.now() < waitUntil) return
-    try {
-      for (let partition = 0; partition < partitions; partition += 1) await record(partition)
-    } catch (error) {
-      waitUntil = clock.now() + lapseMs
-      throw error
-    }
-  }
+  return () =>
+    separately(Array.from({ length: partitions }).keys(), (partition) =>
+      record(partition).catch((error: unknown) => {
+        presence.missed(partition)
+        throw error
+      }),
+    )
 }

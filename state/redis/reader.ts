@@ -94,7 +94,7 @@ export function createReader({
   }
 
   function sweep(): void {
-    sweptAt = clock.now()
+    sweptAt = clock.monotonic()
     for (let partition = 0; partition < partitions; partition += 1) heat(partition, true)
   }
 
@@ -135,7 +135,7 @@ export function createReader({
 
   /** Something from the partitions that may have work, or nothing when none of them has. */
   async function collect(count: number): Promise<Delivery[]> {
-    if (clock.now() - sweptAt >= sweepMs) sweep()
+    if (clock.monotonic() - sweptAt >= sweepMs) sweep()
     while (hot.size > 0 && !closing.signal.aborted) {
       const some = [...hot.keys()].slice(0, Math.min(breadth, count))
       const share = Math.floor(count / some.length)
@@ -164,13 +164,13 @@ export function createReader({
   }
 
   async function read(count: number, blockMs: number, signal: AbortSignal): Promise<Delivery[]> {
-    const until = clock.now() + blockMs
+    const until = clock.monotonic() + blockMs
     for (;;) {
       if (signal.aborted) return []
       const deliveries = await collect(count)
-      const leftMs = until - clock.now()
+      const leftMs = until - clock.monotonic()
       if (deliveries.length > 0 || leftMs <= 0) return deliveries
-      await pause(Math.min(leftMs, Math.max(1, sweptAt + sweepMs - clock.now())), signal)
+      await pause(Math.min(leftMs, Math.max(1, sweptAt + sweepMs - clock.monotonic())), signal)
     }
   }
 

@@ -18,6 +18,7 @@ import type { Keys } from './keys.ts'
 import { group } from './keys.ts'
 import type { Settings } from './options.ts'
 import { createLapsedRecorder } from './lapsed.ts'
+import { createPresence } from './presence.ts'
 import { createReader } from './reader.ts'
 import type { Scripts } from './script.ts'
 
@@ -45,12 +46,13 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   const { consumer, keys, scripts, settings, connect } = deps
   const { clock, onError, lapseMs, runTtlMs, endedTtlMs, deadLetters } = settings
   const connection = connect(keys.workOf(consumer), (message) => reader.wake(message))
-  const held = createHeld({ ...deps, connection })
+  const presence = createPresence(clock, lapseMs)
+  const held = createHeld({ ...deps, connection, presence })
   const reader = createReader({ ...deps, connection, held, onPutAside: failCaller })
   let closed = false
   const stops = [
     every(lapseMs / 3, clock, () => held.renew(), onError),
-    every(lapseMs / 3, clock, createLapsedRecorder({ ...deps, connection }), onError),
+    every(lapseMs / 3, clock, createLapsedRecorder({ ...deps, connection, presence }), onError),
   ]
 
   async function failCaller(head: Buffer): Promise<void> {

@@ -33,7 +33,6 @@ interface Held extends SocketRef {
 
 /** How many connections go into one script, so that none holds Redis up. */
 const batch = 200
-const batchesAtOnce = 8
 /** How long what was delivered may lie in an outbox. */
 const trimMs = 250
 
@@ -84,16 +83,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     }
   }
 
-  /** Several batches at a time: ten thousand connections one batch after the other may take longer than they may be silent. */
-  async function renew(): Promise<void> {
-    const batches = [...byPartition.batches(batch)]
-    for (let from = 0; from < batches.length; from += batchesAtOnce)
-      await Promise.all(
-        batches.slice(from, from + batchesAtOnce).map((one) => renewBatch(one).catch(onError)),
-      )
-  }
-
-  async function renewBatch([partition, some]: [number, Held[]]): Promise<void> {
+  async function renewBatch(partition: number, some: Held[]): Promise<void> {
     const names = some.flatMap(({ id, places }) => [
       keys.connection(partition, id),
       keys.lease(partition, places),
@@ -118,17 +108,20 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
   async function trim(): Promise<void> {
     const done = untrimmed
     untrimmed = createGroups()
-    for (const [partition, some] of done.batches(batch)) {
+    await done.each(batch, async (partition, some) => {
       const names = some.flatMap(({ id }) => [keys.connection(partition, id), keys.outbox(partition, id)])
       await connection.run(
         scripts['trim-outboxes'],
         names,
         some.map(({ delivered }) => delivered),
       )
-    }
+    })
   }
 
-  const stops = [every(lapseMs / 3, clock, renew, onError), every(trimMs, clock, trim, onError)]
+  const stops = [
+    every(lapseMs / 3, clock, () => byPartition.each(batch, renewBatch), onError),
+    every(trimMs, clock, trim, onError),
+  ]
 
   return {
     async connect(socket, { throttle, limit, event }) {

@@ -1,6 +1,6 @@
 /** WebSockets on a Redis that fails, and what they leave behind. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
 import type { IngressState, SocketRef } from '../../state/state.ts'
@@ -8,6 +8,7 @@ import { StateUnavailable } from '../../state/state.ts'
 import { readEvent } from '../contract/harness.ts'
 import { disconnectOf, ears, messageOf, newSocket, socketEvent, text, wide } from '../contract/sockets.ts'
 import type { RedisServer } from '../support/redis-server.ts'
+import { createManualClock } from '../support/manual-clock.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
 
 let server: RedisServer
@@ -91,22 +92,58 @@ test('a pod that takes nothing leaves a bounded outbox behind', async () => {
   expect(outcomes.filter((outcome) => outcome === 'gone')).toHaveLength(5)
 })
 
-test('connections outlive a restart of Redis that takes longer than they may be silent', async () => {
-  const state = start()
-  const ingress = state.ingress('pod')
-  const runner = state.runner('runner')
-  const pod = ears(ingress)
-  const socket = await open(ingress)
-  await server.kill()
-  const message = { throttle: wide, event: messageOf(socket, 'x') }
-  await expect(ingress.receive(socket, message)).rejects.toThrow(StateUnavailable)
-  await sleep(1_500)
-  await server.start()
-  await until(async () => (await ingress.ready()) && (await runner.ready()))
-  await sleep(1_500)
-  expect(pod.lapsed).toEqual([])
-  expect(await ingress.receive(socket, message)).toEqual({ kind: 'accepted' })
-  expect(await runner.send({ replyId: socket.id, namespace: 'shop' }, text('still there'))).toBe('sent')
+describe('connections outlive a restart of Redis that takes longer than they may be silent', () => {
+  const lapseMs = 900
+  const connections = 'hooklet:{p3}:connections'
+  const count = () => redisCommand(server.port, 'ZCARD', connections)
+
+  test('when their pod comes back', async () => {
+    const state = start()
+    const ingress = state.ingress('pod')
+    const runner = state.runner('runner')
+    const pod = ears(ingress)
+    const socket = await open(ingress)
+    const lapsesAt = async () =>
+      Number((await redisCommand(server.port, 'ZSCORE', connections, socket.id)).split('\r\n')[1])
+    const before = await lapsesAt()
+    await server.kill()
+    const message = { throttle: wide, event: messageOf(socket, 'x') }
+    await expect(ingress.receive(socket, message)).rejects.toThrow(StateUnavailable)
+    await until(async () => Date.now() > before)
+    await server.start()
+    await until(async () => (await lapsesAt()) > before)
+    expect(pod.lapsed).toEqual([])
+    expect(await ingress.receive(socket, message)).toEqual({ kind: 'accepted' })
+    await until(() => runner.ready())
+    expect(await runner.send({ replyId: socket.id, namespace: 'shop' }, text('still there'))).toBe('sent')
+  })
+
+  test('for a whole lapse from when the runner reaches Redis again', async () => {
+    // The pod never renews; the runner does what it does when its clock is moved.
+    const socket = await open(start({ clock: createManualClock() }).ingress('pod'))
+    const clock = createManualClock()
+    const runner = start({ clock, lapseMs }).runner('runner')
+    await until(() => runner.ready())
+    const isOver = async () =>
+      (await redisCommand(server.port, 'ZCOUNT', connections, '-inf', String(Date.now()))) === ':1\r\n'
+    /** Each step is a try of the runner, and over when what it has asked Redis is answered. */
+    const pass = async (ms: number) => {
+      for (let step = 0; step < ms; step += lapseMs / 3) {
+        await clock.advance(lapseMs / 3)
+        for (let each = 0; each < 10; each += 1) await runner.ready()
+      }
+    }
+    await until(isOver)
+    await server.kill()
+    await until(async () => !(await runner.ready()))
+    await pass(lapseMs / 3)
+    await server.start()
+    await until(() => runner.ready())
+    await pass(lapseMs)
+    expect(await count()).toBe(':1\r\n')
+    await pass(lapseMs / 3)
+    expect(await count()).toBe(':0\r\n')
+  })
 })
 
 test('a pod learns that its connection is unknown when Redis has lost its data', async () => {

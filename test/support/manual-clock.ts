@@ -3,11 +3,14 @@ import type { Clock } from '../../state/clock.ts'
 export interface ManualClock extends Clock {
   /** Lets time pass: timers due on the way fire in order, each at its own time, and what they started settles before the next. */
   advance(ms: number): Promise<void>
+  /** Sets the time of day, as somebody may do with that of a machine: no time passes. */
+  set(epochMs: number): void
 }
 
 /** A clock that stands still until it is advanced. */
 export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
-  let now = startMs
+  let now = 0
+  let epoch = startMs
   const timers = new Set<{ at: number; callback: () => void }>()
 
   function nextDue(until: number): { at: number; callback: () => void } | undefined {
@@ -18,7 +21,9 @@ export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   }
 
   return {
-    now: () => now,
+    now: () => epoch + now,
+    monotonic: () => now,
+    set: (epochMs) => void (epoch = epochMs - now),
     setTimer(callback, delayMs) {
       const timer = { at: now + Math.max(0, delayMs), callback }
       timers.add(timer)

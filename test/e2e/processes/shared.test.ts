@@ -11,7 +11,10 @@ beforeAll(async () => {
     ingress: 3,
     runners: 2,
     manifests: [
-      ...hook('window', {}, [{ nothing: { set: { a: 1 } } }]),
+      // A window that outlasts the burst on the busiest machine.
+      ...hook('window', { limits: { rate: { requests: 100, window: '10m' } } }, [
+        { nothing: { set: { a: 1 } } },
+      ]),
       ...hook('waiting', { response: { mode: 'Reply' }, limits: { rate: WIDE.rate } }, [
         { sleep: { wait: { seconds: 3 } } },
         { answer: { call: 'reply', with: { body: 'woken' } } },
