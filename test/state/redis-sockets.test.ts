@@ -120,7 +120,7 @@ describe('connections outlive a restart of Redis that takes longer than they may
 
   test('for a whole lapse from when the runner reaches Redis again', async () => {
     // The pod never renews; the runner does what it does when its clock is moved.
-    const socket = await open(start({ clock: createManualClock() }).ingress('pod'))
+    await open(start({ clock: createManualClock() }).ingress('pod'))
     const clock = createManualClock()
     const runner = start({ clock, lapseMs }).runner('runner')
     await until(() => runner.ready())
