@@ -2,8 +2,9 @@ import type { ApiServer } from '../kube/api-server.ts'
 import { followObjects } from '../kube/follow.ts'
 import type { ApiObject } from '../kube/follow.ts'
 import { resourcePath, SECRETS } from '../kube/paths.ts'
-import type { ArtefactName, ArtefactSink } from './folder.ts'
-import { artefactSelector, decodeArtefact, statedHash } from './secret.ts'
+import { isNotFound } from '../kube/error.ts'
+import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './folder.ts'
+import { artefactSecretName, artefactSelector, decodeArtefact, statedHash } from './secret.ts'
 import type { ArtefactKind, ArtefactSecret } from './secret.ts'
 
 export interface ArtefactClusterOptions<Artefact> {
@@ -26,7 +27,7 @@ export interface ArtefactClusterOptions<Artefact> {
  */
 export async function followArtefactSecrets<Artefact extends ArtefactName>(
   options: ArtefactClusterOptions<Artefact>,
-): Promise<{ close(): Promise<void> }> {
+): Promise<ArtefactFollowing<Artefact>> {
   const { api, namespace, kind, sink, onFault, onInterruption, signal } = options
   /** By the Secret's name: the content and whose it is. Its name alone would do, but for those that were tampered with. */
   const known = new Map<string, { hash: string | undefined; artefact?: ArtefactName }>()
@@ -72,5 +73,18 @@ export async function followArtefactSecrets<Artefact extends ArtefactName>(
   } finally {
     signal?.removeEventListener('abort', stop)
   }
-  return following
+  return {
+    async read(name) {
+      try {
+        const path = resourcePath(SECRETS, { namespace, name: artefactSecretName(name, kind) })
+        // Without a resourceVersion the API server answers with what is stored now, not with what it has cached.
+        const secret = await api.send<ArtefactSecret>({ method: 'GET', path })
+        return decodeArtefact(secret, kind) as unknown as Artefact
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw error
+      }
+    },
+    close: () => following.close(),
+  }
 }

@@ -18,6 +18,15 @@ export interface ArtefactName {
   name: string
 }
 
+/** Artefacts that are followed. */
+export interface ArtefactFollowing<Artefact> {
+  /**
+   * Reads one anew, whatever has been followed so far; undefined when it is not there. Rejects when that can't be told now, and on one that is no artefact.
+   */
+  read(name: ArtefactName): Promise<Artefact | undefined>
+  close(): Promise<void>
+}
+
 export interface ArtefactFolderOptions<Artefact> {
   folder: string
   kind: 'route' | 'plan'
@@ -42,11 +51,18 @@ export function artefactFile({ namespace, name }: ArtefactName, kind: 'route' | 
  */
 export async function followArtefactFolder<Artefact extends ArtefactName>(
   options: ArtefactFolderOptions<Artefact>,
-): Promise<{ close(): Promise<void> }> {
+): Promise<ArtefactFollowing<Artefact>> {
   const { folder, kind, sink, onFault } = options
   /** What was read of each file, whether it was taken or not: nothing is read, and no fault is told, twice. */
   const known = new Map<string, { version: string; name?: ArtefactName }>()
   const suffix = `.${kind}.json`
+
+  const readArtefact = async (file: string): Promise<Artefact> => {
+    const artefact = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as Artefact
+    if (artefactFile(artefact, kind) !== file)
+      throw new Error(`holds ${artefact.namespace}/${artefact.name}, which belongs into another file`)
+    return artefact
+  }
 
   const take = async (file: string): Promise<void> => {
     const before = known.get(file)
@@ -56,9 +72,7 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
       if (before?.version === version) return
       known.set(file, { ...before, version })
       if (size > MAX_BYTES) throw new Error('is larger than 4 MiB')
-      const artefact = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as Artefact
-      if (artefactFile(artefact, kind) !== file)
-        throw new Error(`holds ${artefact.namespace}/${artefact.name}, which belongs into another file`)
+      const artefact = await readArtefact(file)
       sink.put(artefact)
       known.set(file, { version, name: { namespace: artefact.namespace, name: artefact.name } })
     } catch (error) {
@@ -95,6 +109,14 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
     throw error
   }
   return {
+    async read(name) {
+      try {
+        return await readArtefact(artefactFile(name, kind))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw error
+      }
+    },
     async close() {
       clearTimeout(timer)
       await watcher.close()

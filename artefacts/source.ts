@@ -1,7 +1,7 @@
 import { createApiServer } from '../kube/api-server.ts'
 import { followArtefactSecrets } from './cluster.ts'
 import { followArtefactFolder } from './folder.ts'
-import type { ArtefactName, ArtefactSink } from './folder.ts'
+import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './folder.ts'
 import type { ArtefactKind } from './secret.ts'
 
 /** Where artefacts come from, as configured. */
@@ -32,7 +32,7 @@ export interface FollowOptions<Artefact> {
 export async function followArtefacts<Artefact extends ArtefactName>(
   source: ArtefactSource,
   { userAgent, signal, ...options }: FollowOptions<Artefact>,
-): Promise<{ close(): Promise<void> }> {
+): Promise<ArtefactFollowing<Artefact>> {
   const { artefacts: folder, kubeconfig } = source
   if (folder !== undefined) return followArtefactFolder<Artefact>({ folder, ...options })
   const api = createApiServer({ userAgent, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
@@ -42,6 +42,7 @@ export async function followArtefacts<Artefact extends ArtefactName>(
       throw new Error('HOOKLET_NAMESPACE is not set, and the kubeconfig names no namespace')
     const following = await followArtefactSecrets<Artefact>({ api, namespace, signal, ...options })
     return {
+      read: (name) => following.read(name),
       async close() {
         await following.close()
         api.close()

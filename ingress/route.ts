@@ -3,6 +3,8 @@
  * serves it and knows nothing of the resource behind it. Golden files in `test/operator/webhook/golden` show it.
  */
 
+import type { WorkflowRef } from '../state/event.ts'
+
 /** What the ingress does with a call before looking at anything else of it. */
 export type RouteState =
   /** Serve. */
@@ -76,6 +78,11 @@ export interface Route {
   type: 'HTTP' | 'WebSocket'
   path: 'Prefix' | 'Exact'
   state: RouteState
+  /**
+   * The Workflows that its calls start, in the order of their names; each event names them. Their plans were published before the route. Those that are
+   * suspended start nothing and are left out. Absent in routes of a former version of the operator.
+   */
+  workflows?: WorkflowRef[]
   /** Absent: no credentials asked for. Both present: either passes. */
   auth?: {
     /** Lower-case hex SHA-256 of `username:password`, UTF-8; the plain values stay out of the data plane. */

@@ -4,7 +4,7 @@
  */
 import type { Webhook, Workflow } from '../crds/types.gen.ts'
 import type { Expressions } from '../runner/expression/expression.ts'
-import type { ObjectSource, Snapshot } from './source.ts'
+import { namespaceOf, type ObjectSource, type PlanLookup, type Snapshot } from './source.ts'
 import { valueOf } from './webhook/checks.ts'
 import { gatherWebhook, type GatheredWebhook } from './webhook/gather.ts'
 import { compareAge, createTokenClaims } from './webhook/token.ts'
@@ -28,7 +28,7 @@ export async function compileWorkflow(workflow: Workflow, deps: CompileDeps): Pr
 /** Compiles one Webhook. Whose token it is, `tokenOwner` tells once the token is known. */
 export async function compileWebhook(
   webhook: Webhook,
-  deps: CompileDeps & { tokenOwner: (token: string | undefined) => Webhook | undefined },
+  deps: CompileDeps & { planOf: PlanLookup; tokenOwner: (token: string | undefined) => Webhook | undefined },
 ): Promise<CompiledWebhook> {
   const gathered = await gatherWebhook(webhook, deps)
   return finish(webhook, gathered, deps.tokenOwner(tokenOf(gathered)))
@@ -39,10 +39,18 @@ export interface Compilation {
   workflows: CompiledWorkflow[]
 }
 
-/** Compiles everything that a snapshot holds. */
-export async function compileAll(deps: CompileDeps & { source: Snapshot }): Promise<Compilation> {
-  const { webhooks, workflows } = deps.source
-  const gathered = await inBatches(webhooks, (webhook) => gatherWebhook(webhook, deps))
+/**
+ * Compiles everything that a snapshot holds. A Workflow that can't be compiled as it stands may have a plan of before, which `keptPlan` gives.
+ */
+export async function compileAll(
+  deps: CompileDeps & { source: Snapshot; keptPlan?: PlanLookup },
+): Promise<Compilation> {
+  const { webhooks } = deps.source
+  const workflows = await inBatches(deps.source.workflows, (workflow) => compileWorkflow(workflow, deps))
+  const plans = new Map(workflows.map((compiled) => [keyOf(compiled), compiled.plan]))
+  const planOf: PlanLookup = (namespace, name) =>
+    plans.get(`${namespace}/${name}`) ?? deps.keptPlan?.(namespace, name)
+  const gathered = await inBatches(webhooks, (webhook) => gatherWebhook(webhook, { ...deps, planOf }))
   const claims = createTokenClaims<Webhook>()
   const byAge = [...webhooks.entries()].toSorted(([, a], [, b]) => compareAge(a, b))
   for (const [index, webhook] of byAge) claims.claim(webhook, tokenOf(gathered[index]))
@@ -52,9 +60,11 @@ export async function compileAll(deps: CompileDeps & { source: Snapshot }): Prom
       const token = tokenOf(found)
       return found ? [finish(webhook, found, token === undefined ? undefined : claims.owner(token))] : []
     }),
-    workflows: await inBatches(workflows, (workflow) => compileWorkflow(workflow, deps)),
+    workflows,
   }
 }
+
+const keyOf = ({ workflow }: CompiledWorkflow): string => `${namespaceOf(workflow)}/${workflow.metadata.name}`
 
 /** How many are read at the same time: enough to keep every worker busy, too few to fill its queue. */
 const BATCH = 64

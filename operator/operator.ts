@@ -11,6 +11,7 @@ import { CONFIG_MAPS, resourcePath, SECRETS, type ResourceType } from '../kube/p
 import { aborted } from '../process/lifetime.ts'
 import type { Log } from '../process/log.ts'
 import type { Expressions } from '../runner/expression/expression.ts'
+import { createBindings } from './control/bindings.ts'
 import { createObjectCache, nameOf } from './control/cache.ts'
 import { claimTokens } from './control/claims.ts'
 import type { Control } from './control/control.ts'
@@ -85,17 +86,19 @@ export function startOperator(deps: OperatorDeps): Operator {
   const counter = createReconcileCounter()
   const dependencies = createDependencies()
   const enqueue = (key: string, urgency: Urgency = 'soon'): void => queue?.add(key, urgency)
+  const onTouched = (references: Reference[]): void => {
+    const dependents = dependencies.changed(references)
+    for (const dependent of dependents) enqueue(dependent, dependents.length > MANY ? 'later' : 'soon')
+  }
   const cache = createObjectCache({
     read: (kind, name) => readObject(kind === 'Secret' ? SECRETS : CONFIG_MAPS, name, api),
     onResource: (kind, name) => enqueue(keyOf(kind, name)),
-    onTouched(references: Reference[]) {
-      const dependents = dependencies.changed(references)
-      for (const dependent of dependents) enqueue(dependent, dependents.length > MANY ? 'later' : 'soon')
-    },
+    onTouched,
   })
   const publisher = createPublisher({
     namespace,
     onForeignChange: ({ kind, source }) => enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source)),
+    onPlan: (workflow) => onTouched([{ kind: 'Plan', ...workflow }]),
   })
   const events = createEventRecorder({
     instance: deps.identity,
@@ -120,6 +123,7 @@ export function startOperator(deps: OperatorDeps): Operator {
       publisher,
       dependencies,
       claims: createTokenClaims<Webhook>(),
+      bindings: createBindings(),
       events,
       expressions,
       publicUrl,

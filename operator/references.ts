@@ -12,6 +12,8 @@ export type Reference =
   | { kind: 'WorkflowsOf'; namespace: string; name: string }
   /** The token that was made for this Webhook. */
   | { kind: 'GeneratedToken'; namespace: string; name: string }
+  /** The published plan of this Workflow. */
+  | { kind: 'Plan'; namespace: string; name: string }
 
 export const referenceKey = ({ kind, namespace, name }: Reference): string =>
   `${kind}/${namespace}/${name ?? '*'}`

@@ -18,6 +18,17 @@ export interface ObjectSource {
   generatedToken(namespace: string, webhook: string): Promise<string | undefined>
 }
 
+/** What runners know of a Workflow: its plan as it is published. */
+export interface PublishedPlan {
+  uid: string
+  /** Of the plan; that of a Workflow with a fault is that of its last good one. */
+  generation: number
+  suspended: boolean
+}
+
+/** The plan that is published of a Workflow; undefined when there is none. */
+export type PlanLookup = (namespace: string, workflow: string) => PublishedPlan | undefined
+
 /** What an {@link ObjectSource} holds. Every object has a namespace. */
 export type SourceObject = Webhook | Workflow | ConfigMap | Secret
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
+import type { ArtefactFollowing } from '../artefacts/folder.ts'
 import { followArtefacts } from '../artefacts/source.ts'
 import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
@@ -28,11 +29,12 @@ await runProcess(process, async (stop) => {
     lapseMs: config.lapseSeconds * 1000,
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
   })
-  const plans = createPlanTable()
+  const plans = createPlanTable({ read: (name) => artefacts.read(name) })
   const expressions = createExpressionPool({ workers: config.expressionWorkers })
+  let artefacts: ArtefactFollowing<Plan>
   try {
     // Events are read only when every plan is known: one without a plan would end without a run.
-    const artefacts = await followArtefacts<Plan>(config, {
+    artefacts = await followArtefacts<Plan>(config, {
       kind: 'plan',
       sink: plans,
       onFault: (source, error) => log.error({ source, err: error }, 'Plan is not taken'),

@@ -15,7 +15,10 @@ export interface CallEvent {
   time: string
   type: 'http' | 'connect' | 'message' | 'disconnect'
   webhook: { namespace: string; name: string }
-  /** The Workflows of the Webhook, as its route named them when the call was accepted; those that a runner knows besides may run as well. */
+  /**
+   * The Workflows of the Webhook, as its route named them when the call was accepted, in the order of their names; those that a runner knows besides may
+   * run as well, and a runner that knows less of one of them is late. Absent on events of an ingress or operator of before.
+   */
   workflows?: WorkflowRef[]
   /** Lower case. */
   method: string

@@ -64,8 +64,9 @@ export const compile: Command = {
 /** Replaces the artefacts of the folder, each in one step; they hold secrets, so that only the owner may read them. */
 async function writeArtefacts(out: string, { webhooks, workflows }: Compilation): Promise<number> {
   const artefacts = new Map<string, object>()
-  for (const { route } of webhooks) if (route) artefacts.set(artefactFile(route, 'route'), route)
+  // Plans first: a route names those that its calls are for.
   for (const { plan } of workflows) if (plan) artefacts.set(artefactFile(plan, 'plan'), plan)
+  for (const { route } of webhooks) if (route) artefacts.set(artefactFile(route, 'route'), route)
   for (const [file, artefact] of artefacts) {
     const target = path.join(out, file)
     await writeFile(`${target}.new`, JSON.stringify(artefact), { mode: 0o600 })

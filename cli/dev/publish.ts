@@ -66,9 +66,11 @@ export function createPublisher({
       expressions,
       sharedGlobals,
       tokenOf: (namespace, name) => tokens.tokenOf(namespace, name),
+      keptPlan: (namespace, name) => plans.current({ namespace, name }),
     })
-    serveRoutes(webhooks)
+    // A route names the plans that its calls are for.
     servePlans(workflows)
+    serveRoutes(webhooks)
     return { rows: webhooks.flatMap((compiled) => rowOf(compiled, baseUrl)), findings }
   }
 }

@@ -3,6 +3,7 @@ import type { Reason } from '../../crds/contract.ts'
 import { compileAll } from '../../operator/compile.ts'
 import type { Compilation } from '../../operator/compile.ts'
 import { createSnapshot } from '../../operator/source.ts'
+import type { PlanLookup } from '../../operator/source.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { PlacedFault } from './document.ts'
 import { keyOf, placed } from './store.ts'
@@ -24,6 +25,8 @@ export async function compileObjects(
     tokenOf: (namespace: string, name: string) => string
     /** The namespace whose globals apply to all; none when left out. */
     sharedGlobals?: string | undefined
+    /** The plan that is served for a Workflow with a fault. */
+    keptPlan?: PlanLookup
   },
 ): Promise<Compilation & { findings: Finding[] }> {
   const source = createSnapshot(
@@ -32,7 +35,8 @@ export async function compileObjects(
   )
   const { expressions, sharedGlobals } = deps
   const shared = sharedGlobals === undefined ? {} : { sharedNamespace: sharedGlobals }
-  const compilation = await compileAll({ source, expressions, ...shared })
+  const kept = deps.keptPlan ? { keptPlan: deps.keptPlan } : {}
+  const compilation = await compileAll({ source, expressions, ...shared, ...kept })
   const documents = new Map(objects.map(({ object, document }) => [keyOf(object), document]))
   const find = (object: StoredObject['object'], fault: Fault & { reason?: Reason }): Finding[] => {
     const document = documents.get(keyOf(object))

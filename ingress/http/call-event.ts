@@ -16,6 +16,7 @@ function eventQuery({ verification }: ServedRoute, { query }: Target): string {
 export function requestOf({ exchange: { req }, route, target, clientIP }: RoutedCall): EventRequest {
   return {
     webhook: route.webhook,
+    ...route.workflows,
     method: (req.method ?? 'GET').toLowerCase(),
     path: target.rest === '' ? '/' : target.rest,
     query: eventQuery(route, target),

@@ -18,6 +18,8 @@ import { partitionOf } from './partition.ts'
 export interface ServedRoute {
   /** As events carry it. */
   webhook: CallEvent['webhook']
+  /** As events carry them, too. */
+  workflows: Pick<CallEvent, 'workflows'>
   type: Route['type']
   state: RouteState
   /** A longer path is another path. */
@@ -68,6 +70,7 @@ export function compileRoute(
   const window = windowOf(route)
   return {
     webhook: { namespace, name },
+    workflows: route.workflows === undefined ? {} : { workflows: route.workflows },
     type: route.type,
     state: route.state,
     exact: route.path === 'Exact',

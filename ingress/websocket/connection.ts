@@ -196,7 +196,8 @@ export class Connection {
 
   #event(type: CallEvent['type'], part: Omit<SocketPart, 'id'>, body: Buffer): CallEvent {
     const socket = { id: this.socket.id, ...part }
-    return { ...this.#seed.request, ...this.#deps.stamp(), type, socket, body }
+    // Not those of the time of its opening, which may be long ago.
+    return { ...this.#seed.request, ...this.route.workflows, ...this.#deps.stamp(), type, socket, body }
   }
 
   #fields() {

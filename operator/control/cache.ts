@@ -37,6 +37,8 @@ export interface ObjectCache extends ObjectSource {
   urlSecret(webhook: ObjectName): Secret | undefined
   webhooks(): Iterable<Webhook>
   workflows(): Iterable<Workflow>
+  /** As `workflowsOf`, at once. */
+  triggeredBy(namespace: string, webhook: string): Workflow[]
   /** Takes what the API server answered to a write of ours, before the watch brings it: its echo is then no change. */
   take(object: Webhook | Workflow): void
   takeUrlSecret(webhook: ObjectName, secret: Secret): void
@@ -185,6 +187,7 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
     urlSecret: (webhook) => urlSecrets.get(keyOf(webhook)),
     webhooks: () => webhooks.values(),
     workflows: () => workflows.values(),
+    triggeredBy: (namespace, webhook) => triggered.of(namespace, webhook),
 
     take(object) {
       if (removed.has(object.metadata.uid)) return

@@ -3,6 +3,7 @@ import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import type { ApiServer } from '../../kube/api-server.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { TokenClaims } from '../webhook/token.ts'
+import type { Bindings } from './bindings.ts'
 import type { ObjectCache, Resource } from './cache.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { EventRecorder } from './events.ts'
@@ -19,6 +20,7 @@ export interface Control {
   publisher: Publisher
   dependencies: Dependencies
   claims: TokenClaims<Webhook>
+  bindings: Bindings
   events: EventRecorder
   expressions: Expressions
   /** What callers see in front of `/webhooks/`. */

@@ -1,4 +1,5 @@
 /** Keeps the artefacts in the operator's namespace as they were compiled. */
+import { isDeepStrictEqual } from 'node:util'
 import {
   decodeArtefact,
   encodeArtefact,
@@ -16,6 +17,9 @@ import { MERGE_PATCH, type ApiServer } from '../../kube/api-server.ts'
 import { isConflict, isNotFound } from '../../kube/error.ts'
 import type { ObjectName, ObjectSink } from '../../kube/follow.ts'
 import { resourcePath, SECRETS } from '../../kube/paths.ts'
+import type { Route } from '../../ingress/route.ts'
+import type { Plan } from '../../runner/plan.ts'
+import type { PublishedPlan } from '../source.ts'
 import { createRemoved } from './removed.ts'
 import { isAtLeast } from './version.ts'
 
@@ -30,6 +34,8 @@ export interface Publisher {
   publishedToken(webhook: ObjectName, uid: string): string | undefined
   /** Whether there is one that was made of this very resource. */
   isPublished(kind: ArtefactKind, source: ObjectName, uid: string): boolean
+  /** The plan of the Workflow as runners have it. */
+  publishedPlan(workflow: ObjectName): PublishedPlan | undefined
   /** What is published, whether its source is still there or not. */
   published(): Iterable<PublishedArtefact>
 }
@@ -46,7 +52,10 @@ interface Entry extends PublishedArtefact {
   version: string | undefined
   /** Undefined when someone changed the content. */
   hash: string | undefined
+  /** Of a route. */
   token?: string
+  /** Of a plan. */
+  plan?: PublishedPlan
 }
 
 export interface PublisherOptions {
@@ -54,9 +63,11 @@ export interface PublisherOptions {
   namespace: string
   /** An artefact was changed or removed by someone else. */
   onForeignChange(artefact: PublishedArtefact): void
+  /** A Workflow has a plan of another generation now, whoever wrote it, or none any more. */
+  onPlan(workflow: ObjectName): void
 }
 
-export function createPublisher({ namespace, onForeignChange }: PublisherOptions): Publisher {
+export function createPublisher({ namespace, onForeignChange, onPlan }: PublisherOptions): Publisher {
   const entries = new Map<string, Entry>()
   const removed = createRemoved()
   const pathOf = (name?: string): string =>
@@ -66,9 +77,16 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
     const { name } = secret.metadata
     const entry = readEntry(secret)
     if (!entry) return undefined
-    if (isAtLeast(entries.get(name)?.version, entry.version)) return undefined
+    const before = entries.get(name)
+    if (isAtLeast(before?.version, entry.version)) return undefined
     entries.set(name, entry)
+    if (!isDeepStrictEqual(before?.plan, entry.plan)) onPlan(entry.source)
     return entry
+  }
+
+  function drop(name: string, entry: Entry): void {
+    entries.delete(name)
+    if (entry.plan) onPlan(entry.source)
   }
 
   async function write(secret: ArtefactSecret, api: ApiServer): Promise<ArtefactSecret> {
@@ -100,7 +118,7 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
       remove({ name }) {
         const entry = entries.get(name)
         if (!entry) return
-        entries.delete(name)
+        drop(name, entry)
         removed.note(entry.secretUid)
         onForeignChange(entry)
       },
@@ -119,12 +137,13 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
       const name = artefactSecretName(source, kind)
       const entry = entries.get(name)
       if (!entry) return false
-      entries.delete(name)
+      drop(name, entry)
       try {
         await api.send({ method: 'DELETE', path: pathOf(name) })
       } catch (error) {
         if (isNotFound(error)) return true
         entries.set(name, entry)
+        if (entry.plan) onPlan(source)
         throw error
       }
       return true
@@ -136,6 +155,7 @@ export function createPublisher({ namespace, onForeignChange }: PublisherOptions
     },
 
     isPublished: (kind, source, uid) => entries.get(artefactSecretName(source, kind))?.uid === uid,
+    publishedPlan: (workflow) => entries.get(artefactSecretName(workflow, 'plan'))?.plan,
     published: () => entries.values(),
   }
 }
@@ -154,7 +174,9 @@ function readEntry(secret: ArtefactSecret): Entry | undefined {
     version: metadata.resourceVersion,
     hash: isIntact(secret) ? statedHash(secret) : undefined,
   }
-  if (kind === 'plan' || entry.hash === undefined) return entry
-  const { token } = decodeArtefact(secret, kind) as ArtefactContent & { token?: string }
-  return token === undefined ? entry : { ...entry, token }
+  if (entry.hash === undefined) return entry
+  const { token, uid, generation, suspended } = decodeArtefact(secret, kind) as ArtefactContent &
+    Partial<Pick<Route, 'token'> & Pick<Plan, 'suspended'>>
+  if (kind === 'route') return token === undefined ? entry : { ...entry, token }
+  return { ...entry, plan: { uid, generation, suspended: suspended === true } }
 }

@@ -36,6 +36,7 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     type: spec.type,
     path: spec.path,
     state: stateOf(input, problem),
+    workflows: compileWorkflows(gathered),
     ...(auth ? { auth } : {}),
     // Of a closed route nothing is needed, and the keys may be what is wrong with it.
     verification: problem ? { type: 'None' } : compileVerification(input),
@@ -54,6 +55,12 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
       payloadBytes: parseBytes(spec.limits.payload),
     },
   }
+}
+
+function compileWorkflows({ workflows }: CheckInput['gathered']): NonNullable<Route['workflows']> {
+  return workflows.flatMap(({ name, suspended, plan }) =>
+    plan && !suspended ? [{ name, uid: plan.uid, generation: plan.generation }] : [],
+  )
 }
 
 function compileWebSocket({ webSocket }: CheckInput['webhook']['spec']): NonNullable<Route['webSocket']> {

@@ -3,7 +3,7 @@ import type { Path } from '../../crds/fault.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { Outcome } from '../problem.ts'
 import { distinctReferences, type Reference } from '../references.ts'
-import { namespaceOf, type ObjectSource } from '../source.ts'
+import { namespaceOf, type ObjectSource, type PlanLookup, type PublishedPlan } from '../source.ts'
 import { createValueResolver, type ValueResolver } from '../values/value-source.ts'
 
 /** All that a Webhook refers to, read; nothing after this does I/O. */
@@ -14,12 +14,22 @@ export interface GatheredWebhook {
   bearer?: Outcome<string>[]
   verification: { code?: Outcome<string>; secrets?: Outcome<string>[]; publicKeys?: Outcome<string>[] }
   /** The Workflows with a trigger on it, by name. */
-  workflows: { name: string; suspended: boolean }[]
+  workflows: GatheredTarget[]
   references: Reference[]
+}
+
+/** A Workflow that the Webhook starts. */
+export interface GatheredTarget {
+  name: string
+  /** By its spec, or still by its plan. */
+  suspended: boolean
+  /** Absent when it has none: runners can't start it. */
+  plan?: PublishedPlan
 }
 
 export interface GatherDeps {
   source: ObjectSource
+  planOf: PlanLookup
   expressions: Expressions
   /** The operator's own namespace, when its globals apply to all namespaces. */
   sharedNamespace?: string
@@ -36,7 +46,7 @@ export async function gatherWebhook(webhook: Webhook, deps: GatherDeps): Promise
   const gathered: GatheredWebhook = {
     token: await gatherToken(webhook, deps.source, resolver),
     verification: await gatherVerification(webhook, resolver),
-    workflows: await gatherWorkflows(namespace, name, deps.source),
+    workflows: await gatherWorkflows(namespace, name, deps),
     references: [],
   }
   if (auth?.basic) gathered.basic = await gatherBasic(auth.basic, resolver)
@@ -45,6 +55,7 @@ export async function gatherWebhook(webhook: Webhook, deps: GatherDeps): Promise
   gathered.references = distinctReferences([
     ...resolver.references,
     { kind: 'WorkflowsOf', namespace, name },
+    ...gathered.workflows.map((workflow) => ({ kind: 'Plan', namespace, name: workflow.name }) as const),
     ...(webhook.spec.tokenFrom ? [] : [{ kind: 'GeneratedToken', namespace, name } as const]),
   ])
   return gathered
@@ -100,11 +111,17 @@ function resolveAll(values: ValueSource[], path: Path, resolver: ValueResolver):
 async function gatherWorkflows(
   namespace: string,
   name: string,
-  source: ObjectSource,
-): Promise<GatheredWebhook['workflows']> {
+  { source, planOf }: Pick<GatherDeps, 'source' | 'planOf'>,
+): Promise<GatheredTarget[]> {
   const workflows = await source.workflowsOf(namespace, name)
   return workflows
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .map(({ metadata, spec }) => ({ name: metadata.name, suspended: spec.suspend }))
+    .map(({ metadata, spec }): GatheredTarget => {
+      const plan = planOf(namespace, metadata.name)
+      // The plan of a former Workflow of this name is about to go.
+      const own = plan?.uid === metadata.uid ? plan : undefined
+      const suspended = spec.suspend || own?.suspended === true
+      return { name: metadata.name, suspended, ...(own ? { plan: own } : {}) }
+    })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -27,6 +27,7 @@ export async function reconcileWebhook(name: ObjectName, control: Control): Prom
   // Neither needs the other, and callers wait.
   const [, refused] = await Promise.all([addFinalizer(webhook, control), ensureToken(webhook, control)])
   const compiled = await compile(webhook, control)
+  if (awaitsPlans(webhook, control)) return
   const problem = refused ?? (await publish(compiled, control)) ?? (await ensureUrl(compiled, control))
   const { route, workflows, conditions } = compiled
   const url = route && webhookUrl(control.publicUrl, webhook, route.token)
@@ -38,11 +39,34 @@ export async function reconcileWebhook(name: ObjectName, control: Control): Prom
     },
     control,
   )
+  bind(compiled, control)
+}
+
+/**
+ * A Webhook that is not served yet waits for the plans of its Workflows, so that the first call starts what is there; a Workflow that was compiled for the
+ * first time has it looked at again. One that is served must not wait: its change may close it.
+ */
+function awaitsPlans(webhook: Webhook, { cache, publisher, bindings }: Control): boolean {
+  const { namespace, name } = nameOf(webhook)
+  if (publisher.isPublished('route', { namespace, name }, webhook.metadata.uid ?? '')) return false
+  return cache
+    .triggeredBy(namespace, name)
+    .some((workflow) => workflow.metadata.deletionTimestamp === undefined && !bindings.isDecided(workflow))
+}
+
+/** Workflows become Ready when calls lead to them. */
+function bind({ webhook, targets }: CompiledWebhook, { bindings, enqueue }: Control): void {
+  const { namespace, name } = nameOf(webhook)
+  const plans = targets.flatMap(({ name: workflow, plan }) =>
+    plan ? [[keyOf('Workflow', { namespace, name: workflow }), plan] as const] : [],
+  )
+  for (const key of bindings.bind(keyOf('Webhook', { namespace, name }), new Map(plans))) enqueue(key)
 }
 
 /** It is gone: so is everything that was known of it. */
 async function forget(name: ObjectName, control: Control): Promise<void> {
-  const { dependencies, publisher, api } = control
+  const { dependencies, publisher, bindings, enqueue, api } = control
+  for (const key of bindings.forgetWebhook(keyOf('Webhook', name))) enqueue(key)
   dependencies.forget(keyOf('Webhook', name))
   await publisher.withdraw('route', name, api)
   claim({ kind: 'Webhook', metadata: name } as Webhook, undefined, control)
@@ -156,13 +180,14 @@ const urlSecretProblem = ({ metadata }: Webhook, message: string): Problem => ({
 })
 
 async function compile(webhook: Webhook, control: Control): Promise<CompiledWebhook> {
-  const { cache, dependencies, expressions, sharedNamespace, enqueue } = control
+  const { cache, dependencies, expressions, publisher, sharedNamespace, enqueue } = control
   const name = nameOf(webhook)
   const key = keyOf('Webhook', name)
   const { compiled, changed } = await dependencies.track(key, async () => {
     const result = await compileWebhook(webhook, {
       source: cache,
       expressions,
+      planOf: (namespace, name) => publisher.publishedPlan({ namespace, name }),
       ...(sharedNamespace === undefined ? {} : { sharedNamespace }),
       tokenOwner(token) {
         claim(webhook, token, control)

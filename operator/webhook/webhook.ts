@@ -6,6 +6,7 @@ import type { Reference } from '../references.ts'
 import { checkWebhook, type CheckInput } from './checks.ts'
 import { compileWebhook } from './compile.ts'
 import { webhookConditions } from './conditions.ts'
+import type { GatheredTarget } from './gather.ts'
 
 /** What became of one Webhook. */
 export interface CompiledWebhook {
@@ -17,6 +18,8 @@ export interface CompiledWebhook {
   problem?: Problem
   /** The names of the Workflows that it triggers, for `status.workflows`. */
   workflows: string[]
+  /** The same, with what is published of each. */
+  targets: GatheredTarget[]
   /** All that it was compiled from. */
   references: Reference[]
 }
@@ -31,6 +34,7 @@ export function finishWebhook(input: CheckInput): CompiledWebhook {
     conditions: webhookConditions(input, problem),
     ...(problem ? { problem } : {}),
     workflows: input.gathered.workflows.map(({ name }) => name),
+    targets: input.gathered.workflows,
     references: input.gathered.references,
   }
 }

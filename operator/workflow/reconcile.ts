@@ -14,12 +14,34 @@ export async function reconcileWorkflow(name: ObjectName, control: Control): Pro
 
   const compiled = await compile(workflow, control)
   const conditions = await publish(compiled, control)
+  // It comes again when the last of its Webhooks leads to it.
+  if (!leadTo(compiled, control)) return
   await report(workflow, { status: { webhooks: compiled.webhooks }, conditions }, control)
 }
 
+/** Whether the routes of its Webhooks lead to its plan as it is published by now; those that wait for it hear of it. */
+function leadTo({ workflow, plan, webhooks }: CompiledWorkflow, control: Control): boolean {
+  const { bindings, cache, publisher, enqueue } = control
+  const name = nameOf(workflow)
+  const present = webhooks.flatMap((webhook) => cache.findWebhook({ ...name, name: webhook }) ?? [])
+  const first = bindings.decide(workflow)
+  for (const { metadata } of first ? present : []) {
+    const webhook = { ...name, name: metadata.name }
+    if (!publisher.isPublished('route', webhook, metadata.uid ?? '')) enqueue(keyOf('Webhook', webhook))
+  }
+  const published = publisher.publishedPlan(name)
+  if (!plan || !published) return true
+  const lacking = present
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map((webhook) => keyOf('Webhook', nameOf(webhook)))
+    .filter((webhook) => !bindings.isBound(webhook, keyOf('Workflow', name), published))
+  return lacking.length === 0
+}
+
 /** No call starts it any more. Runs under way end as their plan says. */
-async function forget(name: ObjectName, { dependencies, publisher, api }: Control): Promise<void> {
+async function forget(name: ObjectName, { dependencies, bindings, publisher, api }: Control): Promise<void> {
   dependencies.forget(keyOf('Workflow', name))
+  bindings.forgetWorkflow(keyOf('Workflow', name))
   await publisher.withdraw('plan', name, api)
 }
 

@@ -3,16 +3,40 @@ import type { Plan } from '../plan.ts'
 /** Names a Workflow. */
 export type PlanName = Pick<Plan, 'namespace' | 'name'>
 
+/** A Workflow as it stood: of this uid, at this generation. */
+export type PlanRef = Pick<Plan, 'namespace' | 'name' | 'uid' | 'generation'>
+
+/** Where plans come from, asked about a single one. */
+export interface PlanSource {
+  /** The plan as it is there now; undefined when it is gone. Rejects when that can't be told now. */
+  read(name: PlanName): Promise<Plan | undefined>
+}
+
 /** The plans that runs are started from, and those that runs under way are bound to. */
 export interface PlanTable {
-  /** Starts runs from this plan from now on. Throws a TypeError on a plan of another version of the format. */
+  /**
+   * Starts runs from this plan from now on, unless a later one of the same Workflow is there. Throws a TypeError on a plan of another version of the
+   * format.
+   */
   put(plan: Plan): void
   /** Starts none any more, and ends what is parked when it wakes. False: there was none. */
   remove(name: PlanName): boolean
   /** The plans with a trigger on the Webhook, in the order of their names. */
   triggeredBy(namespace: string, webhook: string): Plan[]
+  /** The plan of whatever Workflow has this name now. */
+  current(name: PlanName): Plan | undefined
+  /**
+   * The plan by which to start what was accepted for this Workflow: of the same uid and this generation, or a later one. Undefined when the table does
+   * not know of it, or not yet: {@link confirm} tells which.
+   */
+  startable(ref: PlanRef): Plan | undefined
+  /**
+   * Asks the source, however late the table is: the plan of this Workflow as it stands now, or undefined when the Workflow is gone, be it that another one
+   * has its name. Who asks for the same at the same time shares one request. Rejects when the source can't be asked now.
+   */
+  confirm(ref: PlanRef): Promise<Plan | undefined>
   /** The plan that a run of this generation is bound to; undefined when it is no longer kept. */
-  find(name: PlanName, generation: number): Plan | undefined
+  find(workflow: Omit<PlanRef, 'generation'>, generation: number): Plan | undefined
   readonly size: number
 }
 
@@ -22,10 +46,12 @@ export interface PlanTable {
  */
 const KEPT_GENERATIONS = 10
 
-export function createPlanTable(): PlanTable {
+/** Without a source, the table is all there is to know. */
+export function createPlanTable(source?: PlanSource): PlanTable {
   const current = new Map<string, Plan>()
   const former = new Map<string, Plan[]>()
   const byWebhook = new Map<string, Map<string, Plan>>()
+  const asked = new Map<string, Promise<Plan | undefined>>()
 
   const unlink = (plan: Plan): void => {
     for (const { webhook } of plan.triggers) {
@@ -44,14 +70,38 @@ export function createPlanTable(): PlanTable {
     }
   }
 
+  /** What was edited stays for runs under way; what another Workflow of the same name had does not. */
+  const retire = (before: Plan, plan: Plan): void => {
+    const key = keyOf(plan)
+    if (before.uid !== plan.uid) former.delete(key)
+    else if (before.generation !== plan.generation)
+      former.set(key, [before, ...(former.get(key) ?? [])].slice(0, KEPT_GENERATIONS))
+  }
+
+  async function ask(name: PlanName): Promise<Plan | undefined> {
+    if (source === undefined) return current.get(keyOf(name))
+    const plan = await source.read(name)
+    return plan && checked(plan)
+  }
+
+  function askOnce(name: PlanName): Promise<Plan | undefined> {
+    const key = keyOf(name)
+    const underWay = asked.get(key)
+    if (underWay) return underWay
+    const asking = ask(name).finally(() => asked.delete(key))
+    asked.set(key, asking)
+    return asking
+  }
+
   return {
     put(plan) {
-      if (plan.version !== 1) throw new TypeError(`plan of version ${String(plan.version)}, not 1`)
-      const key = keyOf(plan)
+      const key = keyOf(checked(plan))
       const before = current.get(key)
-      if (before) unlink(before)
-      if (before && before.generation !== plan.generation)
-        former.set(key, [before, ...(former.get(key) ?? [])].slice(0, KEPT_GENERATIONS))
+      if (before?.uid === plan.uid && before.generation > plan.generation) return
+      if (before) {
+        unlink(before)
+        retire(before, plan)
+      }
       current.set(key, plan)
       link(plan)
     },
@@ -69,11 +119,22 @@ export function createPlanTable(): PlanTable {
         a.name < b.name ? -1 : 1,
       ),
 
-    find(name, generation) {
-      const key = keyOf(name)
-      const plan = current.get(key)
-      if (plan?.generation === generation) return plan
-      return former.get(key)?.find((candidate) => candidate.generation === generation)
+    current: (name) => current.get(keyOf(name)),
+
+    startable(ref) {
+      const plan = current.get(keyOf(ref))
+      return plan?.uid === ref.uid && plan.generation >= ref.generation ? plan : undefined
+    },
+
+    async confirm(ref) {
+      const plan = await askOnce(ref)
+      return plan?.uid === ref.uid ? plan : undefined
+    },
+
+    find(workflow, generation) {
+      const key = keyOf(workflow)
+      const known = [current.get(key), ...(former.get(key) ?? [])]
+      return known.find((plan) => plan?.uid === workflow.uid && plan.generation === generation)
     },
 
     get size() {
@@ -84,4 +145,9 @@ export function createPlanTable(): PlanTable {
 
 function keyOf({ namespace, name }: PlanName): string {
   return `${namespace}/${name}`
+}
+
+function checked(plan: Plan): Plan {
+  if (plan.version !== 1) throw new TypeError(`plan of version ${String(plan.version)}, not 1`)
+  return plan
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { artefactFile, followArtefactFolder } from '../../artefacts/folder.ts'
-import type { ArtefactName } from '../../artefacts/folder.ts'
+import type { ArtefactFollowing, ArtefactName } from '../../artefacts/folder.ts'
 
 interface Thing extends ArtefactName {
   value: number
@@ -13,7 +13,7 @@ let folder: string
 let held: Map<string, number>
 let faults: string[]
 let changed: () => void
-let following: { close(): Promise<void> } | undefined
+let following: ArtefactFollowing<Thing> | undefined
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'hooklet-artefacts-'))
@@ -92,4 +92,18 @@ test('a folder that is not there is an error', async () => {
   await rm(folder, { recursive: true })
   await expect(follow()).rejects.toThrow(/ENOENT/)
   folder = await mkdtemp(path.join(tmpdir(), 'hooklet-artefacts-'))
+})
+
+test('one is read anew, before its change is followed; what is not there is undefined, what is none is an error', async () => {
+  await put('a', 1)
+  await follow()
+  await put('a', 2)
+  expect(await following?.read({ namespace: 'ns', name: 'a' })).toEqual({
+    namespace: 'ns',
+    name: 'a',
+    value: 2,
+  })
+  expect(await following?.read({ namespace: 'ns', name: 'b' })).toBeUndefined()
+  await writeFile(path.join(folder, 'ns.x.route.json'), '{')
+  await expect(following?.read({ namespace: 'ns', name: 'x' })).rejects.toThrow(SyntaxError)
 })

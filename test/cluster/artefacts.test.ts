@@ -1,6 +1,7 @@
 /** Artefacts reach ingress and runner from a real API server, and stay when it is away. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { followArtefactSecrets } from '../../artefacts/cluster.ts'
+import type { ArtefactFollowing } from '../../artefacts/folder.ts'
 import { CONTENT_HASH_ANNOTATION, encodeArtefact } from '../../artefacts/secret.ts'
 import type { ArtefactContent, ArtefactKind, ArtefactSecret } from '../../artefacts/secret.ts'
 import { createApiServer } from '../../kube/api-server.ts'
@@ -66,7 +67,7 @@ async function remove(name: string): Promise<void> {
   )
 }
 
-async function follow(signal?: AbortSignal): Promise<void> {
+async function follow(signal?: AbortSignal): Promise<ArtefactFollowing<Thing>> {
   const api = createApiServer({ kubeconfig: cluster.kubeconfig, userAgent: 'test' })
   undo.push(() => api.close())
   const following = await followArtefactSecrets<Thing>({
@@ -95,6 +96,7 @@ async function follow(signal?: AbortSignal): Promise<void> {
     ...(signal === undefined ? {} : { signal }),
   })
   undo.push(() => following.close())
+  return following
 }
 
 test('all pages of the first list are there before the sink counts as filled; other kinds and namespaces are not', async () => {
@@ -190,4 +192,17 @@ test('the wait for it can be given up', async () => {
   } finally {
     await cluster.apiServer.start()
   }
+})
+
+test('one is read as it is stored now, however late the watch; what is gone is undefined, an API server that is away an error', async () => {
+  await put('a', 1)
+  const following = await follow()
+  const name = { namespace: 'shop', name: 'a' }
+  await put('a', 2)
+  expect(await following.read(name)).toMatchObject({ name: 'a', value: 2 })
+  await remove('a')
+  expect(await following.read(name)).toBeUndefined()
+  await cluster.apiServer.kill()
+  undo.push(() => cluster.apiServer.start())
+  await expect(following.read(name)).rejects.toThrow()
 })

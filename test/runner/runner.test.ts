@@ -441,7 +441,7 @@ test('the log tells where a run failed and nothing of what it held', async () =>
 test('former generations are kept up to a bound', () => {
   const table = createPlanTable()
   for (let generation = 1; generation <= 20; generation++) table.put(plan('w', [], { generation }))
-  const name = { namespace: 'default', name: 'w' }
+  const name = { namespace: 'default', name: 'w', uid: plan('w', []).uid }
   expect(table.find(name, 20)?.generation).toBe(20)
   expect(table.find(name, 10)?.generation).toBe(10)
   expect(table.find(name, 9)).toBeUndefined()

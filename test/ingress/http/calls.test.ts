@@ -33,6 +33,16 @@ describe('mode Immediate', () => {
     expect(event.body.toString()).toBe('{"a":1}')
   })
 
+  test('the event names the Workflows that its route names', async () => {
+    const workflows = [{ name: 'ship', uid: 'uid-of-ship', generation: 3 }]
+    const site = await sites.start({ routes: [routeOf('orders', { workflows }), routeOf('former')] })
+    await site.call(routeOf('orders'))
+    expect((await site.nextEvent()).workflows).toEqual(workflows)
+    // Of an operator that named none: that is not the same as naming nobody.
+    await site.call(routeOf('former'))
+    expect(await site.nextEvent()).not.toHaveProperty('workflows')
+  })
+
   test('L09 the status, headers and body are those of the webhook', async () => {
     const response = {
       statusCode: 418,

@@ -24,6 +24,17 @@ describe('when the webhook changes', () => {
     expect(bystander.ws.readyState).toBe(1)
   })
 
+  test('its messages name the Workflows of now, and not those of the time of its opening', async () => {
+    const named = (generation: number) => ({ workflows: [{ name: 'ship', uid: 'u', generation }] })
+    const route = socketRoute('chat', named(1))
+    const site = await sites.start({ routes: [route] })
+    const client = await openSocket(urlOf(site, route))
+    expect(await site.nextEvent()).toMatchObject({ type: 'connect', ...named(1) })
+    site.table.put(socketRoute('chat', named(2)))
+    client.send('hello')
+    expect(await site.nextEvent()).toMatchObject({ type: 'message', ...named(2) })
+  })
+
   const changes = [
     ['suspended', { state: 'Suspended' }, 1001],
     ['without something it needs', { state: 'Unavailable' }, 1013],
