@@ -22,12 +22,39 @@ const DEFINITIONS = {
     type: 'array',
     items: { type: 'object', required: ['maxSkew', 'topologyKey', 'whenUnsatisfiable'] },
   },
+  behavior: {
+    type: 'object',
+    properties: { scaleUp: { type: 'object' }, scaleDown: { type: 'object' } },
+    additionalProperties: false,
+  },
+  rollingUpdate: {
+    type: 'object',
+    properties: {
+      maxUnavailable: { type: ['integer', 'string'] },
+      maxSurge: { type: ['integer', 'string'] },
+    },
+    additionalProperties: false,
+  },
+  extraVolumes: { type: 'array', items: { type: 'object', required: ['name'] } },
+  extraVolumeMounts: { type: 'array', items: { type: 'object', required: ['name', 'mountPath'] } },
   podAnnotations: { type: 'object', additionalProperties: { type: 'string' } },
   podLabels: { type: 'object', additionalProperties: { type: 'string' } },
   env: {
     type: 'array',
     items: { type: 'object', properties: { name: { type: 'string', minLength: 1 } }, required: ['name'] },
   },
+}
+
+/** What a chart is given that is part of another: values of the parent for all of its parts, and the condition of its dependency. */
+const AS_PART_OF_ANOTHER = {
+  global: {
+    type: 'object',
+    properties: {
+      imageRegistry: { type: ['string', 'null'] },
+      imagePullSecrets: { type: ['array', 'null'], items: { type: ['object', 'string'] } },
+    },
+  },
+  enabled: { type: 'boolean' },
 }
 
 /** The JSON Schema that Helm holds the values against. What is not in the file of values is refused: it would be a mistyped name. */
@@ -39,8 +66,7 @@ export function emitSchema(values: Value[]): string {
     ...objectOf(values),
     definitions: DEFINITIONS,
   }
-  // Helm gives these to every chart that is part of another.
-  Object.assign(schema.properties, { global: { type: 'object' } })
+  Object.assign(schema.properties, AS_PART_OF_ANOTHER)
   return `${JSON.stringify(schema, null, 2)}\n`
 }
 

@@ -25,6 +25,8 @@ describe.each(Object.keys(VALUE_SETS))('values %s', (name) => {
       '1.36.0',
       CHART,
       '--values',
+      VALUE_SETS['default'] ?? '',
+      '--values',
       values,
     ])
     expect({ code, faults: stdout.match(/\[(ERROR|WARNING)\].*/g) }).toEqual({ code: 0, faults: null })

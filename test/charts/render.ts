@@ -14,10 +14,25 @@ export const VALUE_SETS = Object.fromEntries(
 
 export const NAMESPACE = 'hooklet-system'
 
-/** `helm template` of the chart; `values` are files of values or, as `name=value`, single ones. */
+/** `helm template` of the chart; `values` are files of values or, as `name=value`, single ones, on top of the set `default`. */
 export function template(...values: string[]): Promise<HelmResult> {
-  const given = values.flatMap((value) => (value.includes('=') ? ['--set', value] : ['--values', value]))
+  const all = [VALUE_SETS['default'] ?? '', ...values]
+  const given = all.flatMap((value) =>
+    value.includes('=') ? ['--set-json', jsonOf(value)] : ['--values', value],
+  )
   return helm(['template', 'hooklet', CHART, '--namespace', NAMESPACE, '--kube-version', '1.36.0', ...given])
+}
+
+/** `name=value` with a value in JSON; what isn't JSON is text. */
+function jsonOf(given: string): string {
+  const [name = '', ...rest] = given.split('=')
+  const value = rest.join('=')
+  try {
+    JSON.parse(value)
+    return given
+  } catch {
+    return `${name}=${JSON.stringify(value)}`
+  }
 }
 
 export interface Rendered {
@@ -32,7 +47,8 @@ export interface Rendered {
 export async function render(...values: string[]): Promise<Rendered[]> {
   const { code, stdout, stderr } = await template(...values)
   if (code !== 0) throw new Error(stderr)
-  return parseAllDocuments(stdout)
-    .map((document) => document.toJS() as Rendered | null)
-    .filter((object) => object !== null)
+  const documents = parseAllDocuments(stdout)
+  // A key that is there twice, for example.
+  for (const { errors } of documents) if (errors[0]) throw errors[0]
+  return documents.map((document) => document.toJS() as Rendered | null).filter((object) => object !== null)
 }

@@ -1,4 +1,4 @@
-{{/* Names and labels. */}}
+{{/* Names, labels and images. */}}
 
 {{- define "hooklet.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
@@ -11,6 +11,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The name of an object that has no namespace, or not ours: (list $ NAME). A colon can't be part of a namespace, so that no two releases meet. */}}
+{{- define "hooklet.globalName" -}}
+{{- printf "%s:%s" (index . 0).Release.Namespace (index . 1) -}}
+{{- end -}}
+
 {{/* What selects the pods of a component: (list $ "ingress"). It never changes: selectors of Deployments can't. */}}
 {{- define "hooklet.selector" -}}
 {{- $root := index . 0 -}}
@@ -19,33 +24,61 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
-{{/* Labels of an object of a component: (list $ "ingress"). */}}
+{{/* Labels of an object of a component: (list $ "ingress"), or of its pods with labels of their own: (list $ "ingress" LABELS). */}}
 {{- define "hooklet.labels" -}}
 {{- $root := index . 0 -}}
-{{ include "hooklet.selector" . }}
-app.kubernetes.io/part-of: hooklet
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-{{- with $root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := dict
+  "app.kubernetes.io/part-of" "hooklet"
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- $own := dict -}}
+{{- if gt (len .) 2 }}{{ $own = index . 2 }}{{ end -}}
+{{- /* Whatever else is asked for, what selects the pods stays. */}}
+{{- toYaml (mergeOverwrite $labels $root.Values.commonLabels $own (include "hooklet.selector" . | fromYaml)) -}}
 {{- end -}}
 
-{{/* metadata of an object: (list $ "ingress" NAME). */}}
+{{/* metadata of an object: (list $ "ingress" NAME), or with labels of its own: (list $ "ingress" NAME LABELS). */}}
 {{- define "hooklet.metadata" -}}
 name: {{ index . 2 }}
 namespace: {{ (index . 0).Release.Namespace }}
 labels:
-  {{- include "hooklet.labels" . | nindent 2 }}
+  {{- include "hooklet.labels" (concat (slice . 0 2) (slice . 3)) | nindent 2 }}
+{{- end -}}
+
+{{/* The ServiceAccount of a component's pods: (list $ "ingress"). */}}
+{{- define "hooklet.serviceAccount" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- (index $root.Values $component).serviceAccount.name | default (printf "%s-%s" (include "hooklet.fullname" $root) $component) -}}
+{{- end -}}
+
+{{/* An image, from the registry that all charts of a parent share: (list $ "valkey/valkey:8.1"). */}}
+{{- define "hooklet.fromRegistry" -}}
+{{- with dig "imageRegistry" "" (default dict (index . 0).Values.global) -}}
+{{ trimSuffix "/" . }}/
+{{- end -}}
+{{ index . 1 }}
 {{- end -}}
 
 {{- define "hooklet.image" -}}
 {{- $image := .Values.image -}}
-{{- if $image.digest -}}
-{{ $image.repository }}@{{ $image.digest }}
-{{- else -}}
-{{ $image.repository }}:{{ default .Chart.AppVersion $image.tag }}
+{{- if not $image.repository -}}
+{{- fail "image.repository is empty: name the image that you have built and pushed, for example registry.example.com/hooklet" -}}
+{{- end -}}
+{{- $version := ternary (printf "@%s" $image.digest) (printf ":%s" (default .Chart.AppVersion $image.tag)) (ne $image.digest "") -}}
+{{ include "hooklet.fromRegistry" (list . (print $image.repository $version)) }}
+{{- end -}}
+
+{{/* What a pod needs to have its images. */}}
+{{- define "hooklet.imagePullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat (dig "imagePullSecrets" list (default dict .Values.global)) .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- with uniq $secrets -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
@@ -59,5 +92,16 @@ labels:
 https://{{ first $in.httpRoute.hostnames }}
 {{- else -}}
 http://{{ include "hooklet.fullname" . }}-ingress.{{ .Release.Namespace }}.svc{{ if ne (int $in.service.port) 80 }}:{{ $in.service.port }}{{ end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Fails when another release lives in this namespace: both would elect leaders by one Lease, and serve the compiled routes of both. */}}
+{{- define "hooklet.checkAlone" -}}
+{{- range (lookup "apps/v1" "Deployment" .Release.Namespace "").items -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- $instance := get $labels "app.kubernetes.io/instance" -}}
+{{- if and (eq (get $labels "app.kubernetes.io/part-of") "hooklet") (ne $instance $.Release.Name) -}}
+{{- fail (printf "the release %s of Hooklet lives in the namespace %s already: give each a namespace of its own" $instance $.Release.Namespace) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

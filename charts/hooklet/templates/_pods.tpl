@@ -1,14 +1,18 @@
 {{/* What the pods of our processes have in common. */}}
 
-{{/* The spec of a Deployment: (dict "root" $ "component" "ingress" "ports" LIST "probePort" NAME "env" LIST "graceSeconds" N). */}}
+{{/*
+The spec of a Deployment behind its replicas: (dict "root" $ "component" "ingress" "ports" LIST "probePort" NAME "env" LIST "graceSeconds" N).
+"values" names the values of a component that has none of its own; "redis" and "redisRoots" are given for those that share the state.
+*/}}
 {{- define "hooklet.deployment" -}}
 {{- $root := .root -}}
-{{- $values := index $root.Values .component -}}
+{{- $of := default .component .values -}}
+{{- $values := index $root.Values $of -}}
 {{- $selector := include "hooklet.selector" (list $root .component) -}}
 strategy:
   type: RollingUpdate
-  # A new pod is ready before an old one is told to end.
-  rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
+  rollingUpdate:
+    {{- toYaml $values.rollingUpdate | nindent 4 }}
 revisionHistoryLimit: 3
 selector:
   matchLabels:
@@ -16,33 +20,25 @@ selector:
 template:
   metadata:
     labels:
-      {{- include "hooklet.labels" (list $root .component) | nindent 6 }}
-      {{- with $values.podLabels }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
+      {{- include "hooklet.labels" (list $root .component $values.podLabels) | nindent 6 }}
     annotations:
-      kubectl.kubernetes.io/default-container: {{ .component }}
-      {{- if .secretChecksum }}
-      checksum/redis: {{ .secretChecksum }}
-      {{- end }}
-      {{- with $values.podAnnotations }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
+      {{- $annotations := dict "kubectl.kubernetes.io/default-container" $of }}
+      {{- with .redis }}{{ $_ := set $annotations "hooklet.dev/redis" . }}{{ end }}
+      {{- toYaml (mergeOverwrite $annotations $values.podAnnotations) | nindent 6 }}
   spec:
-    serviceAccountName: {{ include "hooklet.fullname" $root }}-{{ .component }}
+    serviceAccountName: {{ include "hooklet.serviceAccount" (list $root $of) }}
     # Its token is the process's way to the API server.
     automountServiceAccountToken: true
     enableServiceLinks: false
     terminationGracePeriodSeconds: {{ .graceSeconds }}
-    {{- with $root.Values.imagePullSecrets }}
-    imagePullSecrets:
-      {{- toYaml . | nindent 6 }}
+    {{- with include "hooklet.imagePullSecrets" $root }}
+    {{- . | nindent 4 }}
     {{- end }}
     {{- with $values.priorityClassName }}
     priorityClassName: {{ . }}
     {{- end }}
     securityContext:
-      {{- include "hooklet.podSecurityContext" 65532 | nindent 6 }}
+      {{- include "hooklet.podSecurityContext" $root.Values.runAsUser | nindent 6 }}
     {{- with $values.topologySpreadConstraints }}
     topologySpreadConstraints:
       {{- range . }}
@@ -63,15 +59,12 @@ template:
       {{- toYaml . | nindent 6 }}
     {{- end }}
     containers:
-      - name: {{ .component }}
+      - name: {{ $of }}
         image: {{ include "hooklet.image" $root }}
         imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-        args: [{{ .component }}/main.ts]
+        args: [{{ $of }}/main.ts]
         env:
-          {{- toYaml .env | nindent 10 }}
-          {{- with $values.env }}
-          {{- toYaml . | nindent 10 }}
-          {{- end }}
+          {{- include "hooklet.env.joined" (list .env $values.env) | nindent 10 }}
         ports:
           {{- range $name, $port := .ports }}
           - { name: {{ $name }}, containerPort: {{ $port }} }
@@ -97,25 +90,68 @@ template:
         resources:
           {{- toYaml . | nindent 10 }}
         {{- end }}
-        {{- if .redisRoots }}
+        {{- $roots := dict "name" "redis-ca" "mountPath" "/etc/hooklet/redis-ca" "readOnly" true }}
+        {{- with concat (ternary (list $roots) list (not (empty .redisRoots))) $values.extraVolumeMounts }}
         volumeMounts:
-          - { name: redis-ca, mountPath: /etc/hooklet/redis-ca, readOnly: true }
+          {{- toYaml . | nindent 10 }}
         {{- end }}
-    {{- if .redisRoots }}
+    {{- if or .redisRoots $values.extraVolumes }}
     volumes:
+      {{- with .redisRoots }}
       - name: redis-ca
         secret:
-          secretName: {{ $root.Values.redis.caSecret.name }}
-          items: [{ key: {{ $root.Values.redis.caSecret.key | quote }}, path: ca.crt }]
+          secretName: {{ .name }}
+          items: [{ key: {{ .key | quote }}, path: ca.crt }]
+      {{- end }}
+      {{- with $values.extraVolumes }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     {{- end }}
 {{- end -}}
 
-{{/* The restricted profile of the Pod Security Standards; the user's number is given. */}}
+{{/* metadata of a Deployment: (list $ "ingress" NAME). */}}
+{{- define "hooklet.deployment.metadata" -}}
+{{ include "hooklet.metadata" . }}
+{{- with (index . 0).Values.deploymentAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/*
+How many pods a Deployment has: (list $ "ingress" SCALED). What is scaled by its load keeps as many as it has now: without the field in the manifest the
+API server would make it 1 when autoscaling is switched on. Rendered away from the cluster there is no number, and none that would be set back each time.
+*/}}
+{{- define "hooklet.replicas" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- if not (index . 2) -}}
+replicas: {{ (index $root.Values $component).replicas }}
+{{- else -}}
+{{- with lookup "apps/v1" "Deployment" $root.Release.Namespace (printf "%s-%s" (include "hooklet.fullname" $root) $component) -}}
+replicas: {{ .spec.replicas }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Variables of a container, and those of the user, who has the last word: (list OURS THEIRS). */}}
+{{- define "hooklet.env.joined" -}}
+{{- $theirs := index . 1 -}}
+{{- $names := list -}}
+{{- range $theirs }}{{ $names = append $names .name }}{{ end -}}
+{{- $kept := list -}}
+{{- range index . 0 }}{{ if not (has .name $names) }}{{ $kept = append $kept . }}{{ end }}{{ end -}}
+{{- toYaml (concat $kept $theirs) -}}
+{{- end -}}
+
+{{/* The restricted profile of the Pod Security Standards; the user's number is given, or nothing where the platform chooses it. */}}
 {{- define "hooklet.podSecurityContext" -}}
 runAsNonRoot: true
+{{- with . }}
 runAsUser: {{ . }}
 runAsGroup: {{ . }}
 fsGroup: {{ . }}
+{{- end }}
 seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
@@ -132,31 +168,6 @@ capabilities: { drop: [ALL] }
 - { name: HOOKLET_PUBLIC_URL, value: {{ include "hooklet.publicUrl" . | quote }} }
 {{- if .Values.metrics.enabled }}
 - { name: HOOKLET_METRICS_PORT, value: {{ .Values.metrics.port | quote }} }
-{{- end }}
-{{- end -}}
-
-{{/* Environment of the processes that share the state. */}}
-{{- define "hooklet.redis.env" -}}
-{{- include "hooklet.redis.check" . -}}
-{{- $existing := .Values.redis.existingSecret -}}
-{{- if include "hooklet.redis.embedded" . -}}
-- name: REDIS_PASSWORD
-  valueFrom:
-    secretKeyRef: { name: {{ include "hooklet.redis.passwordSecret" . }}, key: password }
-- name: HOOKLET_REDIS
-  value: redis://:$(REDIS_PASSWORD)@{{ include "hooklet.fullname" . }}-redis.{{ .Release.Namespace }}.svc:6379
-{{- else }}
-- name: HOOKLET_REDIS
-  valueFrom:
-    secretKeyRef:
-      name: {{ $existing.name | default (include "hooklet.redis.secretName" .) }}
-      key: {{ ternary $existing.key "url" (ne $existing.name "") | quote }}
-{{- end }}
-- { name: HOOKLET_REDIS_PREFIX, value: {{ .Values.redis.prefix | quote }} }
-- { name: HOOKLET_PARTITIONS, value: {{ .Values.redis.partitions | quote }} }
-- { name: HOOKLET_LAPSE_SECONDS, value: {{ .Values.redis.lapseSeconds | quote }} }
-{{- if .Values.redis.caSecret.name }}
-- { name: NODE_EXTRA_CA_CERTS, value: /etc/hooklet/redis-ca/ca.crt }
 {{- end }}
 {{- end -}}
 
@@ -187,12 +198,20 @@ spec:
 {{- $component := index . 1 -}}
 {{- $name := printf "%s-%s" (include "hooklet.fullname" $root) $component -}}
 {{- $metadata := include "hooklet.metadata" (list $root $component $name) -}}
+{{- $given := (index $root.Values $component).serviceAccount -}}
+{{- $account := include "hooklet.serviceAccount" (list $root $component) -}}
+{{- if $given.create }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  {{- $metadata | nindent 2 }}
-{{- if $root.Values.rbac.create }}
+  {{- include "hooklet.metadata" (list $root $component $account) | nindent 2 }}
+  {{- with $given.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 ---
+{{- end }}
+{{- if $root.Values.rbac.create }}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
@@ -206,6 +225,6 @@ metadata:
   {{- $metadata | nindent 2 }}
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ $name }} }
 subjects:
-  - { kind: ServiceAccount, name: {{ $name }}, namespace: {{ $root.Release.Namespace }} }
+  - { kind: ServiceAccount, name: {{ $account }}, namespace: {{ $root.Release.Namespace }} }
 {{- end }}
 {{- end -}}
