@@ -111,8 +111,8 @@ export interface WebhookVerification {
    */
   tolerance: string
   /**
-   * Drops a call that repeats an event id seen before, after it was verified: the sender is answered like the
-   * first time and no Workflow starts. Left out, repeated calls run again.
+   * Drops a call that comes again, after it was verified: the sender is answered like the first time and no
+   * Workflow starts. Left out, repeated calls run again.
    */
   replay?: WebhookVerificationReplay
   /**
@@ -162,19 +162,24 @@ export interface ValueFrom {
 }
 
 /**
- * Drops a call that repeats an event id seen before, after it was verified: the sender is answered like the
- * first time and no Workflow starts. Left out, repeated calls run again.
+ * Drops a call that comes again, after it was verified: the sender is answered like the first time and no
+ * Workflow starts. Left out, repeated calls run again.
  */
 export interface WebhookVerificationReplay {
   /**
-   * Which id tells that two calls are the same. Provider is the provider's own (X-GitHub-Delivery,
-   * webhook-id, the event id of Stripe and Slack, SNS MessageId and so on); Header is the value of the header
-   * named in header. Default: `"Provider"`.
+   * What tells that two calls are the same. Provider is the provider's own id of the event where it is signed
+   * (webhook-id, the event id of Stripe and Slack, SNS MessageId and so on), else all that is signed, so that
+   * nobody who recorded a call can change it. Header is the value of the header named in header: it tells a
+   * retry, but whoever recorded a call can change what is not signed. A call that lacks the id is refused
+   * with 400. Default: `"Provider"`.
    */
   key: 'Provider' | 'Header'
   /** The header that carries the id, with key Header. */
   header?: string
-  /** How long an id is remembered, from 1m to 168h. Never shorter than tolerance. Default: `"24h"`. */
+  /**
+   * How long an id is remembered, from 1m to 168h. Where a time is signed, longer than a call can be fresh.
+   * Default: `"24h"`.
+   */
   ttl: string
 }
 

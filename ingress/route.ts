@@ -112,11 +112,11 @@ export interface Route {
   }
   /** Absent: a call that comes again is another call. */
   once?: {
-    /** What tells that a call comes again: the id that the verification knows, or a header. */
+    /** What tells that a call comes again: what the verification calls the delivery, or a header. */
     by: 'Delivery' | 'Header'
     /** In lower case; with `by: Header`. */
     header?: string
-    /** Calls without the header are refused. */
+    /** Calls without an id are refused. */
     required: boolean
     /** A key that comes with another request is refused. */
     sameRequest: boolean

@@ -1,4 +1,4 @@
-/** Which calls are the same: by a provider's id of the delivery, or by a header such as Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
+/** Which calls are the same: by what the verification calls the delivery, or by a header such as Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
 import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Once } from '../../state/state.ts'
@@ -24,8 +24,7 @@ export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
   const key = once.by === 'Delivery' ? call.deliveryId : keyIn(call.req, once.header ?? '')
   if (key === undefined) return once.required ? 'invalid' : undefined
   // A provider's id is whatever the provider says it is; a caller's own key has to be one.
-  if (once.sameRequest && (key === '' || key.length > longestKey)) return 'invalid'
-  if (key === '') return undefined
+  if (key === '' || (once.sameRequest && key.length > longestKey)) return 'invalid'
   return {
     // Of a fixed length and form, whatever the caller sends.
     key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call.req) : key, 'hex')}`,

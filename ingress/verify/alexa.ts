@@ -1,5 +1,6 @@
 import { readCertificates, rsaPasses, trustedKey, usableKey } from './certificates.ts'
 import type { SigningKey } from './certificates.ts'
+import { idOf, signedBody } from './delivery.ts'
 import { asObject, asText, jsonObject } from './json.ts'
 import { decodeBase64 } from './keys.ts'
 import { parseOutboundUrl } from './outbound/url.ts'
@@ -66,7 +67,8 @@ export const alexa: Verifier = {
         const outcome = verify(request)
         return outcome instanceof Promise ? outcome.then(withStatus) : withStatus(outcome)
       },
-      deliveryId: ({ body }) => asText(asObject(jsonObject(body)?.['request'])?.['requestId']),
+      deliveryId: (request) =>
+        idOf(asObject(jsonObject(request.body)?.['request'])?.['requestId']) ?? signedBody(request),
     }
   },
 }

@@ -1,3 +1,4 @@
+import { signedBody } from './delivery.ts'
 import { asText, jsonObject } from './json.ts'
 import type { Verification } from '../route.ts'
 import type { VerificationOutcome, VerificationRequest, Verifier } from './verifier.ts'
@@ -64,11 +65,13 @@ function isEvent(request: VerificationRequest): boolean {
   )
 }
 
-/** Source and id together name an event. A batch has many. */
+/** Source and id together name an event. A batch has many, and is known by its bytes. */
 function idOf(request: VerificationRequest): string | undefined {
   const [id] = request.header('ce-id')
   const [source] = request.header('ce-source')
   if (id !== undefined && source !== undefined) return JSON.stringify([source, id])
+  const [type = ''] = request.header('content-type')
+  if (/^application\/cloudevents-batch\+json/i.test(type)) return signedBody(request)
   const event = jsonObject(request.body)
   const [ownId, ownSource] = [asText(event?.['id']), asText(event?.['source'])]
   return ownId === undefined || ownSource === undefined ? undefined : JSON.stringify([ownSource, ownId])

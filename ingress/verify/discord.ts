@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { idOf, signedWith } from './delivery.ts'
 import { ed25519Passes, ed25519PublicKey } from './ed25519.ts'
 import { jsonObject } from './json.ts'
 import { secretTexts } from './keys.ts'
@@ -13,6 +14,7 @@ export const discord: Verifier = {
   proves: always,
   prepare({ secrets, toleranceMs = DEFAULT_TOLERANCE_MS }) {
     const keys = secretTexts(secrets).map(publicKey)
+    const signed = signedWith('x-signature-timestamp')
     return {
       isCostly: true,
       verify(request) {
@@ -28,10 +30,8 @@ export const discord: Verifier = {
         if (!keys.some((key) => ed25519Passes(key, message, bytes))) return reject('SignatureMismatch')
         return pong(request.body) ?? PASS
       },
-      deliveryId: ({ body }) => {
-        const id = jsonObject(body)?.['id']
-        return typeof id === 'string' && id !== '' ? id : undefined
-      },
+      // Interactions have an id, events have none.
+      deliveryId: (request) => idOf(jsonObject(request.body)?.['id']) ?? signed(request),
     }
   },
 }

@@ -1,5 +1,5 @@
 import { digestOf, isOneOf } from './compare.ts'
-import { idIn } from './hmac.ts'
+import { idIn } from './delivery.ts'
 import { secretTexts } from './keys.ts'
 import { prepareSymmetric } from './standard-webhooks.ts'
 import type { PreparedVerification, Verifier } from './verifier.ts'
@@ -24,6 +24,7 @@ function prepareToken(secrets: readonly string[] | undefined): PreparedVerificat
       if (typeof token !== 'string') return token
       return isOneOf(digests, token) ? PASS : reject('SignatureMismatch')
     },
-    deliveryId: idIn('idempotency-key', 'x-gitlab-event-uuid'),
+    // X-Gitlab-Event-UUID is no id of a delivery: events that follow from each other share it.
+    deliveryId: idIn('idempotency-key'),
   }
 }

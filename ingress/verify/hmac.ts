@@ -1,9 +1,10 @@
 import type { HmacSettings, Verification } from '../route.ts'
+import { signedAs } from './delivery.ts'
 import { secretKeys } from './keys.ts'
 import { createSignatureCheck } from './signed.ts'
 import type { SignatureCheck } from './signed.ts'
 import { DEFAULT_TOLERANCE_MS } from './time.ts'
-import type { PreparedVerification, VerificationRequest, Verifier } from './verifier.ts'
+import type { PreparedVerification, Verifier } from './verifier.ts'
 import { always } from './verifier.ts'
 
 /** The generic verification: the user says how the sender signs. */
@@ -13,9 +14,27 @@ export const hmac: Verifier = {
     const { hmac: settings } = verification
     if (settings === undefined) throw new TypeError('a verification of type HMAC lacks its settings')
     const verify = signatureCheck(verification, settings)
-    const { idHeader } = settings
-    return idHeader === undefined ? { verify } : { verify, deliveryId: idIn(idHeader.toLowerCase()) }
+    return { verify, deliveryId: deliveryIdBy(settings) }
   },
+}
+
+/** What the template signs has been checked to be there once. An id that it does not sign proves nothing. */
+function deliveryIdBy({
+  template,
+  idHeader,
+  timestampHeader,
+  publicURL,
+}: HmacSettings): NonNullable<PreparedVerification['deliveryId']> {
+  if (idHeader !== undefined && template.includes('{id}')) {
+    const name = idHeader.toLowerCase()
+    return (request) => request.header(name)[0]
+  }
+  const time = timestampHeader?.toLowerCase()
+  const signsURL = template.includes('{url}')
+  return (request) => {
+    const url = signsURL ? request.url(publicURL) : undefined
+    return signedAs(url ?? '', '\n', ...(time === undefined ? [] : request.header(time)), '\n', request.body)
+  }
 }
 
 /** The check of a scheme with the secrets and the tolerance of a route. */
@@ -40,16 +59,5 @@ export function preset({ settings, deliveryId }: Preset): Verifier {
       const verify = signatureCheck(verification, settings)
       return deliveryId === undefined ? { verify } : { verify, deliveryId }
     },
-  }
-}
-
-/** The delivery's id is the value of the first of these headers that is there, exactly once. */
-export function idIn(...names: string[]): (request: VerificationRequest) => string | undefined {
-  return (request) => {
-    for (const name of names) {
-      const values = request.header(name)
-      if (values.length > 0) return values.length === 1 && values[0] !== '' ? values[0] : undefined
-    }
-    return undefined
   }
 }

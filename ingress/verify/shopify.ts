@@ -1,5 +1,6 @@
 import type { HmacSettings } from '../route.ts'
-import { idIn, signatureCheck } from './hmac.ts'
+import { signedBody } from './delivery.ts'
+import { signatureCheck } from './hmac.ts'
 import { PLAIN } from './signed.ts'
 import type { Verifier } from './verifier.ts'
 import { always } from './verifier.ts'
@@ -10,7 +11,7 @@ const EVENTS = 'shopify-hmac-sha256'
 
 const settings = (header: string): HmacSettings => ({ ...PLAIN, header, encoding: 'Base64' })
 
-/** Shopify, "Deliver webhooks through HTTPS". For up to an hour after a rotation the old client secret still signs: list both. */
+/** Shopify, "Deliver webhooks through HTTPS". For up to an hour after a rotation the old client secret still signs: list both. Neither topic nor id of a delivery is signed. */
 export const shopify: Verifier = {
   proves: always,
   prepare(verification) {
@@ -18,7 +19,7 @@ export const shopify: Verifier = {
     const events = signatureCheck(verification, settings(EVENTS))
     return {
       verify: (request) => (request.header(EVENTS).length > 0 ? events(request) : classic(request)),
-      deliveryId: idIn('x-shopify-webhook-id', 'shopify-webhook-id'),
+      deliveryId: signedBody,
     }
   },
 }

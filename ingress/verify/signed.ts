@@ -36,7 +36,7 @@ export function createSignatureCheck(
   const uses = (variable: Variable): boolean =>
     parts.some((part) => 'variable' in part && part.variable === variable)
   const [signsId, signsUrl, signsBodyOnly] = [uses('id'), uses('url'), settings.template === '{body}']
-  const idEnd = endOfId(parts)
+  const besideId = charactersBesideId(parts)
   const mac = createMac(settings.algorithm, settings.encoding)
   const keys = secrets.map(mac.key)
   const signaturesOf = createSignatureReader(settings, mac.form)
@@ -60,7 +60,8 @@ export function createSignatureCheck(
     if (signsId && idHeader !== undefined) {
       const id = onlyHeader(request, idHeader)
       if (typeof id !== 'string') return id
-      if (!ID.test(id) || id.includes(idEnd)) return reject('HeaderMalformed')
+      if (!ID.test(id) || besideId.some((character) => id.includes(character)))
+        return reject('HeaderMalformed')
       values.id = id
     }
     if (signsUrl) {
@@ -111,12 +112,17 @@ function parseTemplate(template: string): Part[] {
 const ID = /^[!-~]{1,256}$/
 
 /**
- * What ends the id in the template. An id must not hold it: else the same signed bytes could be read with another id, time and body. Where nothing ends
- * it, a line break does, which no id holds.
+ * What parts the id from what is variable beside it in the template. An id must not hold it: else the same signed bytes could be read with another id and
+ * body.
  */
-function endOfId(parts: readonly Part[]): string {
-  const next = parts[parts.findIndex((part) => 'variable' in part && part.variable === 'id') + 1]
-  return next !== undefined && 'text' in next ? next.text.charAt(0) : '\n'
+function charactersBesideId(parts: readonly Part[]): string[] {
+  const at = parts.findIndex((part) => 'variable' in part && part.variable === 'id')
+  if (at < 0) return []
+  const [further, before, after] = [parts[at - 2], parts[at - 1], parts[at + 1]]
+  const found: string[] = []
+  if (after !== undefined && 'text' in after) found.push(after.text.charAt(0))
+  if (further !== undefined && before !== undefined && 'text' in before) found.push(before.text.slice(-1))
+  return found
 }
 
 /** Reads the well-formed signatures of a header. In a list, those with another prefix are of other versions and left out. */

@@ -1,5 +1,6 @@
+import { idOf, signedBody } from './delivery.ts'
 import { signatureCheck } from './hmac.ts'
-import { asText, jsonObject } from './json.ts'
+import { jsonObject } from './json.ts'
 import { PLAIN } from './signed.ts'
 import type { Verifier } from './verifier.ts'
 import { always } from './verifier.ts'
@@ -15,6 +16,6 @@ export const square: Verifier = {
       template: '{url}{body}',
       ...verification.square,
     }),
-    deliveryId: ({ body }) => asText(jsonObject(body)?.['event_id']),
+    deliveryId: (request) => idOf(jsonObject(request.body)?.['event_id']) ?? signedBody(request),
   }),
 }

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto'
 import { ed25519Passes, ed25519PublicKey } from './ed25519.ts'
-import { idIn } from './hmac.ts'
 import { decodeBase64, secretTexts } from './keys.ts'
 import { createMac } from './mac.ts'
 import type { MacKey } from './mac.ts'
@@ -38,9 +37,7 @@ function prepareStandardWebhooks(keys: Keys, toleranceMs: number) {
   return {
     isCostly: keys.v1a.length > 0,
     verify(request: VerificationRequest): VerificationOutcome {
-      const isSvix =
-        request.header('webhook-signature').length === 0 && request.header('svix-signature').length > 0
-      const prefix = isSvix ? 'svix' : 'webhook'
+      const prefix = prefixOf(request)
       const line = onlyHeader(request, `${prefix}-signature`)
       if (typeof line !== 'string') return line
       const id = onlyHeader(request, `${prefix}-id`)
@@ -58,8 +55,16 @@ function prepareStandardWebhooks(keys: Keys, toleranceMs: number) {
         mac.passes(keys.v1, [head, request.body], v1) || passesEd25519(keys.v1a, head, request.body, v1a)
       return passes ? PASS : reject('SignatureMismatch')
     },
-    deliveryId: idIn('webhook-id', 'svix-id'),
+    // The one that was verified: the headers of the other name prove nothing.
+    deliveryId: (request: VerificationRequest) => request.header(`${prefixOf(request)}-id`)[0],
   }
+}
+
+/** Which headers count: one name for all of them, so that nothing of the other can stand in. */
+function prefixOf(request: VerificationRequest): 'svix' | 'webhook' {
+  const isSvix =
+    request.header('webhook-signature').length === 0 && request.header('svix-signature').length > 0
+  return isSvix ? 'svix' : 'webhook'
 }
 
 function passesEd25519(keys: KeyObject[], head: string, body: Buffer, signatures: Buffer[]): boolean {

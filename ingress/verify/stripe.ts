@@ -1,4 +1,5 @@
-import { asText, jsonObject } from './json.ts'
+import { idOf, signedBody } from './delivery.ts'
+import { jsonObject } from './json.ts'
 import { secretKeys } from './keys.ts'
 import { createMac } from './mac.ts'
 import { trimBlanks } from './signed.ts'
@@ -26,7 +27,7 @@ export const stripe: Verifier = {
         if (!(Math.abs(request.now - signedAt) <= toleranceMs)) return reject('TimestampOutOfTolerance')
         return mac.passes(keys, [`${time}.`, request.body], signatures) ? PASS : reject('SignatureMismatch')
       },
-      deliveryId: ({ body }) => asText(jsonObject(body)?.['id']),
+      deliveryId: (request) => idOf(jsonObject(request.body)?.['id']) ?? signedBody(request),
     }
   },
 }

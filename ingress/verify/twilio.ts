@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { sameSignature } from './compare.ts'
-import { idIn } from './hmac.ts'
+import { idIn, signedAs } from './delivery.ts'
 import { secretKeys } from './keys.ts'
 import { createMac } from './mac.ts'
 import { hasQueryParameter, queryParameter } from './query.ts'
@@ -19,11 +19,16 @@ const MAX_PARAMETERS = 1_000
 export const twilio: Verifier = {
   proves: withSecrets,
   prepare({ secrets, twilio: settings }) {
-    const deliveryId = idIn('i-twilio-idempotency-token')
-    if (secrets === undefined) return { verify: () => PASS, deliveryId }
+    if (secrets === undefined) return { verify: () => PASS, deliveryId: idIn('i-twilio-idempotency-token') }
     const keys = secretKeys(secrets).map(mac.key)
     return {
-      deliveryId,
+      // I-Twilio-Idempotency-Token is not signed.
+      deliveryId(request) {
+        const parameters = signedParameters(request)
+        return typeof parameters === 'string'
+          ? signedAs(request.url(settings?.publicURL) ?? '', '\n', parameters)
+          : undefined
+      },
       verify(request) {
         const signature = onlyHeader(request, 'x-twilio-signature')
         if (typeof signature !== 'string') return signature

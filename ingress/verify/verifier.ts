@@ -74,8 +74,8 @@ export interface PreparedVerification {
   /** Stays synchronous where nothing must be fetched. Must not throw, whatever the request holds. */
   verify(request: VerificationRequest): VerificationOutcome | Promise<VerificationOutcome>
   /**
-   * The provider's own id of a delivery, by which a repeated one is known. Asked only of requests that passed, and only when the webhook drops
-   * repeated ones. Undefined: the request carries none.
+   * By what a repeated delivery is known: the provider's own id of it where that is signed, else all that is signed; what is not signed only where
+   * nothing of a request is. Asked only of requests that passed, and only when the webhook drops repeated ones. Undefined: it must carry an id, and does not.
    */
   deliveryId?(request: VerificationRequest): string | undefined
   /** Whether a request must show the webhook's own credentials, if it has any. Left out: every one must. */

@@ -1,4 +1,5 @@
 import type { HmacSettings } from '../route.ts'
+import { signedWith } from './delivery.ts'
 import { signatureCheck } from './hmac.ts'
 import { asObject, asText, jsonObject } from './json.ts'
 import { secretKeys, secretTexts } from './keys.ts'
@@ -7,12 +8,13 @@ import { PLAIN } from './signed.ts'
 import type { Verifier } from './verifier.ts'
 import { always } from './verifier.ts'
 
+const TIMESTAMP = 'x-zm-request-timestamp'
 const SETTINGS: HmacSettings = {
   ...PLAIN,
   header: 'x-zm-signature',
   prefix: 'v0=',
   template: 'v0:{timestamp}:{body}',
-  timestampHeader: 'x-zm-request-timestamp',
+  timestampHeader: TIMESTAMP,
 }
 const mac = createMac('SHA256', 'Hex')
 
@@ -29,6 +31,7 @@ export const zoom: Verifier = {
       signatureCheck({ ...verification, secrets: [secret] }, SETTINGS),
     )
     return {
+      deliveryId: signedWith(TIMESTAMP),
       verify(request) {
         const outcome = check(request)
         const plainToken = outcome.kind === 'pass' ? tokenOf(request.body) : undefined

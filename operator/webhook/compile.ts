@@ -83,7 +83,8 @@ function compileOnce({ verification: { replay }, idempotency }: WebhookSpec): Pi
   if (!replay) return {}
   const name = replay.header === undefined ? {} : { header: replay.header.toLowerCase() }
   const by = replay.key === 'Header' ? 'Header' : 'Delivery'
-  return { once: { by, ...name, required: false, sameRequest: false, ttlMs: parseDuration(replay.ttl) } }
+  // Without an id nothing could tell that a call comes again.
+  return { once: { by, ...name, required: true, sameRequest: false, ttlMs: parseDuration(replay.ttl) } }
 }
 
 function compileCors({

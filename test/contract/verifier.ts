@@ -68,6 +68,7 @@ const ODD_BODIES: Record<string, Buffer> = {
 }
 
 const NOT_SECONDS = [
+  '01767225600',
   '1e9',
   '1767225600.5',
   '-1767225600',

@@ -230,23 +230,52 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
   {
     at: 'spec.verification',
     message:
-      'this verification type has no event id of its own: set replay.key to Header and replay.header to the header that carries one (for HMAC, hmac.idHeader also does)',
+      'nothing that this verification type checks tells two deliveries apart: set replay.key to Header and replay.header to the header that carries an id (for HMAC, {id} or {timestamp} in hmac.template also does)',
     refused: [
       verification({ replay: {} }),
+      verification({ type: 'Dropbox', secrets, replay: {} }),
       verification({ type: 'HMAC', secrets, hmac: { header: 'S' }, replay: {} }),
     ],
     passes: [
       verification({ type: 'GitHub', secrets, replay: {} }),
       verification({ replay: { key: 'Header', header: 'X-Id' } }),
-      verification({ type: 'HMAC', secrets, hmac: { header: 'S', idHeader: 'X-Id' }, replay: {} }),
+      verification({ type: 'Zoom', secrets, replay: {} }),
+      verification({
+        type: 'HMAC',
+        secrets,
+        hmac: { header: 'S', template: '{id}.{body}', idHeader: 'X-Id' },
+        replay: {},
+      }),
+      verification({
+        type: 'HMAC',
+        secrets,
+        hmac: { header: 'S', template: '{timestamp}{body}', timestampHeader: 'T' },
+        replay: {},
+      }),
+      verification({
+        type: 'HMAC',
+        secrets,
+        hmac: { header: 'S' },
+        replay: { key: 'Header', header: 'X-Id' },
+      }),
     ],
   },
   {
     at: 'spec.verification',
     message:
-      'verification.replay.ttl must be at least verification.tolerance: else a call could be replayed in between',
-    refused: [verification({ type: 'GitHub', secrets, tolerance: '10m', replay: { ttl: '5m' } })],
-    passes: [verification({ type: 'GitHub', secrets, tolerance: '10m', replay: { ttl: '10m' } })],
+      'verification.replay.ttl must be a minute more than twice verification.tolerance (for Alexa 4 minutes more, for SNS 61, which counts the hour of its retries): else a call that is still fresh could be replayed',
+    refused: [
+      verification({ type: 'Stripe', secrets, tolerance: '10m', replay: { ttl: '20m59s' } }),
+      verification({ type: 'Alexa', tolerance: '1s', replay: { ttl: '4m' } }),
+      verification({ type: 'SNS', sns, replay: { ttl: '70m' } }),
+    ],
+    passes: [
+      verification({ type: 'Stripe', secrets, tolerance: '10m', replay: { ttl: '21m' } }),
+      verification({ type: 'Alexa', tolerance: '1s', replay: { ttl: '242s' } }),
+      verification({ type: 'SNS', sns, replay: { ttl: '71m' } }),
+      // Where no time is signed, a call is never too old.
+      verification({ type: 'GitHub', secrets, tolerance: '10m', replay: { ttl: '1m' } }),
+    ],
   },
   {
     at: 'spec.verification.tolerance',
@@ -284,9 +313,20 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
   },
   {
     at: 'spec.verification.hmac',
-    message: '{id} in hmac.template needs hmac.idHeader, the header that carries it',
-    refused: [hmac({ template: '{id}.{body}' })],
-    passes: [hmac({ template: '{id}.{body}', idHeader: 'X-Id' }), hmac({ idHeader: 'X-Id' })],
+    message: '{id} in hmac.template and hmac.idHeader go together: an id that is not signed protects nothing',
+    refused: [hmac({ template: '{id}.{body}' }), hmac({ idHeader: 'X-Id' })],
+    passes: [hmac({ template: '{id}.{body}', idHeader: 'X-Id' })],
+  },
+  {
+    at: 'spec.verification.hmac',
+    message:
+      '{id} in hmac.template needs text between it and what is next to it, for example {id}.{body}: else one signature could be read with two ids',
+    refused: ['{id}{body}', '{body}{id}', '{body}.{id}{timestamp}'].map((template) =>
+      hmac({ template, idHeader: 'X-Id', ...(template.includes('time') ? { timestampHeader: 'T' } : {}) }),
+    ),
+    passes: ['{id}-{body}', 'v1:{id}:{timestamp}{body}'].map((template) =>
+      hmac({ template, idHeader: 'X-Id', ...(template.includes('time') ? { timestampHeader: 'T' } : {}) }),
+    ),
   },
   {
     at: 'spec.verification.hmac',

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { Route } from '../../../ingress/route.ts'
+import { send } from '../send.ts'
 import { createSites } from '../site.ts'
 import type { Site } from '../site.ts'
 import { routeOf, sha256 } from '../support.ts'
@@ -161,37 +162,113 @@ describe('where callers wait', () => {
   })
 })
 
-describe('a delivery that a provider repeats', () => {
+describe('a delivery that comes again', () => {
   const route = routeOf('hub', {
     verification: { type: 'GitHub', secrets: ['secret'] },
-    once: { by: 'Delivery', required: false, sameRequest: false, ttlMs: hour },
+    once: { by: 'Delivery', required: true, sameRequest: false, ttlMs: hour },
   })
-  const delivery = (id: string, body: string, secret = 'secret') => ({
+  const signed = (body: string, secret = 'secret') => ({
+    'X-Hub-Signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+  })
+  const delivery = (id: string, body: string, secret?: string) => ({
     method: 'POST',
     body,
-    headers: {
-      'X-GitHub-Delivery': id,
-      'X-Hub-Signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
-    },
+    headers: { 'X-GitHub-Delivery': id, ...signed(body, secret) },
   })
 
-  test('is known by its id after it was verified, whatever else differs', async () => {
+  test('is known after it was verified', async () => {
     const site = await sites.start({ routes: [route] })
     const call = async (init: RequestInit) => (await site.call(route, '', init)).status
     expect(await call(delivery('1', '{"a":1}', 'wrong'))).toBe(401)
     expect(await call(delivery('1', '{"a":1}'))).toBe(200)
-    expect(await call(delivery('1', '{"a":2}'))).toBe(200)
-    expect(await call(delivery('2', '{"a":1}'))).toBe(200)
+    expect(await call(delivery('1', '{"a":1}'))).toBe(200)
+    expect(await call(delivery('2', '{"a":2}'))).toBe(200)
     expect(await stored(site)).toBe(2)
   })
 
-  test('may be known by a header of its own', async () => {
-    const byHeader = { ...route, once: { ...keyed, header: 'x-delivery', sameRequest: false } }
-    const site = await sites.start({ routes: [byHeader] })
-    for (const body of ['{"a":1}', '{"a":2}']) {
-      const init = delivery('1', body)
-      await site.call(byHeader, '', { ...init, headers: { ...init.headers, 'X-Delivery': 'k'.repeat(300) } })
+  test('is known whatever whoever recorded it changes: an id that is changed, missing or there twice', async () => {
+    const site = await sites.start({ routes: [route] })
+    const path = `/webhooks/${route.token}`
+    const lines = (...ids: string[]): [string, string][] => [
+      ...Object.entries(signed('{"a":1}')),
+      ...ids.map((id): [string, string] => ['X-GitHub-Delivery', id]),
+    ]
+    const body = Buffer.from('{"a":1}')
+    for (const ids of [['1'], ['2'], [], [''], ['1', '1'], ['3', '4']])
+      expect((await send(site.port, { path, headers: lines(...ids), body })).status).toBe(200)
+    const [[name, value] = ['', '']] = Object.entries(signed('{"a":1}'))
+    const upper = `sha256=${value.slice('sha256='.length).toUpperCase()}`
+    expect((await send(site.port, { path, headers: [[name, upper]], body })).status).toBe(200)
+    expect(await stored(site)).toBe(1)
+  })
+
+  test('under other names of the headers is still known by the id that was verified', async () => {
+    const svix = routeOf('svix', {
+      verification: {
+        type: 'StandardWebhooks',
+        secrets: [`whsec_${Buffer.alloc(24, 1).toString('base64')}`],
+      },
+      once: { by: 'Delivery', required: true, sameRequest: false, ttlMs: hour },
+    })
+    const site = await sites.start({ routes: [svix] })
+    const seconds = String(site.clock.now() / 1000)
+    const text = `msg_1.${seconds}.{}`
+    const signature = createHmac('sha256', Buffer.alloc(24, 1)).update(text).digest('base64')
+    const headers: [string, string][] = [
+      ['svix-id', 'msg_1'],
+      ['svix-timestamp', seconds],
+      ['svix-signature', `v1,${signature}`],
+    ]
+    const more: [string, string][][] = [
+      [],
+      [['webhook-id', 'other']],
+      [
+        ['webhook-id', 'a'],
+        ['webhook-id', 'b'],
+      ],
+    ]
+    for (const added of more) {
+      const call = {
+        path: `/webhooks/${svix.token}`,
+        headers: [...headers, ...added],
+        body: Buffer.from('{}'),
+      }
+      expect((await send(site.port, call)).status).toBe(200)
     }
     expect(await stored(site)).toBe(1)
+  })
+
+  describe('may be known by a header of its own', () => {
+    const byHeader = {
+      ...route,
+      once: { ...keyed, header: 'x-delivery', required: true, sameRequest: false },
+    }
+
+    test('whatever else differs', async () => {
+      const site = await sites.start({ routes: [byHeader] })
+      for (const body of ['{"a":1}', '{"a":2}']) {
+        const init = delivery('1', body)
+        await site.call(byHeader, '', {
+          ...init,
+          headers: { ...init.headers, 'X-Delivery': 'k'.repeat(300) },
+        })
+      }
+      expect(await stored(site)).toBe(1)
+    })
+
+    test.each([
+      ['missing', []],
+      ['empty', ['']],
+      ['there twice', ['a', 'a']],
+    ])('which is not %s: that is refused', async (_, ids) => {
+      const site = await sites.start({ routes: [byHeader] })
+      const headers = [
+        ...Object.entries(signed('{}')),
+        ...ids.map((id): [string, string] => ['X-Delivery', id]),
+      ]
+      const call = { path: `/webhooks/${byHeader.token}`, headers, body: Buffer.from('{}') }
+      expect((await send(site.port, call)).status).toBe(400)
+      expect(await stored(site)).toBe(0)
+    })
   })
 })

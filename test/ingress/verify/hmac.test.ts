@@ -97,6 +97,8 @@ describe('times', () => {
 
   test.each([
     ['UnixSeconds', String(NOW)],
+    ['UnixSeconds', `0${NOW / 1000}`],
+    ['UnixMilliseconds', `0${NOW}`],
     ['UnixMilliseconds', String(NOW / 1000)],
     ['RFC3339', '2026-01-01'],
     ['RFC3339', 'Thu, 01 Jan 2026 12:00:00 GMT'],
@@ -129,6 +131,17 @@ test('an id that holds what ends it in the template is refused: it could be read
     kind: 'reject',
     reason: 'HeaderMalformed',
   })
+})
+
+test('the same holds for what stands before an id, unless nothing that varies is in front of it', () => {
+  const change = { template: '{body}.{id}', idHeader: 'X-Id' }
+  expect(verify(change, { 'x-id': 'b', 'x-signature': signed('body.a.b') }, 'body.a')).toEqual(pass)
+  expect(verify(change, { 'x-id': 'a.b', 'x-signature': signed('body.a.b') }, 'body')).toEqual({
+    kind: 'reject',
+    reason: 'HeaderMalformed',
+  })
+  const fixed = { template: 'v1:{id}.{body}', idHeader: 'X-Id' }
+  expect(verify(fixed, { 'x-id': 'a:b', 'x-signature': signed('v1:a:b.body') })).toEqual(pass)
 })
 
 test('text around the variables is signed as UTF-8, braces of other names as they are', () => {
