@@ -55,7 +55,7 @@ export interface Ingress {
   /** Whether new calls can be accepted now: it listens, does not close, and the state answers within a second. Never rejects. */
   ready(): Promise<boolean>
   /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
-  listen(address: { port: number; host?: string }): Promise<{ host: string; port: number }>
+  listen(address: { port: number; host?: string | undefined }): Promise<{ host: string; port: number }>
   /**
    * Readiness off; after `acceptMs` (0) no new connections; calls in flight are answered until the deadline, counted from then; those who still
    * wait get a 503, WebSockets are ended with 1012 in waves, and what is left is cut. Idempotent.

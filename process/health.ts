@@ -3,7 +3,7 @@ import { serveAside } from './side-server.ts'
 
 /** The probes of a process that serves nothing else. `GET /healthz`: the process runs. `GET /readyz`: 200 when `ready` says so, else 503. */
 export function serveHealth(options: {
-  host: string
+  host?: string | undefined
   port: number
   ready: () => Promise<boolean>
 }): Promise<SideServer> {

@@ -74,7 +74,7 @@ function escape(value: string): string {
 
 /** Serves `GET /metrics` on a port of its own, which no caller of webhooks reaches; nothing when no port is given. */
 export async function serveMetrics(options: {
-  host: string
+  host?: string | undefined
   port: number | undefined
   metrics: Metric[]
 }): Promise<SideServer | undefined> {

@@ -2,7 +2,10 @@
 import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
 
 export const COMMON_SETTINGS = {
-  host: text({ env: 'HOOKLET_HOST', doc: 'Address to listen on.', fallback: '0.0.0.0' }),
+  host: optionalText({
+    env: 'HOOKLET_HOST',
+    doc: 'Address to listen on. Without it all, of IPv6 and of IPv4 where the machine has both.',
+  }),
   artefacts: optionalText({
     env: 'HOOKLET_ARTEFACTS',
     doc: 'Folder of compiled routes and plans, as `hooklet compile` writes it. Followed while the process runs. Without it they come from an API server.',

@@ -9,10 +9,10 @@ export interface SideServer {
   close(): Promise<void>
 }
 
-/** Port 0 takes a free one. Rejects when the address can't be had. */
+/** Port 0 takes a free one; without a host it listens on all addresses. Rejects when the address can't be had. */
 export async function serveAside(
   listener: RequestListener,
-  address: { host: string; port: number },
+  address: { host?: string | undefined; port: number },
 ): Promise<SideServer> {
   const server = createServer(listener)
   server.listen(address)
