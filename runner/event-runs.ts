@@ -16,7 +16,7 @@ export type Triggered = { plan: Plan; run: RunRef } & ({ problem?: undefined } |
 
 /** The Workflows whose trigger holds for the call, in the order of their names. */
 export async function triggeredPlans(
-  { event, partition, deliveries }: EventDelivery,
+  { event, partition, entry, deliveries }: EventDelivery,
   call: RunInput,
   { plans, ...machinery }: Pick<Machinery, 'expressions' | 'onFault'> & { plans: PlanTable },
 ): Promise<Triggered[]> {
@@ -24,7 +24,8 @@ export async function triggeredPlans(
   const candidates = plans.triggeredBy(namespace, name).filter(({ suspended }) => !suspended)
   const judged = await Promise.all(
     candidates.map(async (plan): Promise<Triggered | undefined> => {
-      const run = { partition, runId: runIdOf(event, plan), epoch: deliveries }
+      const ref = { partition, runId: runIdOf(event, plan), epoch: deliveries }
+      const run = deliveries > 1 ? { ...ref, entry } : ref
       try {
         return (await holds(plan, call, machinery)) ? { plan, run } : undefined
       } catch (error) {
@@ -65,7 +66,6 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
     generation: plan.generation,
     workflow: { namespace: plan.namespace, name: plan.name, uid: plan.uid },
     eventId: event.id,
-    epoch: 0,
     startedAt: 0,
     call,
     ...(trace === undefined ? {} : { trace }),
@@ -78,6 +78,13 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
     ...(event.reply ? { reply: { id: event.reply.id, mode: event.reply.mode, total } } : {}),
     ...(event.socket ? { socketId: event.socket.id } : {}),
   }
+}
+
+/** Tells the caller, if one waits, that the event starts no run. */
+export async function settleNoRun(state: RunnerState, { reply, webhook }: CallEvent): Promise<void> {
+  if (!reply) return
+  const address: ReplyAddress = { replyId: reply.id, namespace: webhook.namespace }
+  await state.settle(address, { runId: '', failed: false, total: 0 })
 }
 
 /** Tells the waiting caller how a run ended that has not replied. */

@@ -153,12 +153,18 @@ export interface IngressState {
 
 // ---------------------------------------------------------------- runner
 
-/** Names one run. `epoch` fences: a write with a lower epoch than the stored one is refused. */
+/** Names one run, in the hands of one owner. */
 export interface RunRef {
   partition: number
   /** Unique and stable over redelivery: derived from the event's id and the Workflow. */
   runId: string
+  /**
+   * Fences: a write with a lower epoch than the stored one is refused. Each owner has the next whole number. An owner whose write was not answered raises it by
+   * less than one for what it writes then, so that a write which comes late has no effect.
+   */
   epoch: number
+  /** The entry of the run's event, when it was delivered before: a checkpoint shows that the event comes further. */
+  entry?: string
 }
 
 /** The interpreter's state of a run, plain JSON, opaque to the state. */
@@ -170,8 +176,10 @@ export type Takeover =
   | { kind: 'new' }
   | { kind: 'checkpoint'; checkpoint: Checkpoint }
   | { kind: 'ended' }
-  /** Parked, or taken over by another runner since: leave it, it goes on without this event. */
-  | { kind: 'elsewhere' }
+  /** Parked, or woken since: leave it, it goes on without this event. */
+  | { kind: 'parked' }
+  /** Its event was delivered to another runner since: leave it, and the event. */
+  | { kind: 'fenced' }
 
 export interface EventDelivery {
   kind: 'event'
@@ -188,13 +196,22 @@ export interface ResumeDelivery {
   kind: 'resume'
   run: RunRef
   checkpoint: Checkpoint
+  /** How many runners have begun with this checkpoint, this one included. One that handed the run over does not count. */
+  attempts: number
 }
 
 export type Delivery = EventDelivery | ResumeDelivery
 
-export interface Acknowledgement extends Pick<EventDelivery, 'partition' | 'entry'> {
+export interface Acknowledgement extends Pick<EventDelivery, 'partition' | 'entry' | 'deliveries'> {
   /** The ids of the event's runs, so that those which ended need not be remembered for long. */
   runs?: string[]
+}
+
+/** An event that was put aside, as far as a log may tell of it. */
+export interface DeadLetterNotice {
+  eventId: string
+  webhook: { namespace: string; name: string }
+  reason: string
 }
 
 /** `first`: yours is the answer. `late`: answered before, or the caller stopped waiting. `gone`: no such reply, or another tenant's. */
@@ -216,15 +233,20 @@ export interface RunnerState {
   /** Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. */
   read(options: { count: number; blockMs: number; signal?: AbortSignal }): Promise<Delivery[]>
   /**
-   * The events' runs have all ended or are parked: forget the events. Idempotent; an event that another runner has taken
-   * over since stays with it.
+   * The events' runs have all ended or are parked: forget the events. Idempotent; an event that was delivered again since, to whomever, stays
+   * there.
    */
   acknowledge(deliveries: Acknowledgement[]): Promise<void>
   /**
    * Puts an event that can't be processed aside, for an operator to look at, and forgets it in the queue; its caller, if one waits, gets
-   * `failed`. The state does so by itself with an event that was delivered too often without being acknowledged.
+   * `failed`. Without effect when it was delivered again since. The state does so by itself with an event under which too many runners have
+   * died without a checkpoint in between; one that handed the event over does not count.
    */
   deadLetter(delivery: EventDelivery, reason: string): Promise<void>
+  /** Told of each event that this process put aside, by itself or as asked. Set once, before the first read. */
+  onDeadLetter(listener: (letter: DeadLetterNotice) => void): void
+  /** This runner works on it no more, and has not settled it: who finds it left, within the time in which a dead runner's work is free, takes it. */
+  abandon(delivery: Delivery): void
 
   /**
    * Takes over runs whose event was delivered again: raises each one's epoch and tells how far it had come. Not needed on a first delivery.

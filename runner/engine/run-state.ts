@@ -6,14 +6,15 @@ import type { Json, ReplyMode } from '../../state/event.ts'
 import type { TraceContext } from '../../state/trace-context.ts'
 import type { Problem } from './problem.ts'
 
+/** Raised when a former runner could not go on with what this one stores. */
+export const RUN_STATE_VERSION = 1
+
 export interface RunState {
-  version: 1
+  version: typeof RUN_STATE_VERSION
   /** The generation of the Workflow that the run began with and is bound to. */
   generation: number
   workflow: { namespace: string; name: string; uid: string }
   eventId: string
-  /** The epoch under which it was stored last: how often it was woken since without coming further. */
-  epoch: number
   /** Milliseconds since the epoch. */
   startedAt: number
   /** When the workflow's `timeout` is over. */
@@ -76,4 +77,34 @@ export function newFrame(list: ListName, index: number, rawInput: Json): Frame {
     variables: {},
     memory: null,
   }
+}
+
+/** The checkpoint of a run, apart from the live state. */
+export function writeRunState(runState: RunState): Json {
+  return structuredClone(runState) as unknown as Json
+}
+
+/**
+ * A run from its checkpoint; `foreign` when a runner of another version has made it, and only one of that version can go on with it.
+ * @throws {TypeError} when it is not the checkpoint of a run.
+ */
+export function readRunState(checkpoint: Json): RunState | 'foreign' {
+  if (checkpoint === null || typeof checkpoint !== 'object' || Array.isArray(checkpoint))
+    throw new TypeError('the checkpoint is not an object')
+  const { version, generation, workflow, eventId, frames, phase } = checkpoint
+  if (typeof version !== 'number') throw new TypeError('the checkpoint has no version')
+  if (version !== RUN_STATE_VERSION) return 'foreign'
+  const isWhole =
+    typeof generation === 'number' &&
+    isWorkflow(workflow) &&
+    typeof eventId === 'string' &&
+    Array.isArray(frames) &&
+    typeof phase === 'string'
+  if (!isWhole) throw new TypeError('the checkpoint is not that of a run')
+  return checkpoint as unknown as RunState
+}
+
+function isWorkflow(workflow: Json | undefined): boolean {
+  if (workflow === null || typeof workflow !== 'object' || Array.isArray(workflow)) return false
+  return ['namespace', 'name', 'uid'].every((member) => typeof workflow[member] === 'string')
 }

@@ -10,10 +10,16 @@ export interface Events {
   append(event: CallEvent): void
   /** The next event, now kept from others until the consumer settles it or is closed. */
   take(consumer: string): EventDelivery | undefined
-  /** False when the consumer does not have it (any more). */
-  settle(entry: string, consumer: string): boolean
+  /** False when the consumer does not have it (any more), or has got it again since. */
+  settle(delivery: Pick<EventDelivery, 'entry' | 'deliveries'>, consumer: string): boolean
+  /** How many consumers have failed at the event since it came further last. */
+  attempts(entry: string): number
+  /** A run of the event has come further. */
+  advanced(entry: string): void
   /** Gives what the consumer has back to the queue, before everything that waits. */
-  abandon(consumer: string): void
+  handOver(consumer: string): void
+  /** The consumer has failed at the event: it goes back to the queue. */
+  abandon(delivery: Pick<EventDelivery, 'entry' | 'deliveries'>, consumer: string): void
 }
 
 export interface Backlog {
@@ -27,19 +33,33 @@ interface Entry {
   id: string
   event: CallEvent
   deliveries: number
+  attempts: number
   consumer: string | undefined
 }
 
 /** How many events of one WebSocket may wait for those before them. */
 const lineCap = 1_000
 
-/** `onTurn` is called when an event that waited for another has its turn. */
+/** `onTurn` is called when there is an event to take again, or one that waited for another has its turn. */
 export function createEvents(partition: number, backlog: Backlog, onTurn: () => void): Events {
   const waiting = new Fifo<Entry>()
   const taken = new Map<string, Entry>()
   const lines = createLines<Entry>()
   let lastId = 0
   let bytes = 0
+
+  function ownedBy(
+    consumer: string,
+    { entry: id, deliveries }: Parameters<Events['settle']>[0],
+  ): Entry | undefined {
+    const entry = taken.get(id)
+    return entry?.consumer === consumer && entry.deliveries === deliveries ? entry : undefined
+  }
+
+  function giveBack(entries: Entry[]): void {
+    for (const { id } of entries) taken.delete(id)
+    waiting.giveBack(entries)
+  }
 
   return {
     hasRoom(socketId) {
@@ -49,7 +69,7 @@ export function createEvents(partition: number, backlog: Backlog, onTurn: () => 
     append(event) {
       lastId += 1
       bytes += event.body.length
-      const entry = { id: String(lastId), event, deliveries: 0, consumer: undefined }
+      const entry = { id: String(lastId), event, deliveries: 0, attempts: 0, consumer: undefined }
       if (event.socket === undefined || lines.join(event.socket.id, entry)) waiting.push(entry)
     },
     take(consumer) {
@@ -60,23 +80,31 @@ export function createEvents(partition: number, backlog: Backlog, onTurn: () => 
       taken.set(entry.id, entry)
       return { kind: 'event', partition, entry: entry.id, event: entry.event, deliveries: entry.deliveries }
     },
-    settle(id, consumer) {
-      const entry = taken.get(id)
-      if (entry?.consumer !== consumer) return false
+    settle(delivery, consumer) {
+      const entry = ownedBy(consumer, delivery)
+      if (entry === undefined) return false
       const { body, socket } = entry.event
       bytes -= body.length
       const next = socket && lines.advance(socket.id)
-      taken.delete(id)
+      taken.delete(entry.id)
       if (next !== undefined) {
         waiting.push(next)
         onTurn()
       }
       return true
     },
-    abandon(consumer) {
-      const entries = [...taken.values()].filter((entry) => entry.consumer === consumer)
-      for (const { id } of entries) taken.delete(id)
-      waiting.giveBack(entries)
+    attempts: (id) => taken.get(id)?.attempts ?? 0,
+    advanced(id) {
+      const entry = taken.get(id)
+      if (entry !== undefined) entry.attempts = 0
+    },
+    handOver: (consumer) => giveBack([...taken.values()].filter((entry) => entry.consumer === consumer)),
+    abandon(delivery, consumer) {
+      const entry = ownedBy(consumer, delivery)
+      if (entry === undefined) return
+      entry.attempts += 1
+      giveBack([entry])
+      onTurn()
     },
   }
 }

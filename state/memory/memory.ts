@@ -2,11 +2,18 @@
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
 import { partitionOfReply } from '../reply-id.ts'
-import type { Delivery, IngressState, ReplyMessage, RunnerState, SocketListener } from '../state.ts'
+import type {
+  DeadLetterNotice,
+  Delivery,
+  IngressState,
+  ReplyMessage,
+  RunnerState,
+  SocketListener,
+} from '../state.ts'
 import { StateUnavailable } from '../state.ts'
 import type { Backlog } from './events.ts'
 import type { DeadLetter, Partition } from './partition.ts'
-import { createPartition } from './partition.ts'
+import { createPartition, noticeOf } from './partition.ts'
 import { createReaders } from './readers.ts'
 
 export type { DeadLetter }
@@ -17,8 +24,8 @@ export interface MemoryStateOptions {
   backlog?: Partial<Backlog>
   /** How many runs of a partition may be parked before calls are refused; 100,000 by default. */
   parked?: number
-  /** After so many deliveries without an acknowledgement an event is put aside; 5 by default. */
-  maxDeliveries?: number
+  /** After so many runners that died over it an event is put aside; 5 by default. */
+  maxAttempts?: number
 }
 
 export interface MemoryState {
@@ -36,10 +43,11 @@ const day = 86_400_000
 type ReplyListener = (replyId: string, message: ReplyMessage) => void
 
 export function createMemoryState(options: MemoryStateOptions = {}): MemoryState {
-  const { clock = systemClock, backlog = {}, parked = 100_000, maxDeliveries = 5 } = options
+  const { clock = systemClock, backlog = {}, parked = 100_000, maxAttempts = 5 } = options
   const partitions = new Map<number, Partition>()
   const listeners = new Map<string, ReplyListener>()
   const socketListeners = new Map<string, SocketListener>()
+  const deadLetterListeners = new Map<string, (letter: DeadLetterNotice) => void>()
   const readers = createReaders(clock)
   const open = new Set<{ close(): Promise<void> }>()
   let firstPartition = 0
@@ -53,11 +61,12 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
       partition,
       backlog: { events: 10_000, bytes: 256 * 1_024 * 1_024, ...backlog },
       parked,
-      maxDeliveries,
+      maxAttempts,
       deadLetters: 1_000,
       runTtlMs: 7 * day,
       endedTtlMs: 10 * 60_000,
       onWork: readers.wake,
+      onPutAside: (consumer, letter) => deadLetterListeners.get(consumer)?.(letter),
       deliverReply: (pod, replyId, message) => queueMicrotask(() => listeners.get(pod)?.(replyId, message)),
       deliverMessage: (pod, id, message) =>
         queueMicrotask(() => socketListeners.get(pod)?.message(id, message)),
@@ -138,14 +147,33 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
         return readers.wait(() => takeSome(consumer, count), blockMs, stop)
       },
       acknowledge: async (acknowledgements) => {
-        for (const { partition, entry, runs = [] } of acknowledgements)
-          if (opened(partition).events.settle(entry, consumer))
+        for (const { partition, entry, deliveries, runs = [] } of acknowledgements)
+          if (opened(partition).events.settle({ entry, deliveries }, consumer))
             partitionOf(partition).runs.eventForgotten(runs)
       },
-      deadLetter: async (delivery, reason) => opened(delivery.partition).putAside(delivery, reason, consumer),
+      deadLetter: async (delivery, reason) => {
+        if (opened(delivery.partition).putAside(delivery, reason, consumer))
+          deadLetterListeners.get(consumer)?.(noticeOf(delivery.event, reason))
+      },
+      onDeadLetter: (listener) => void deadLetterListeners.set(consumer, listener),
+      abandon(delivery) {
+        if (closed.aborted) return
+        if (delivery.kind === 'event') partitionOf(delivery.partition).events.abandon(delivery, consumer)
+        else partitionOf(delivery.run.partition).runs.abandon(delivery.run)
+      },
       takeOver: async (refs) => refs.map((ref) => opened(ref.partition).runs.takeOver(ref)),
-      save: async (ref, checkpoint) => opened(ref.partition).runs.save(ref, checkpoint),
-      park: async (ref, checkpoint, delayMs) => opened(ref.partition).runs.park(ref, checkpoint, delayMs),
+      save: async (ref, checkpoint) => {
+        const { runs, events } = opened(ref.partition)
+        const saved = runs.save(ref, checkpoint)
+        if (saved && ref.entry !== undefined) events.advanced(ref.entry)
+        return saved
+      },
+      park: async (ref, checkpoint, delayMs) => {
+        const { runs, events } = opened(ref.partition)
+        const parked = runs.park(ref, checkpoint, delayMs)
+        if (parked && ref.entry !== undefined) events.advanced(ref.entry)
+        return parked
+      },
       end: async (ref) => opened(ref.partition).runs.end(ref),
       reply: async (address, message) => ofReply(address.replyId)?.replies.reply(address, message) ?? 'gone',
       send: async (address, message) => ofReply(address.replyId)?.sockets.send(address, message) ?? 'gone',
@@ -155,9 +183,10 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
         if (closed.aborted) return
         closing.abort()
         open.delete(state)
+        deadLetterListeners.delete(consumer)
         for (const { events, runs } of partitions.values()) {
-          runs.abandon(consumer)
-          events.abandon(consumer)
+          runs.handOver(consumer)
+          events.handOver(consumer)
         }
         readers.wake()
       },

@@ -2,6 +2,7 @@ import type { CallEvent } from '../event.ts'
 import type { Clock } from '../clock.ts'
 import type {
   Admission,
+  DeadLetterNotice,
   Delivery,
   EventDelivery,
   IngressState,
@@ -38,13 +39,15 @@ export interface PartitionOptions {
   /** How many parked runs there may be before admissions are refused. */
   parked: number
   /** An event is put aside instead of being delivered once more. */
-  maxDeliveries: number
+  maxAttempts: number
   /** How many dead letters are kept; the oldest go first. */
   deadLetters: number
   runTtlMs: number
   endedTtlMs: number
   /** Called when there is something to deliver. */
   onWork: () => void
+  /** Called when an event was put aside for having been tried too often by this consumer and others. */
+  onPutAside: (consumer: string, letter: DeadLetterNotice) => void
   deliverReply: (pod: string, replyId: string, message: ReplyMessage) => void
   deliverMessage: (pod: string, socketId: string, message: SocketMessage) => void
 }
@@ -66,7 +69,15 @@ export interface Partition {
   abandon(pod: string): void
   /** The next due run or event for the consumer. */
   take(consumer: string): Delivery | undefined
-  putAside(delivery: EventDelivery, reason: string, consumer: string): void
+  /** False when the consumer does not have the event (any more). */
+  putAside(delivery: EventDelivery, reason: string, consumer: string): boolean
+}
+
+export function noticeOf(
+  { id, webhook }: Pick<CallEvent, 'id' | 'webhook'>,
+  reason: string,
+): DeadLetterNotice {
+  return { eventId: id, webhook, reason }
 }
 
 export function createPartition(options: PartitionOptions): Partition {
@@ -81,9 +92,14 @@ export function createPartition(options: PartitionOptions): Partition {
   const sockets = createSockets(() => clock.now(), options.deliverMessage)
   const deadLetters: DeadLetter[] = []
 
-  function putAside(delivery: EventDelivery, reason: string, consumer: string): void {
-    const { entry, event, deliveries } = delivery
-    if (!events.settle(entry, consumer)) return
+  function putAside(delivery: EventDelivery, reason: string, consumer: string): boolean {
+    const { event, deliveries } = delivery
+    if (!events.settle(delivery, consumer)) return false
+    store({ event, deliveries, reason })
+    return true
+  }
+
+  function store({ event, deliveries, reason }: DeadLetter): void {
     deadLetters.push({ event, deliveries, reason })
     if (deadLetters.length > options.deadLetters) deadLetters.shift()
     if (event.reply !== undefined)
@@ -92,9 +108,13 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function takeEvent(consumer: string): EventDelivery | undefined {
     for (let delivery = events.take(consumer); delivery !== undefined; delivery = events.take(consumer)) {
-      if (delivery.deliveries <= options.maxDeliveries) return delivery
-      const deliveries = options.maxDeliveries
-      putAside({ ...delivery, deliveries }, `not acknowledged after ${deliveries} deliveries`, consumer)
+      const attempts = events.attempts(delivery.entry)
+      if (attempts < options.maxAttempts) return delivery
+      const reason = `${attempts} runners have died over it`
+      events.settle(delivery, consumer)
+      // It was taken for this, not delivered once more.
+      store({ event: delivery.event, deliveries: delivery.deliveries - 1, reason })
+      options.onPutAside(consumer, noticeOf(delivery.event, reason))
     }
     return undefined
   }

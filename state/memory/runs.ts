@@ -13,8 +13,10 @@ export interface Runs {
   eventForgotten(runIds: string[]): void
   /** The next parked run that is due, now the consumer's. */
   takeDue(consumer: string): ResumeDelivery | undefined
-  /** Makes the runs that the consumer resumed due again. */
-  abandon(consumer: string): void
+  /** Makes the runs that the consumer resumed due again, and counts it as no attempt. */
+  handOver(consumer: string): void
+  /** The consumer has failed at a run that it resumed: it is due again. */
+  abandon(run: RunRef): void
   /** How many runs are parked or resumed. */
   readonly parked: number
   close(): void
@@ -39,6 +41,8 @@ interface Run {
   stage: 'running' | 'parked' | 'due' | 'resumed' | 'ended'
   /** Who resumed it. */
   consumer: string | undefined
+  /** How often it was resumed since it came further last. */
+  attempts: number
   cancelTimer: (() => void) | undefined
   eventForgotten: boolean
   expiresAt: number
@@ -62,6 +66,7 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
       json: undefined,
       stage: 'running',
       consumer: undefined,
+      attempts: 0,
       cancelTimer: undefined,
       eventForgotten: false,
       expiresAt: 0,
@@ -69,6 +74,11 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
     if (run.epoch > epoch) return undefined
     run.epoch = epoch
     return run
+  }
+
+  function advance(run: Run, checkpoint: Checkpoint): void {
+    run.json = JSON.stringify(checkpoint)
+    run.attempts = 0
   }
 
   function store(run: Run, ttlMs: number): void {
@@ -97,9 +107,9 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
     takeOver(ref) {
       const known = find(ref.runId)
       if (known?.stage === 'ended') return { kind: 'ended' }
-      if (known !== undefined && known.stage !== 'running') return { kind: 'elsewhere' }
+      if (known !== undefined && known.stage !== 'running') return { kind: 'parked' }
       const run = claim(ref)
-      if (run === undefined) return { kind: 'elsewhere' }
+      if (run === undefined) return { kind: 'fenced' }
       store(run, runTtlMs)
       if (run.json === undefined) return { kind: 'new' }
       return { kind: 'checkpoint', checkpoint: JSON.parse(run.json) as Checkpoint }
@@ -107,14 +117,14 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
     save(ref, checkpoint) {
       const run = claim(ref)
       if (run === undefined || run.stage === 'ended') return false
-      run.json = JSON.stringify(checkpoint)
+      advance(run, checkpoint)
       store(run, runTtlMs)
       return true
     },
     park(ref, checkpoint, delayMs) {
       const run = claim(ref)
       if (run === undefined || run.stage === 'ended') return false
-      run.json = JSON.stringify(checkpoint)
+      advance(run, checkpoint)
       store(run, delayMs + runTtlMs)
       detach(run, delayMs)
       return true
@@ -142,15 +152,24 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
         if (run.stage !== 'due' || run.json === undefined) continue
         run.stage = 'resumed'
         run.consumer = consumer
-        run.epoch += 1
-        const ref = { partition, runId: run.runId, epoch: run.epoch }
-        return { kind: 'resume', run: ref, checkpoint: JSON.parse(run.json) as Checkpoint }
+        run.epoch = Math.floor(run.epoch) + 1
+        run.attempts += 1
+        const { runId, epoch, attempts } = run
+        const checkpoint = JSON.parse(run.json) as Checkpoint
+        return { kind: 'resume', run: { partition, runId, epoch }, checkpoint, attempts }
       }
       return undefined
     },
-    abandon(consumer) {
+    handOver(consumer) {
       for (const run of detached.values())
-        if (run.stage === 'resumed' && run.consumer === consumer) makeDue(run)
+        if (run.stage === 'resumed' && run.consumer === consumer) {
+          run.attempts -= 1
+          makeDue(run)
+        }
+    },
+    abandon({ runId, epoch }) {
+      const run = detached.get(runId)
+      if (run?.stage === 'resumed' && run.epoch <= epoch) makeDue(run)
     },
     get parked() {
       return detached.size

@@ -11,6 +11,8 @@ export interface Keys {
   idle(partition: number): string
   /** Sorted set: runs that go on without their event, by the time at which they may be taken. */
   parked(partition: number): string
+  /** Hash: how many runners have died over an event since it came further, by its place in the stream. */
+  attempts(partition: number): string
   /** List: times of the last accepted calls, newest first. */
   window(partition: number, key: string): string
   /** Sorted set: holders by the time at which they lapse. */
@@ -47,6 +49,7 @@ export function createKeys(prefix: string): Keys {
     deadLetters: (partition) => inPartition(partition, 'dead-letters'),
     idle: (partition) => inPartition(partition, 'idle'),
     parked: (partition) => inPartition(partition, 'parked'),
+    attempts: (partition) => inPartition(partition, 'attempts'),
     window: (partition, key) => inPartition(partition, `window:${key}`),
     lease: (partition, key) => inPartition(partition, `lease:${key}`),
     reply: (partition, replyId) => inPartition(partition, `reply:${replyId}`),

@@ -18,8 +18,8 @@ export interface RedisStateOptions {
   backlog?: number
   /** Runs of a partition that may be parked before calls are refused. 100,000 by default. */
   parked?: number
-  /** After so many deliveries without an acknowledgement an event is put aside. 5 by default. */
-  maxDeliveries?: number
+  /** After so many runners that died over it, without a checkpoint in between, an event is put aside. 5 by default. */
+  maxAttempts?: number
   /** How many events put aside are kept for each partition; the oldest go first. 1,000 by default. */
   deadLetters?: number
   /** After this silence a process counts as dead, and what it held is free. 15 s by default. */
@@ -45,7 +45,7 @@ export function settingsOf({ url: _url, tls: _tls, natMap: _natMap, ...given }: 
     partitions: 64,
     backlog: 10_000,
     parked: 100_000,
-    maxDeliveries: 5,
+    maxAttempts: 5,
     deadLetters: 1_000,
     lapseMs: 15_000,
     sweepMs: 1_000,

@@ -40,7 +40,11 @@ const breadth = 8
 /** When this runner does not read, another one is woken after this time. */
 const passOnMs = 20
 
-type Work = [runs: [Buffer, number, Buffer][], events: [Buffer, number, Buffer, Buffer][], putAside: Buffer[]]
+type Work = [
+  runs: [Buffer, number, Buffer, number][],
+  events: [Buffer, number, Buffer, Buffer][],
+  putAside: Buffer[],
+]
 
 export function createReader({
   consumer,
@@ -51,7 +55,7 @@ export function createReader({
   held,
   onPutAside,
 }: ReaderDeps): Reader {
-  const { clock, sweepMs, lapseMs, maxDeliveries, deadLetters, partitions, onError } = settings
+  const { clock, sweepMs, lapseMs, maxAttempts, deadLetters, partitions, onError } = settings
   const channel = keys.workOf(consumer)
   /** Partitions that may have work, longest waiting first; true when work may have been abandoned there. */
   const hot = new Map<number, boolean>()
@@ -107,8 +111,9 @@ export function createReader({
       keys.idle(partition),
       keys.deadLetters(partition),
       keys.waiting(partition),
+      keys.attempts(partition),
     ]
-    const args = [group, consumer, count, lapseMs, maxDeliveries, deadLetters, abandoned ? '1' : '0']
+    const args = [group, consumer, count, lapseMs, maxAttempts, deadLetters, abandoned ? '1' : '0']
     try {
       const work = connection.runForBuffers(scripts.read, names, [
         ...args,
@@ -201,9 +206,9 @@ export function createReader({
   }
 }
 
-function resumeOf(partition: number, [runId, epoch, checkpoint]: Work[0][number]): Delivery {
+function resumeOf(partition: number, [runId, epoch, checkpoint, attempts]: Work[0][number]): Delivery {
   const run = { partition, runId: runId.toString(), epoch }
-  return { kind: 'resume', run, checkpoint: JSON.parse(checkpoint.toString()) }
+  return { kind: 'resume', run, checkpoint: JSON.parse(checkpoint.toString()), attempts }
 }
 
 function eventOf(partition: number, [entry, deliveries, head, body]: Work[1][number]): Delivery {

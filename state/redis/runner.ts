@@ -1,6 +1,8 @@
 import { partitionOfReply } from '../reply-id.ts'
 import type {
   Acknowledgement,
+  Checkpoint,
+  DeadLetterNotice,
   ReplyAddress,
   ReplyMessage,
   ReplyOutcome,
@@ -48,15 +50,17 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   const connection = connect(keys.workOf(consumer), (message) => reader.wake(message))
   const presence = createPresence(clock, lapseMs)
   const held = createHeld({ ...deps, connection, presence })
-  const reader = createReader({ ...deps, connection, held, onPutAside: failCaller })
+  const reader = createReader({ ...deps, connection, held, onPutAside })
+  let onDeadLetter: ((letter: DeadLetterNotice) => void) | undefined
   let closed = false
   const stops = [
     every(lapseMs / 3, clock, () => held.renew(), onError),
     every(lapseMs / 3, clock, createLapsedRecorder({ ...deps, connection, presence }), onError),
   ]
 
-  async function failCaller(head: Buffer): Promise<void> {
-    const { reply, webhook } = decodeHead(head)
+  async function onPutAside(head: Buffer): Promise<void> {
+    const { id, reply, webhook } = decodeHead(head)
+    onDeadLetter?.({ eventId: id, webhook, reason: `${settings.maxAttempts} runners have died over it` })
     if (reply !== undefined)
       await answer({ replyId: reply.id, namespace: webhook.namespace }, { kind: 'failed' })
   }
@@ -96,13 +100,13 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
 
   const acknowledge = createCollector(
     async (partition, done: Acknowledgement[]) => {
-      const names = [keys.events(partition), keys.idle(partition), keys.waiting(partition)]
+      const names = [keys.events, keys.idle, keys.waiting, keys.attempts].map((key) => key(partition))
       const args: Argument[] = [group, consumer, endedTtlMs, partition]
-      for (const { entry, runs = [] } of done) {
+      for (const { entry, deliveries, runs = [] } of done) {
         const socket = held.socketOf(partition, entry)
         names.push(...runs.map((runId) => keys.run(partition, runId)))
         if (socket !== undefined) names.push(keys.line(partition, socket))
-        args.push(entry, runs.length, socket ?? '')
+        args.push(entry, deliveries, runs.length, socket ?? '')
       }
       await connection.run(scripts.acknowledge, names, args)
       for (const { entry } of done) held.dropEvent(partition, entry)
@@ -113,6 +117,16 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
 
   function keysOf({ partition, runId }: RunRef): string[] {
     return [keys.run(partition, runId), keys.parked(partition)]
+  }
+
+  async function store(run: RunRef, checkpoint: Checkpoint, delayMs: number | ''): Promise<boolean> {
+    const names = keysOf(run)
+    const args: Argument[] = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId, delayMs]
+    if (run.entry !== undefined) {
+      names.push(keys.attempts(run.partition))
+      args.push(run.entry)
+    }
+    return (await connection.run(scripts.save, names, args)) === 1
   }
 
   async function takeOver(run: RunRef): Promise<Takeover> {
@@ -128,7 +142,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       await Promise.all(acknowledgements.map((one) => acknowledge(one.partition, one)))
     },
     async deadLetter({ partition, entry, event, deliveries }, reason) {
-      const names = [keys.events(partition), keys.deadLetters(partition)]
+      const names = [keys.events, keys.deadLetters, keys.attempts].map((key) => key(partition))
       const args: Argument[] = [group, consumer, entry, deadLetters, deliveries, reason]
       if (event.socket !== undefined) {
         names.push(keys.idle(partition), keys.waiting(partition), keys.line(partition, event.socket.id))
@@ -136,18 +150,21 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       }
       const put = await connection.run(scripts['dead-letter'], names, args)
       held.dropEvent(partition, entry)
-      if (put !== 1 || event.reply === undefined) return
+      if (put !== 1) return
+      onDeadLetter?.({ eventId: event.id, webhook: event.webhook, reason })
+      if (event.reply === undefined) return
       await answer({ replyId: event.reply.id, namespace: event.webhook.namespace }, { kind: 'failed' })
     },
-    takeOver: (runs) => connection.ensureOpen(undefined).then(() => Promise.all(runs.map(takeOver))),
-    async save(run, checkpoint) {
-      const args = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId]
-      return (await connection.run(scripts.save, keysOf(run), args)) === 1
+    onDeadLetter: (listener) => void (onDeadLetter = listener),
+    abandon(delivery) {
+      if (delivery.kind === 'event') held.dropEvent(delivery.partition, delivery.entry)
+      else held.dropRun(delivery.run.partition, delivery.run.runId)
     },
+    takeOver: (runs) => connection.ensureOpen(undefined).then(() => Promise.all(runs.map(takeOver))),
+    save: (run, checkpoint) => store(run, checkpoint, ''),
     async park(run, checkpoint, delayMs) {
       const delay = Math.max(0, Math.ceil(delayMs))
-      const args = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId, delay]
-      if ((await connection.run(scripts.save, keysOf(run), args)) !== 1) return false
+      if (!(await store(run, checkpoint, delay))) return false
       held.dropRun(run.partition, run.runId)
       reader.lookAgain(run.partition, delay)
       return true

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { CallEvent } from '../../state/event.ts'
-import type { IngressState } from '../../state/state.ts'
+import type { DeadLetterNotice, IngressState } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import type { StartHarness, StateHarness } from './harness.ts'
 import { callEvent, inbox, readEvent, readEvents, waitingEvent } from './harness.ts'
@@ -127,7 +127,7 @@ export function describeDelivery(startHarness: StartHarness): void {
     },
   )
 
-  test('an event that outlives five runners is put aside, and its caller gets `failed`', async () => {
+  test('an event over which five runners die is put aside and told of, and its caller gets `failed`', async () => {
     const ingress = await start()
     const replies = inbox(ingress)
     const event = waitingEvent(partition)
@@ -138,6 +138,8 @@ export function describeDelivery(startHarness: StartHarness): void {
       await harness.crash(runner)
     }
     const last = harness.runner('runner-last')
+    const letters: DeadLetterNotice[] = []
+    last.onDeadLetter((letter) => letters.push(letter))
     const reading = last.read({ count: 1, blockMs: 60_000 })
     expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
     expect(await harness.deadLetters(partition)).toEqual([
@@ -145,6 +147,49 @@ export function describeDelivery(startHarness: StartHarness): void {
     ])
     await last.close()
     expect(await reading).toEqual([])
+    expect(letters).toEqual([
+      { eventId: event.id, webhook: event.webhook, reason: '5 runners have died over it' },
+    ])
+  })
+
+  test('runners that hand an event over do not count', async () => {
+    const ingress = await start()
+    await ingress.admit({ partition, event: callEvent() })
+    for (let deliveries = 1; deliveries <= 6; deliveries += 1) {
+      const runner = harness.runner(`runner-${deliveries}`)
+      expect(await readEvent(runner)).toMatchObject({ deliveries })
+      await runner.close()
+    }
+    expect(await harness.deadLetters(partition)).toEqual([])
+  })
+
+  test('runners that die after a checkpoint do not count', async () => {
+    const ingress = await start()
+    await ingress.admit({ partition, event: callEvent() })
+    for (let deliveries = 1; deliveries <= 5; deliveries += 1) {
+      const runner = harness.runner(`runner-${deliveries}`)
+      const { entry } = await readEvent(runner)
+      if (deliveries === 3) await runner.save({ partition, runId: 'run', epoch: deliveries, entry }, {})
+      await harness.crash(runner)
+    }
+    expect(await readEvent(harness.runner('runner-6'))).toMatchObject({ deliveries: 6 })
+    expect(await harness.deadLetters(partition)).toEqual([])
+  })
+
+  test('an acknowledgement or dead letter of a former delivery has no effect, even of the same runner', async () => {
+    const ingress = await start()
+    await ingress.admit({ partition, event: callEvent() })
+    const runner = harness.runner('runner-a')
+    const first = await readEvent(runner)
+    runner.abandon(first)
+    const again = await readEvent(runner)
+    expect(again).toMatchObject({ entry: first.entry, deliveries: 2 })
+    await runner.acknowledge([first])
+    await runner.deadLetter(first, 'of before')
+    await runner.close()
+    const other = harness.runner('runner-b')
+    expect(await readEvent(other)).toMatchObject({ entry: first.entry, deliveries: 3 })
+    expect(await harness.deadLetters(partition)).toEqual([])
   })
 
   test('a dead letter leaves the queue with its reason, and its caller gets `failed`', async () => {
@@ -153,10 +198,14 @@ export function describeDelivery(startHarness: StartHarness): void {
     const event = waitingEvent(partition)
     await ingress.admit({ partition, event, replyTtlMs: 60_000 })
     const runner = harness.runner('runner-a')
+    const letters: DeadLetterNotice[] = []
+    runner.onDeadLetter((letter) => letters.push(letter))
     const delivery = await readEvent(runner)
     await runner.deadLetter(delivery, 'the body can not be decoded')
     expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
     await runner.deadLetter(delivery, 'again')
+    const reason = 'the body can not be decoded'
+    expect(letters).toEqual([{ eventId: event.id, webhook: event.webhook, reason }])
     expect(await harness.deadLetters(partition)).toEqual([
       { event, deliveries: 1, reason: 'the body can not be decoded' },
     ])

@@ -41,10 +41,24 @@ export function describeRuns(startHarness: StartHarness): void {
       expect(await runner.save(runOf(1, runId), { by: 'a' })).toBe(false)
       expect(await runner.park(runOf(1, runId), { by: 'a' }, 0)).toBe(false)
       expect(await runner.end(runOf(1, runId))).toBe(false)
-      expect(await runner.takeOver([runOf(1, runId)])).toEqual([{ kind: 'elsewhere' }])
+      expect(await runner.takeOver([runOf(1, runId)])).toEqual([{ kind: 'fenced' }])
       expect(await other.save(runOf(2, runId), { by: 'b' })).toBe(true)
     }
     expect(await other.takeOver([runOf(3)])).toEqual([{ kind: 'checkpoint', checkpoint: { by: 'b' } }])
+  })
+
+  test('what an owner wrote before it tried again has no effect when it comes late', async () => {
+    const runner = await start()
+    const again = runOf(1 + 1 / 1_024)
+    expect(await runner.save(again, { by: 'second try' })).toBe(true)
+    expect(await runner.save(runOf(1), { by: 'first try' })).toBe(false)
+    expect(await runner.park(again, { by: 'second try' }, 0)).toBe(true)
+    expect(await runner.save(runOf(1), { by: 'first try' })).toBe(false)
+    // The next owner is above all tries of the one before.
+    const resumed = await readResume(runner)
+    expect(resumed).toMatchObject({ run: runOf(2), checkpoint: { by: 'second try' } })
+    expect(await runner.save(again, { by: 'second try' })).toBe(false)
+    expect(await runner.end(resumed.run)).toBe(true)
   })
 
   test('an ended run stays ended', async () => {
@@ -77,7 +91,7 @@ export function describeRuns(startHarness: StartHarness): void {
       expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
       await harness.advance(200)
       const other = harness.runner('runner-b')
-      expect(await readResume(other)).toEqual({ kind: 'resume', run: runOf(2), checkpoint })
+      expect(await readResume(other)).toEqual({ kind: 'resume', run: runOf(2), checkpoint, attempts: 1 })
       expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
       expect(await runner.save(runOf(1), checkpoint)).toBe(false)
       expect(await other.save(runOf(2), checkpoint)).toBe(true)
@@ -102,6 +116,7 @@ export function describeRuns(startHarness: StartHarness): void {
           kind: 'resume',
           run: runOf(epoch),
           checkpoint: { round: epoch - 1 },
+          attempts: 1,
         })
         expect(await runner.park(runOf(epoch), { round: epoch }, 20)).toBe(true)
         await harness.advance(20)
@@ -116,9 +131,31 @@ export function describeRuns(startHarness: StartHarness): void {
       await (end === 'crash' ? harness.crash(runner) : runner.close())
       const other = harness.runner('runner-b')
       const reading = readResume(other)
-      expect(await reading).toEqual({ kind: 'resume', run: runOf(3), checkpoint: { saved: 2 } })
+      expect(await reading).toMatchObject({ kind: 'resume', run: runOf(3), checkpoint: { saved: 2 } })
       expect(await other.end(runOf(2))).toBe(false)
       expect(await other.end(runOf(3))).toBe(true)
+    })
+
+    test('counts who died over it, and not who handed it over, until it comes further', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), { round: 1 }, 0)
+      expect(await readResume(runner)).toMatchObject({ attempts: 1 })
+      await harness.crash(runner)
+      const second = harness.runner('runner-b')
+      expect(await readResume(second)).toMatchObject({ attempts: 2 })
+      await second.close()
+      const third = harness.runner('runner-c')
+      expect(await readResume(third)).toMatchObject({ run: runOf(4), attempts: 2 })
+      await third.save(runOf(4), { round: 2 })
+      await harness.crash(third)
+      expect(await readResume(harness.runner('runner-d'))).toMatchObject({ run: runOf(5), attempts: 1 })
+    })
+
+    test('that its runner abandons comes again, and counts', async () => {
+      const runner = await start()
+      await runner.park(runOf(1), checkpoint, 0)
+      runner.abandon(await readResume(runner))
+      expect(await readResume(harness.runner('runner-b'))).toMatchObject({ run: runOf(3), attempts: 2 })
     })
 
     test('stays with its runner for as long as that lives', async () => {
@@ -135,9 +172,9 @@ export function describeRuns(startHarness: StartHarness): void {
       await runner.park(runOf(1), checkpoint, 0)
       await runner.park(runOf(1, 'resting'), checkpoint, 60_000)
       await readResume(runner)
-      const elsewhere = { kind: 'elsewhere' }
+      const parked = { kind: 'parked' }
       const other = harness.runner('runner-b')
-      expect(await other.takeOver([runOf(5), runOf(5, 'resting')])).toEqual([elsewhere, elsewhere])
+      expect(await other.takeOver([runOf(5), runOf(5, 'resting')])).toEqual([parked, parked])
       expect(await runner.save(runOf(2), checkpoint)).toBe(true)
       expect(await runner.end(runOf(2))).toBe(true)
       expect(await other.takeOver([runOf(6)])).toEqual([{ kind: 'ended' }])

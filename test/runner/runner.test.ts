@@ -400,6 +400,7 @@ test('a run that brings down every runner that wakes it ends', async () => {
     const doomed = state.runner(`doomed-${nth}`)
     const [delivery] = await doomed.read({ count: 1, blockMs: 0 })
     expect(delivery?.kind).toBe('resume')
+    if (delivery !== undefined) doomed.abandon(delivery)
     await doomed.close()
   }
   start('b')

@@ -5,6 +5,7 @@ import type { MemoryState } from '../../state/memory/memory.ts'
 import { createWindows } from '../../state/memory/throttle.ts'
 import { callEvent, readEvents } from '../contract/harness.ts'
 import { describeState } from '../contract/state.ts'
+import type { Delivery, RunnerState } from '../../state/state.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 
@@ -17,15 +18,38 @@ describeState('memory state', async ({ backlog, parked } = {}) => {
   })
   return {
     ingress: state.ingress,
-    runner: state.runner,
+    runner: (consumerId) => mortal(state.runner(consumerId)),
     advance: clock.advance,
     // In one process the only way to die is to be closed.
-    crash: (process) => process.close(),
+    async crash(process) {
+      if ('die' in process) (process as MortalRunner).die()
+      await process.close()
+    },
     lapseMs: 1_000,
     deadLetters: async (partition) => state.deadLetters(partition),
     close: state.close,
   }
 })
+
+interface MortalRunner extends RunnerState {
+  die(): void
+}
+
+/** Leaves what it has read, instead of handing it over, when it dies. */
+function mortal(runner: RunnerState): MortalRunner {
+  const had: Delivery[] = []
+  return {
+    ...runner,
+    async read(options) {
+      const deliveries = await runner.read(options)
+      had.push(...deliveries)
+      return deliveries
+    },
+    die() {
+      for (const delivery of had) runner.abandon(delivery)
+    },
+  }
+}
 
 describe('memory state on a manual clock', () => {
   let clock: ManualClock

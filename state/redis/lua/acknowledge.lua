@@ -1,8 +1,8 @@
--- Forgets events that are done. An event that another consumer has taken over stays with it.
+-- Forgets events that are done. An event that was delivered again since stays where it is.
 --
--- KEYS  1 events  2 idle  3 waiting, then of each event its runs and, when it is of a connection, that one's line
+-- KEYS  1 events  2 idle  3 waiting  4 attempts, then of each event its runs and, when it is of a connection, that one's line
 -- ARGV  1 group  2 consumer  3 endedTtlMs  4 partition
---       then of each event: its entry, how many of the runs are its own, the id of its connection or ""
+--       then of each event: its entry, which delivery of it, how many of the runs are its own, the id of its connection or ""
 -- Returns nothing
 -- Atomic, so that an event can't be taken over between the look at its owner and its removal, and the next
 -- event of a connection is there when the one before is not any more.
@@ -17,13 +17,16 @@ local function forget(run)
   end
 end
 
-local mine, done, key = {}, {}, 3
-for i = 5, #ARGV, 3 do
-  local entry, runs, connection = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+local mine, done, key = {}, {}, 4
+for i = 5, #ARGV, 4 do
+  local entry, deliveries, runs, connection = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
   local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], entry, entry, 1, ARGV[2])
   local line = connection ~= '' and KEYS[key + runs + 1]
-  if not pending.err and #pending > 0 then
+  if not pending.err and #pending > 0 and pending[1][4] == deliveries then
     mine[#mine + 1] = entry
+    if deliveries > 1 then
+      redis.call('HDEL', KEYS[4], entry)
+    end
     for run = key + 1, key + runs do
       forget(KEYS[run])
     end

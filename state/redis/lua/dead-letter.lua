@@ -1,6 +1,6 @@
--- Puts an event aside, if the consumer still has it.
+-- Puts an event aside, if the consumer still has it from that delivery.
 --
--- KEYS  1 events  2 dead letters, when it is of a connection: 3 idle  4 waiting  5 line
+-- KEYS  1 events  2 dead letters  3 attempts, when it is of a connection: 4 idle  5 waiting  6 line
 -- ARGV  1 group  2 consumer  3 entry  4 cap of the dead letters  5 deliveries  6 reason, when it is of a connection: 7 its id  8 partition
 -- Returns 1 when it was put aside, 0 when the consumer did not have it
 -- Atomic, so that the event is in one of the two streams at any time.
@@ -8,7 +8,7 @@
 -- include line
 
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
-if pending.err or #pending == 0 then
+if pending.err or #pending == 0 or pending[1][4] ~= tonumber(ARGV[5]) then
   return 0
 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])[1]
@@ -22,7 +22,8 @@ if entry then
 end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 redis.call('XDEL', KEYS[1], ARGV[3])
-if ARGV[7] and advanceLine(KEYS[1], KEYS[5], KEYS[4], ARGV[7], ARGV[3]) then
-  wake(KEYS[3], ARGV[8])
+redis.call('HDEL', KEYS[3], ARGV[3])
+if ARGV[7] and advanceLine(KEYS[1], KEYS[6], KEYS[5], ARGV[7], ARGV[3]) then
+  wake(KEYS[4], ARGV[8])
 end
 return 1

@@ -14,7 +14,7 @@ local entries = tonumber(ARGV[5])
 for i = 6, 5 + entries do
   local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
   if not pending.err and #pending > 0 then
-    -- To be idle for a day is to be anybody's; JUSTID leaves the number of deliveries alone.
+    -- To be idle for a day is to be anybody's, without a failed attempt (see read.lua); JUSTID leaves the number of deliveries alone.
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', keep and 0 or 86400000, 'JUSTID')
   end
 end
@@ -23,6 +23,10 @@ for i = 4, #KEYS do
   local id = ARGV[2 + entries + i]
   if redis.call('HGET', KEYS[i], 'consumer') == ARGV[2] and redis.call('ZSCORE', KEYS[2], id) then
     redis.call('ZADD', KEYS[2], now + ARGV[3], id)
+    if not keep then
+      -- Who hands a run over has not failed at it.
+      redis.call('HINCRBY', KEYS[i], 'attempts', -1)
+    end
   end
 end
 

@@ -1,9 +1,9 @@
 -- Work of one partition for a consumer: due runs, events of dead consumers (when asked for), new events. See `RunnerState.read`.
 --
--- KEYS  1 events  2 parked  3 idle  4 dead letters  5 waiting
--- ARGV  1 group  2 consumer  3 count  4 lapseMs  5 maxDeliveries  6 cap of the dead letters  7 "1": look for events of dead consumers
+-- KEYS  1 events  2 parked  3 idle  4 dead letters  5 waiting  6 attempts
+-- ARGV  1 group  2 consumer  3 count  4 lapseMs  5 maxAttempts  6 cap of the dead letters  7 "1": look for events of dead consumers
 --       8 the consumer's channel  9 how long it counts as idle, ms  10 prefix of the keys of runs  11 prefix of the keys of lines
--- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint}, events as {entry, deliveries, head, body}, the heads of events put aside
+-- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint, attempts}, events as {entry, deliveries, head, body}, the heads of events put aside
 -- Atomic, so that nobody else gets the same work, and a consumer that finds nothing is known as idle before the next event is appended.
 -- The keys of runs and lines are made here: they carry the hash tag of the others.
 -- include line
@@ -16,12 +16,12 @@ local runs, events, aside = {}, {}, {}
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, left)) do
   local run = ARGV[10] .. id
-  local checkpoint = redis.call('HGET', run, 'checkpoint')
-  if checkpoint then
-    local epoch = redis.call('HINCRBY', run, 'epoch', 1)
-    redis.call('HSET', run, 'consumer', consumer)
+  local known = redis.call('HMGET', run, 'checkpoint', 'epoch', 'attempts')
+  if known[1] then
+    local epoch, attempts = math.floor(known[2]) + 1, (known[3] or 0) + 1
+    redis.call('HSET', run, 'epoch', epoch, 'attempts', attempts, 'consumer', consumer)
     redis.call('ZADD', KEYS[2], now + lapseMs, id)
-    runs[#runs + 1] = { id, epoch, checkpoint }
+    runs[#runs + 1] = { id, epoch, known[1], attempts }
     left = left - 1
   else
     redis.call('ZREM', KEYS[2], id)
@@ -36,17 +36,26 @@ local function field(fields, name)
   end
 end
 
-local function putAside(id, deliveries)
+-- How many consumers have died over an entry since a run of it came further. Who handed it over (see hold.lua), or never got it, has not.
+local function attemptsAt(id, owner, idle)
+  if owner ~= consumer and idle < 86400000 then
+    return redis.call('HINCRBY', KEYS[6], id, 1)
+  end
+  return tonumber(redis.call('HGET', KEYS[6], id) or 0)
+end
+
+local function putAside(id, deliveries, attempts)
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
   local connection = entry and field(entry[2], 'c')
   if entry then
     local head = field(entry[2], 'h')
-    local reason = 'not acknowledged after ' .. deliveries .. ' deliveries'
+    local reason = attempts .. ' runners have died over it'
     redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[6], '*', 'h', head, 'b', field(entry[2], 'b'), 'deliveries', deliveries, 'reason', reason)
     aside[#aside + 1] = head
   end
   redis.call('XACK', KEYS[1], group, id)
   redis.call('XDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[6], id)
   if connection then
     -- Read below.
     advanceLine(KEYS[1], ARGV[11] .. connection, KEYS[5], connection, id)
@@ -56,9 +65,10 @@ end
 if ARGV[7] == '1' and left > 0 then
   local stale = redis.pcall('XPENDING', KEYS[1], group, 'IDLE', lapseMs, '-', '+', left)
   for _, pending in ipairs(stale.err and {} or stale) do
-    local id, deliveries = pending[1], pending[4]
-    if deliveries >= tonumber(ARGV[5]) then
-      putAside(id, deliveries)
+    local id, owner, idle, deliveries = unpack(pending)
+    local attempts = attemptsAt(id, owner, idle)
+    if attempts >= tonumber(ARGV[5]) then
+      putAside(id, deliveries, attempts)
     else
       local entry = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)[1]
       if entry then

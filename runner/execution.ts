@@ -1,0 +1,135 @@
+/** Executes one run for as long as it is this runner's, and tells everyone who should know. */
+import type { RunnerState, RunRef } from '../state/state.ts'
+import { execute } from './engine/engine.ts'
+import type { Outcome } from './engine/engine.ts'
+import type { Problem } from './engine/problem.ts'
+import type { Machinery } from './engine/run.ts'
+import { writeRunState } from './engine/run-state.ts'
+import type { RunState } from './engine/run-state.ts'
+import { settleRun } from './event-runs.ts'
+import type { Log } from '../process/log.ts'
+import type { Patience } from './patience.ts'
+import type { Plan } from './plan.ts'
+
+/** The plan that a run goes by, or why it can't. */
+export type Bound = { plan: Plan; problem?: undefined } | { problem: Problem }
+
+/** A run in the hands of this runner. */
+export interface RunInHand {
+  ref: RunRef
+  /** Where it stands; goes on with it. */
+  runState: RunState
+  bound: Bound
+  /** When it ends without having been stored nothing need say so: its event has no other run, and is forgotten with it. */
+  endsWithEvent?: boolean
+}
+
+/** How far a run was brought, and whether the state holds something of it. */
+export interface Conducted {
+  kind: Outcome['kind']
+  stored: boolean
+}
+
+/**
+ * Executes a run until it is over or sleeps. While the state is away the run waits, and goes on from where it stands: nothing else executes it meanwhile in
+ * this process.
+ * @throws {Halted} when the runner stops before.
+ */
+export type Conduct = (run: RunInHand) => Promise<Conducted>
+
+export interface ConductDeps {
+  state: RunnerState
+  machinery: Machinery
+  patiently: Patience
+  halt: AbortSignal
+  log: Log
+}
+
+/** How much a try raises the epoch, so that what an earlier one wrote has no effect if it comes late; with all of them it stays below the next owner's. */
+const TRY = 1 / 1_024
+
+export function createConduct({ state, machinery, patiently, halt, log }: ConductDeps): Conduct {
+  return async (run) => {
+    const { runState, endsWithEvent = false } = run
+    const { workflow, reply } = runState
+    const { runId } = run.ref
+    const startedAt = machinery.clock.now()
+    const progress = { stored: false, answered: false }
+    let { ref } = run
+    const onAway = (): void => {
+      ref = nextTry(ref)
+    }
+    const outcome = await bring(() => ref, run, { progress, onAway })
+    if (outcome.kind === 'completed' || outcome.kind === 'failed') {
+      // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need not be told of the end.
+      if (reply && !progress.answered)
+        await patiently(() => settleRun(state, { runId, namespace: workflow.namespace, reply }, outcome))
+      if (progress.stored || !endsWithEvent) {
+        progress.stored = true
+        await patiently(() => state.end(ref), onAway)
+      }
+    }
+    report(runId, runState, outcome, machinery.clock.now() - startedAt)
+    return { kind: outcome.kind, stored: progress.stored }
+  }
+
+  async function bring(
+    ref: () => RunRef,
+    { runState, bound }: RunInHand,
+    { progress, onAway }: { progress: { stored: boolean; answered: boolean }; onAway: () => void },
+  ): Promise<Outcome> {
+    if (bound.problem) return { kind: 'failed', error: bound.problem }
+    const { plan } = bound
+    const { namespace } = runState.workflow
+    const { runId } = ref()
+    let unsaved = false
+    const tryOnce = (): Promise<Outcome> =>
+      execute({
+        ...machinery,
+        runId,
+        plan,
+        state: runState,
+        unsaved,
+        halt,
+        save: (checkpoint) => {
+          progress.stored = true
+          return state.save(ref(), writeRunState(checkpoint))
+        },
+        park: (checkpoint, delayMs) => {
+          progress.stored = true
+          return state.park(ref(), writeRunState(checkpoint), delayMs)
+        },
+        reply: (replyId, message) => {
+          progress.answered ||= replyId === runState.reply?.id
+          return state.reply({ replyId, namespace }, message)
+        },
+        send: (replyId, message) => state.send({ replyId, namespace }, message),
+      })
+    return await patiently(tryOnce, () => {
+      unsaved = true
+      onAway()
+    })
+  }
+
+  function report(run: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {
+    const { namespace, name } = workflow
+    const traced = trace === undefined ? {} : { trace: trace.traceId }
+    const fields = { namespace, workflow: name, run, outcome: outcome.kind, ms, ...traced }
+    if (outcome.kind !== 'failed') {
+      log[outcome.kind === 'completed' ? 'info' : 'debug'](
+        fields,
+        outcome.kind === 'completed' ? 'Run completed' : 'Run set aside',
+      )
+      return
+    }
+    const { type, instance, title, detail } = outcome.error
+    log.warn({ ...fields, error: { type, instance } }, 'Run failed')
+    // These may quote what the call held.
+    log.debug({ run, title, detail }, 'Run failed because')
+  }
+}
+
+function nextTry(ref: RunRef): RunRef {
+  const raised = ref.epoch + TRY
+  return raised < Math.floor(ref.epoch) + 1 ? { ...ref, epoch: raised } : ref
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '../state/clock.ts'
+import { StateUnavailable } from '../state/state.ts'
+import { Halted } from './engine/run.ts'
+
+/** How long to leave an unreachable state alone. */
+export const PAUSE_MS = 500
+
+/**
+ * Does what needs the shared state, again and again until that answers. `onAway` is called before each further try.
+ * @throws {Halted} when the runner stops before.
+ */
+export type Patience = <Result>(act: () => Promise<Result>, onAway?: () => void) => Promise<Result>
+
+export function createPatience(clock: Clock, halt: AbortSignal): Patience {
+  return async (act, onAway) => {
+    for (;;) {
+      if (halt.aborted) throw new Halted()
+      try {
+        return await act()
+      } catch (error) {
+        if (!(error instanceof StateUnavailable)) throw error
+        await elapsed(clock, PAUSE_MS, halt)
+        onAway?.()
+      }
+    }
+  }
+}
+
+/** Resolves after that time, or when the signal aborts. */
+export function elapsed(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.setTimer(done, ms)
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
+  })
+}
