@@ -1,109 +1,74 @@
-/** Evaluates jq programs in worker threads, each bounded in time, memory and output. */
+/** Evaluates programs: simple ones at once, natively; all others, and all errors, by jq in worker threads. */
+import { setImmediate } from 'node:timers/promises'
 import type { Json } from '../../state/event.ts'
-import { MAX_JSON_DEPTH, isWithinDepth } from './depth.ts'
-import { ExpressionError } from './expression.ts'
 import type { Expressions, Program, Variables } from './expression.ts'
-import type { Job } from './messages.ts'
-import { WorkerPool } from './workers.ts'
+import { createJq } from './jq.ts'
+import type { JqOptions } from './jq.ts'
+import { compileNative } from './native/native.ts'
+import type { Native } from './native/native.ts'
 
-export interface PoolOptions {
-  /** How many evaluate at the same time; two at least, so that one runaway does not stop the others. Default 2. */
-  workers?: number
-  /** How long one evaluation may take once it has begun, in milliseconds. Default 1000. */
-  timeLimitMs?: number
-  /** How large an output may be, in characters of JSON. Default 1 MiB. */
-  maxOutput?: number
-  /** How many evaluations may wait. Default 10,000. */
-  maxQueue?: number
-}
+/** What native evaluation may take of one turn of the event loop, in units of its work; about a millisecond. */
+const WORK_PER_TURN = 10_000
+/** What comes with every evaluation: the call of it, and the step of the run that follows. */
+const WORK_AROUND = 100
 
-/** Starts no worker before the first evaluation. */
-export function createExpressionPool(options: PoolOptions = {}): Expressions {
-  const pool = new WorkerPool(new URL('./worker.ts', import.meta.url), {
-    workers: Math.max(1, options.workers ?? 2),
-    timeLimitMs: options.timeLimitMs ?? 1000,
-    maxQueue: options.maxQueue ?? 10_000,
-  })
-  const maxOutput = options.maxOutput ?? 1024 * 1024
+/** Starts no worker before the first evaluation that needs one. */
+export function createExpressionPool(options: JqOptions = {}): Expressions {
+  const { maxOutput = 1024 * 1024 } = options
+  const jq = createJq({ ...options, maxOutput })
+  const compiled = new WeakMap<Program, Native | 'jq'>()
+  const turn = new Turn()
+
+  const nativeOf = (program: Program): Native | 'jq' => {
+    let native = compiled.get(program)
+    if (!native) {
+      native = compileNative(program, maxOutput) ?? 'jq'
+      compiled.set(program, native)
+    }
+    return native
+  }
+  const tryNative = async (
+    program: Program,
+    input: Json,
+    variables: Variables,
+  ): Promise<Json | undefined> => {
+    const native = nativeOf(program)
+    if (native === 'jq') return undefined
+    if (turn.isOver) await turn.next()
+    const { value, work } = native(input, variables)
+    turn.spend(work + WORK_AROUND)
+    return value
+  }
   return {
     async evaluate(program, input, variables) {
-      const text = await run(pool, {
-        program: wrap(program, maxOutput),
-        input: writeInput(program, input, variables),
-      })
-      return readOutput(text)
+      const value = await tryNative(program, input, variables)
+      return value === undefined ? await jq.evaluate(program, input, variables) : value
     },
-    async check(programs) {
-      const messages: (string | undefined)[] = []
-      for (const program of programs) messages.push(await compileOnly(pool, program))
-      return messages
-    },
-    close: () => pool.close(),
+    check: (programs) => jq.check(programs),
+    close: () => jq.close(),
   }
 }
 
-async function run(pool: WorkerPool, job: Job): Promise<string> {
-  const outcome = await pool.run(job)
-  if (outcome.kind === 'aborted')
-    throw new ExpressionError('the expression needs too much memory or nests too deep')
-  if (outcome.kind === 'failed') throw new ExpressionError(readFailure(outcome.text))
-  return outcome.text
-}
+/** Lets others have the event loop: a long run whose expressions are all native would otherwise never leave it. */
+class Turn {
+  #spent = 0
+  #next: Promise<void> | undefined
 
-/** Each variable is bound from the input, then the program's outputs (two tell enough) leave as one text of bounded length. */
-function wrap({ jq, variables }: Program, maxOutput: number): string {
-  const bindings = variables.map((name) => `.variables.${name} as $${name} | `).join('')
-  return `${bindings}.input | [limit(2; (
-${jq}
-))] | tojson | if length > ${maxOutput + 2} then error("the output is larger than ${maxOutput} characters") else . end`
-}
-
-function writeInput(program: Program, input: Json, variables: Variables): string {
-  const read: Variables = {}
-  for (const name of program.variables)
-    read[name] = Object.hasOwn(variables, name) ? (variables[name] ?? null) : null
-  const document = { input, variables: read }
-  try {
-    const text = JSON.stringify(document)
-    // jq refuses half of a surrogate pair, which JavaScript's strings may hold.
-    return /\\ud[89a-f]/.test(text) ? JSON.stringify(document, wellFormed) : text
-  } catch {
-    throw new ExpressionError('the input nests too deep')
+  get isOver(): boolean {
+    return this.#spent >= WORK_PER_TURN
   }
-}
 
-function wellFormed(_key: string, value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed()
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.toWellFormed(), item]))
-}
-
-function readOutput(text: string): Json {
-  const outputs = JSON.parse(text) as Json[]
-  if (outputs.length > 1)
-    throw new ExpressionError('the expression gives more than one value: wrap it in [ ]')
-  const output = outputs[0] ?? null
-  if (!isWithinDepth(output)) throw new ExpressionError(`the output nests more than ${MAX_JSON_DEPTH} deep`)
-  return output
-}
-
-async function compileOnly(pool: WorkerPool, { jq, variables }: Program): Promise<string | undefined> {
-  const bindings = variables.map((name) => `null as $${name} | `).join('')
-  try {
-    await run(pool, { program: `${bindings}if . then (\n${jq}\n) else "" end`, input: 'null' })
-    return undefined
-  } catch (error) {
-    if (error instanceof ExpressionError) return error.message
-    throw error
+  spend(work: number): void {
+    this.#spent += work
   }
-}
 
-/** jq's own words without its name, its place in the wrapped program, and the program's text. */
-function readFailure(text: string): string {
-  const [line = ''] = text.split(/\n {4}|\njq: \d+ compile error/, 1)
-  const sentence = line
-    .replace(/^jq: (?:parse )?error(?: \(at [^)]*\))?(?: \(not a string\))?:? ?/, '')
-    .replace(/ at <top-level>, line \d+, column \d+:?$/, '')
-    .trim()
-  return sentence === '' ? 'the expression failed' : sentence.slice(0, 500)
+  async next(): Promise<void> {
+    while (this.isOver) await (this.#next ??= this.#begin())
+  }
+
+  async #begin(): Promise<void> {
+    await setImmediate()
+    this.#spent = 0
+    this.#next = undefined
+  }
 }

@@ -30,8 +30,8 @@ export const RUNTIME_VARIABLES = [
 
 const MAX_DEPTH = 100
 
-/** Gives the output of `f`; null when there is none, an error when there is more than one. */
-const ONLY =
+/** What the program of a value begins with. Gives the output of `f`; null when there is none, an error when there is more than one. */
+export const ONLY =
   'def only(f; $field): [limit(2; f)] | if length > 1 then error("the expression at \\($field) gives more than one value: wrap it in [ ]") else .[0] end; '
 
 /**

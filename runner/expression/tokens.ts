@@ -4,6 +4,8 @@
  * It is no parser: whether the grammar holds is for jq to say (see `Expressions.check`).
  */
 import { ExpressionError } from './expression.ts'
+import { readLexeme, readStringPart } from './lexemes.ts'
+import type { Kind } from './lexemes.ts'
 
 /** What is known of a program's text. */
 export interface Reading {
@@ -23,24 +25,6 @@ const REFUSED = new Set(
     'env import include module modulemeta get_search_list'
   ).split(' '),
 )
-
-type Kind = 'space' | 'comment' | 'number' | 'field' | 'format' | 'variable' | 'word' | 'operator' | 'bracket'
-
-/** In the order in which they are tried. */
-const LEXEMES: [kind: Kind, pattern: RegExp][] = [
-  ['space', /[ \t\r\n]+/y],
-  // A backslash at the end of a line carries the comment on.
-  ['comment', /#(?:\\(?:\r\n|[\s\S])|[^\\\n])*/y],
-  ['number', /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y],
-  ['field', /\.[A-Za-z_]\w*/y],
-  ['format', /@\w+/y],
-  ['variable', /\$[A-Za-z_]\w*/y],
-  ['word', /[A-Za-z_]\w*/y],
-  ['operator', /\?\/\/|\.\.|[!=<>]=|\/\/=|\/\/|[-+*/%|]=|[-.?=;,:|+*/%<>]/y],
-  ['bracket', /[()[\]{}"]/y],
-]
-
-const STRING_PART = /(?:\\[^(]|[^"\\])*/y
 
 type Opening = 'program' | '(' | '[' | '{' | '\\(' | 'if' | 'def'
 
@@ -109,12 +93,10 @@ class Reader {
   }
 
   #next(): [Kind, string] {
-    for (const [kind, pattern] of LEXEMES) {
-      pattern.lastIndex = this.#at
-      const token = pattern.exec(this.#source)?.[0]
-      if (token === undefined) continue
-      this.#at += token.length
-      return [kind, token]
+    const lexeme = readLexeme(this.#source, this.#at)
+    if (lexeme) {
+      this.#at += lexeme[1].length
+      return lexeme
     }
     const character = String.fromCodePoint(this.#source.codePointAt(this.#at) ?? 0)
     if (character === '$') throw new ExpressionError('$ must be followed by the name of a variable')
@@ -189,12 +171,9 @@ class Reader {
 
   /** Reads on in a string, to its end or to its next interpolation. */
   #string(): void {
-    STRING_PART.lastIndex = this.#at
-    const part = STRING_PART.exec(this.#source)?.[0] ?? ''
-    this.#at += part.length
-    const end = this.#source.startsWith('\\(', this.#at) ? '\\(' : this.#source.charAt(this.#at)
+    const { part, end } = readStringPart(this.#source, this.#at)
     if (end !== '"' && end !== '\\(') throw new ExpressionError('a string is never closed')
-    this.#at += end.length
+    this.#at += part.length + end.length
     this.#text += part + end
     if (end === '\\(') this.#push(newFrame('\\('))
   }

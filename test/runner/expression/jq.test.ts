@@ -2,11 +2,11 @@ import { afterAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Json } from '../../../state/event.ts'
 import { ExpressionError } from '../../../runner/expression/expression.ts'
-import { createExpressionPool } from '../../../runner/expression/pool.ts'
+import { createJq } from '../../../runner/expression/jq.ts'
 import { compileExpression, compileValue } from '../../../runner/expression/template.ts'
 
 const LIMIT = 400
-const pool = createExpressionPool({ workers: 2, timeLimitMs: LIMIT, maxOutput: 10_000 })
+const pool = createJq({ workers: 2, timeLimitMs: LIMIT, maxOutput: 10_000 })
 afterAll(() => pool.close())
 
 const evaluate = (text: string, input: Json = null, variables: Record<string, Json> = {}): Promise<Json> =>
@@ -113,7 +113,7 @@ test('check compiles without running', async () => {
 })
 
 test('the queue is bounded, and close ends what waits', async () => {
-  const small = createExpressionPool({ workers: 1, timeLimitMs: 60_000, maxQueue: 2 })
+  const small = createJq({ workers: 1, timeLimitMs: 60_000, maxQueue: 2 })
   const program = compileExpression('def f: f; f')
   const waiting = [1, 2].map(() => expect(small.evaluate(program, null, {})).rejects.toThrow('stopped'))
   await expect(small.evaluate(program, null, {})).rejects.toThrow('too many expressions wait')
