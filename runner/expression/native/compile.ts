@@ -154,7 +154,11 @@ const STREAMS: { [Kind in 'each' | 'index' | 'comma' | 'pipe' | 'if' | 'call']: 
   },
   index(node) {
     const [of, key] = [stream(node.of), single(node.key)]
-    return (input, context, emit) => of(input, context, (value) => emit(index(value, key(input, context))))
+    return (input, context, emit) => {
+      // Also when it is used for nothing: it may be an error.
+      const at = key(input, context)
+      of(input, context, (value) => emit(index(value, at)))
+    }
   },
   comma({ items }) {
     const all = items.map(stream)

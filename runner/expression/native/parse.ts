@@ -3,8 +3,7 @@
  * is right at all was for jq to say (see `Expressions.check`).
  */
 import type { Json } from '../../../state/event.ts'
-import { readLexeme, readStringPart } from '../lexemes.ts'
-import type { Kind } from '../lexemes.ts'
+import { Cursor } from './cursor.ts'
 import { LeftToJq } from './node.ts'
 import type { Node, Operator } from './node.ts'
 import { isPlainKey, isPlainNumber } from './values.ts'
@@ -28,11 +27,6 @@ const KEYWORDS = new Set(
 
 const CONSTANTS: Record<string, Json> = { null: null, true: true, false: false }
 
-interface Token {
-  kind: Kind | 'end'
-  text: string
-}
-
 export interface ParseOptions {
   /** The program was made of a value with expressions in it: `only(f; field)` is the function that `compileValue` defines. */
   template: boolean
@@ -44,53 +38,19 @@ export function parse(source: string, options: ParseOptions): Node {
 }
 
 class Parser {
-  readonly #source: string
+  readonly #cursor: Cursor
   readonly #template: boolean
-  /** Where the text after the current token begins. */
-  #at = 0
-  #token: Token = { kind: 'end', text: '' }
   #nodes = 0
 
   constructor(source: string, { template }: ParseOptions) {
-    this.#source = source
+    this.#cursor = new Cursor(source)
     this.#template = template
   }
 
   program(): Node {
-    this.#advance()
     const node = this.#pipe()
-    if (this.#token.kind !== 'end') throw new LeftToJq()
+    if (this.#cursor.kind !== 'end') throw new LeftToJq()
     return node
-  }
-
-  #advance(): void {
-    for (;;) {
-      const lexeme = readLexeme(this.#source, this.#at)
-      if (!lexeme) {
-        if (this.#at < this.#source.length) throw new LeftToJq()
-        this.#token = { kind: 'end', text: '' }
-        return
-      }
-      const [kind, text] = lexeme
-      this.#at += text.length
-      this.#token = { kind, text }
-      if (kind !== 'space' && kind !== 'comment') return
-    }
-  }
-
-  /** Whether the current token is this operator, bracket or word; texts of other kinds begin otherwise. */
-  #is(text: string): boolean {
-    return this.#token.text === text
-  }
-
-  #take(text: string): boolean {
-    if (!this.#is(text)) return false
-    this.#advance()
-    return true
-  }
-
-  #expect(text: string): void {
-    if (!this.#take(text)) throw new LeftToJq()
   }
 
   #node(node: Node): Node {
@@ -109,9 +69,9 @@ class Parser {
 
   #list(separator: string, item: () => Node, kind: 'pipe' | 'comma'): Node {
     const first = item()
-    if (!this.#is(separator)) return first
+    if (!this.#cursor.is(separator)) return first
     const items = [first]
-    while (this.#take(separator)) items.push(item())
+    while (this.#cursor.take(separator)) items.push(item())
     return this.#node(kind === 'pipe' ? { kind, steps: items } : { kind, items })
   }
 
@@ -119,9 +79,9 @@ class Parser {
     const [operators, side] = LEVELS[level] ?? []
     if (!operators) return this.#unary()
     let left = this.#binary(level + 1)
-    while (operators.includes(this.#token.text)) {
-      const operator = this.#token.text
-      this.#advance()
+    while (operators.includes(this.#cursor.text)) {
+      const operator = this.#cursor.text
+      this.#cursor.advance()
       const right = this.#binary(side === 'right' ? level : level + 1)
       left = this.#node(
         operator === 'and' || operator === 'or' || operator === '//'
@@ -134,67 +94,67 @@ class Parser {
   }
 
   #unary(): Node {
-    return this.#take('-') ? this.#node({ kind: 'negate', of: this.#unary() }) : this.#postfix()
+    return this.#cursor.take('-') ? this.#node({ kind: 'negate', of: this.#unary() }) : this.#postfix()
   }
 
   #postfix(): Node {
     let node = this.#term()
     for (;;) {
-      if (this.#token.kind === 'field') node = this.#field(node)
-      else if (this.#take('[')) node = this.#bracket(node)
-      else if (this.#take('.')) node = this.#dot(node)
+      if (this.#cursor.kind === 'field') node = this.#field(node)
+      else if (this.#cursor.take('[')) node = this.#bracket(node)
+      else if (this.#cursor.take('.')) node = this.#dot(node)
       // It changes what an error does, and errors are left to jq.
-      else if (!this.#take('?')) return node
+      else if (!this.#cursor.take('?')) return node
     }
   }
 
   #field(of: Node): Node {
-    const key = this.#token.text.slice(1)
-    this.#advance()
+    const key = this.#cursor.text.slice(1)
+    this.#cursor.advance()
     return this.#node({ kind: 'index', of, key: { kind: 'literal', value: key } })
   }
 
   /** After a `.` that no name follows: `."name"`, `.["name"]`. */
   #dot(of: Node): Node {
-    if (this.#is('"')) return this.#node({ kind: 'index', of, key: this.#string('@text') })
-    if (this.#take('[')) return this.#bracket(of)
+    if (this.#cursor.is('"')) return this.#node({ kind: 'index', of, key: this.#string('@text') })
+    if (this.#cursor.take('[')) return this.#bracket(of)
     throw new LeftToJq()
   }
 
   /** After the `[` of an index, a slice or an iteration. */
   #bracket(of: Node): Node {
-    if (this.#take(']')) return this.#node({ kind: 'each', of })
-    const from = this.#is(':') ? undefined : this.#pipe()
-    if (from && this.#take(']')) return this.#node({ kind: 'index', of, key: from })
-    this.#expect(':')
-    const to = this.#is(']') ? undefined : this.#pipe()
+    if (this.#cursor.take(']')) return this.#node({ kind: 'each', of })
+    const from = this.#cursor.is(':') ? undefined : this.#pipe()
+    if (from && this.#cursor.take(']')) return this.#node({ kind: 'index', of, key: from })
+    this.#cursor.expect(':')
+    const to = this.#cursor.is(']') ? undefined : this.#pipe()
     if (!from && !to) throw new LeftToJq()
-    this.#expect(']')
+    this.#cursor.expect(']')
     return this.#node({ kind: 'slice', of, from, to })
   }
 
   #term(): Node {
-    const { kind, text } = this.#token
+    const { kind, text } = this.#cursor
     if (kind === 'field') return this.#field({ kind: 'identity' })
     if (text === '"') return this.#string('@text')
     if (kind === 'word') return this.#word()
-    this.#advance()
+    this.#cursor.advance()
     if (kind === 'number') return this.#number(text)
     if (kind === 'variable') return this.#node({ kind: 'variable', name: text.slice(1) })
     if (kind === 'format')
-      return this.#is('"') ? this.#string(text) : this.#node({ kind: 'format', name: text })
+      return this.#cursor.is('"') ? this.#string(text) : this.#node({ kind: 'format', name: text })
     if (text === '.')
-      return this.#is('"') ? this.#dot({ kind: 'identity' }) : this.#node({ kind: 'identity' })
+      return this.#cursor.is('"') ? this.#dot({ kind: 'identity' }) : this.#node({ kind: 'identity' })
     if (text === '(') return this.#closed(this.#pipe(), ')')
     if (text === '{') return this.#object()
     if (text !== '[') throw new LeftToJq()
-    if (this.#take(']')) return this.#node({ kind: 'array', items: undefined })
+    if (this.#cursor.take(']')) return this.#node({ kind: 'array', items: undefined })
     return this.#node({ kind: 'array', items: this.#closed(this.#pipe(), ']') })
   }
 
   /** After what stands in brackets. */
   #closed(node: Node, closer: string): Node {
-    this.#expect(closer)
+    this.#cursor.expect(closer)
     return node
   }
 
@@ -206,15 +166,15 @@ class Parser {
   }
 
   #word(): Node {
-    const name = this.#token.text
+    const name = this.#cursor.text
     if (name === 'if') return this.#if()
-    if (KEYWORDS.has(name) || name.startsWith('__')) throw new LeftToJq()
-    this.#advance()
+    if (KEYWORDS.has(name)) throw new LeftToJq()
+    this.#cursor.advance()
     const args: Node[] = []
-    if (this.#take('(')) {
+    if (this.#cursor.take('(')) {
       do args.push(this.#pipe())
-      while (this.#take(';'))
-      this.#expect(')')
+      while (this.#cursor.take(';'))
+      this.#cursor.expect(')')
     }
     if (args.length === 0 && Object.hasOwn(CONSTANTS, name))
       return this.#node({ kind: 'literal', value: CONSTANTS[name] ?? null })
@@ -226,14 +186,14 @@ class Parser {
 
   /** At `if` or `elif`; takes the `end`. */
   #if(): Node {
-    this.#advance()
+    this.#cursor.advance()
     const condition = this.#pipe()
-    this.#expect('then')
+    this.#cursor.expect('then')
     const then = this.#pipe()
     let otherwise: Node = { kind: 'identity' }
-    if (this.#is('elif')) otherwise = this.#if()
-    else if (this.#take('else')) otherwise = this.#closed(this.#pipe(), 'end')
-    else this.#expect('end')
+    if (this.#cursor.is('elif')) otherwise = this.#if()
+    else if (this.#cursor.take('else')) otherwise = this.#closed(this.#pipe(), 'end')
+    else this.#cursor.expect('end')
     return this.#node({ kind: 'if', condition, then, otherwise })
   }
 
@@ -241,15 +201,11 @@ class Parser {
   #string(format: string): Node {
     const parts: (string | Node)[] = []
     for (;;) {
-      const { part, end } = readStringPart(this.#source, this.#at)
-      if (part !== '') parts.push(unescape(part))
-      this.#at += part.length + end.length
-      this.#advance()
-      if (end === '"') break
-      if (end !== '\\(') throw new LeftToJq()
+      const { text, interpolation } = this.#cursor.takeStringPart()
+      if (!isPlainKey(text)) throw new LeftToJq()
+      if (text !== '') parts.push(text)
+      if (!interpolation) break
       parts.push(this.#pipe())
-      // What follows the bracket is text again, not a token: it is not to be read ahead.
-      if (!this.#is(')')) throw new LeftToJq()
     }
     if (parts.every((part) => typeof part === 'string'))
       return this.#node({ kind: 'literal', value: parts.join('') })
@@ -258,54 +214,38 @@ class Parser {
 
   #object(): Node {
     const entries: { key: Node; value: Node }[] = []
-    while (!this.#take('}')) {
+    while (!this.#cursor.take('}')) {
       entries.push(this.#entry())
-      if (!this.#is('}')) this.#expect(',')
+      if (!this.#cursor.is('}')) this.#cursor.expect(',')
     }
     return this.#node({ kind: 'object', entries })
   }
 
   #entry(): { key: Node; value: Node } {
-    const { kind, text } = this.#token
+    const { kind, text } = this.#cursor
     if (text === '(') {
-      this.#advance()
+      this.#cursor.advance()
       const key = this.#closed(this.#pipe(), ')')
-      this.#expect(':')
+      this.#cursor.expect(':')
       return { key, value: this.#entryValue() }
     }
     let key: Node
     if (text === '"') key = this.#string('@text')
     else {
-      if ((kind !== 'word' && kind !== 'variable') || text.startsWith('__')) throw new LeftToJq()
-      this.#advance()
+      if ((kind !== 'word' && kind !== 'variable') || text === '__loc__') throw new LeftToJq()
+      this.#cursor.advance()
       key = { kind: 'literal', value: text }
     }
     if (kind === 'variable') {
       const variable = this.#node({ kind: 'variable', name: text.slice(1) })
-      if (this.#take(':')) return { key: variable, value: this.#entryValue() }
+      if (this.#cursor.take(':')) return { key: variable, value: this.#entryValue() }
       return { key: { kind: 'literal', value: text.slice(1) }, value: variable }
     }
-    if (this.#take(':')) return { key, value: this.#entryValue() }
+    if (this.#cursor.take(':')) return { key, value: this.#entryValue() }
     return { key, value: this.#node({ kind: 'index', of: { kind: 'identity' }, key }) }
   }
 
   #entryValue(): Node {
     return this.#list('|', () => this.#binary(0), 'pipe')
   }
-}
-
-/** A part of a string as it is written in the program; white space may stand in it as it is. */
-function unescape(part: string): string {
-  // The second half of what looks like an escape of a line break would be one.
-  if (/\\\s/.test(part)) throw new LeftToJq()
-  let text: string
-  try {
-    text = JSON.parse(
-      `"${part.replaceAll(/[\t\n\r]/g, (space) => JSON.stringify(space).slice(1, -1))}"`,
-    ) as string
-  } catch {
-    throw new LeftToJq()
-  }
-  if (!isPlainKey(text)) throw new LeftToJq()
-  return text
 }
