@@ -22,38 +22,53 @@ const KEYS = [
   '\ufffd',
 ]
 
-const TEXTS = [
-  ...['', 'a', 'ab', 'b', ',', 'a,b', 'A-Z é', ' a\t', '\n', '\0', '\u007f', '\u2028', '\u00a0x', 'a"\\/b'],
-  ...[
-    '\uffff',
-    '\u{1f600}',
-    'x\u{1f600}y',
-    'e\u0301',
-    '\ud83d',
-    '\udc00x',
-    '\ufffd',
-    '\ufeff',
-    "it's (1)*~!",
-  ],
-  ...['1', '-1', '1.5', '1.0', '01', ' 1', '1e3', '-0', '0x1', 'nan', 'Infinity', '12345678901234567890'],
+const ODD = [
+  '\uffff',
+  '\u{1f600}',
+  'x\u{1f600}y',
+  'e\u0301',
+  '\ud83d',
+  '\udc00x',
+  '\ufffd',
+  '\ufeff',
+  '\0',
+  '\u2028',
 ]
+const NUMERIC = [
+  '1',
+  '-1',
+  '1.5',
+  '1.0',
+  '01',
+  ' 1',
+  '1e3',
+  '-0',
+  '0x1',
+  'nan',
+  'Infinity',
+  '12345678901234567890',
+]
+const PLAIN = [
+  '',
+  'a',
+  'ab',
+  'b',
+  ',',
+  'a,b',
+  'A-Z é',
+  ' a\t',
+  '\n',
+  '\u007f',
+  '\u00a0x',
+  'a"\\/b',
+  "it's (1)*~!",
+]
+const TEXTS = [...PLAIN, ...ODD, ...NUMERIC]
 
-const NUMBERS = [
-  ...[0, -0, 1, -1, 2, 3, 10, 0.5, -0.5, 1.5, -2.5, 0.1, 0.2, 100.25, 1e3, 1e14, 1e15, 1e16, 1e17, 1e21],
-  ...[
-    2 ** 31,
-    2 ** 32,
-    2 ** 53,
-    2 ** 53 - 1,
-    2 ** 64,
-    1e300,
-    1e-3,
-    1e-5,
-    1e-300,
-    5e-324,
-    1.7976931348623157e308,
-  ],
-]
+const USUAL = [0, -0, 1, -1, 2, 3, 10, 0.5, -0.5, 1.5, -2.5, 0.1, 0.2, 100.25, 1e3]
+const LARGE = [1e14, 1e15, 1e16, 1e17, 1e21, 2 ** 31, 2 ** 53, 2 ** 53 - 1, 2 ** 64, 1e300, Number.MAX_VALUE]
+const SMALL = [1e-3, 1e-5, 1e-300, Number.MIN_VALUE]
+const NUMBERS = [...USUAL, ...LARGE, ...SMALL]
 
 const number: Arbitrary<Json> = fc.oneof(
   fc.constantFrom(...NUMBERS),
@@ -78,7 +93,7 @@ const { json, list, object } = fc.letrec<Record<'json' | 'list' | 'object', Json
     fc.array(tie('json'), { maxLength: 4 }),
     fc.array(number, { maxLength: 4 }),
     fc.array(string, { maxLength: 4 }),
-  ) as Arbitrary<Json>,
+  ),
   object: objectOf(tie('json')),
 }))
 
