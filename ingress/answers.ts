@@ -56,6 +56,8 @@ export const answers = {
   RouteUnavailable: error(503, 'Webhook is not available', 10),
   VerificationUnavailable: error(503, 'Verification is not possible now', 5),
   StateUnavailable: error(503, 'Service unavailable', 1),
+  /** The caller had sent nothing for longest when the process had no more memory for unfinished bodies. */
+  Overloaded: error(503, 'Too many unfinished requests', 5),
   Backlogged: error(503, 'Too many events are waiting', 5),
   ShuttingDown: error(503, 'Server is shutting down', 1),
   /** Sent with the webhook's `timeoutStatusCode`; this status is its default. */

@@ -15,6 +15,7 @@ import { defaultLimits } from './http/limits.ts'
 import { createHttpServer } from './http/server.ts'
 import { createWaitingCalls } from './http/waiting.ts'
 import type { Log } from '../process/log.ts'
+import { createHeldBytes } from './held-bytes.ts'
 import { createIsoTime } from './iso-time.ts'
 import type { RouteTable } from './routes/table.ts'
 import type { Tally } from './verify/tally.ts'
@@ -54,6 +55,8 @@ export interface Ingress {
   openSockets(): number
   /** Whether new calls can be accepted now: it listens, does not close, and the state answers within a second. Never rejects. */
   ready(): Promise<boolean>
+  /** What unfinished bodies and messages take, and messages that wait. */
+  readonly heldBytes: number
   /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
   listen(address: { port: number; host?: string | undefined }): Promise<{ host: string; port: number }>
   /**
@@ -88,7 +91,8 @@ export function createIngress(deps: IngressDeps): Ingress {
   const clientAddress = createClientAddress(deps.proxies ?? { networks: [], header: 'X-Forwarded-For' })
   const isoTime = createIsoTime()
   const socketLimits = { ...defaultSocketLimits, ...deps.socketLimits }
-  const sockets = createSockets({ state, table, clock, limits: socketLimits, newId, isoTime, log })
+  const held = createHeldBytes(limits.heldBytes)
+  const sockets = createSockets({ state, table, clock, limits: socketLimits, held, newId, isoTime, log })
   const tally = createTally()
   const call = createCallHandler({
     state,
@@ -99,6 +103,7 @@ export function createIngress(deps: IngressDeps): Ingress {
     publicUrl,
     tally,
     clientAddress,
+    held,
     now,
     isoTime,
     newId,
@@ -152,6 +157,9 @@ export function createIngress(deps: IngressDeps): Ingress {
     verifications: tally,
     openSockets: () => sockets.size,
     ready,
+    get heldBytes() {
+      return held.total
+    },
 
     async listen(address) {
       server.listen(address)

@@ -53,6 +53,7 @@ await runProcess(process, async (stop) => {
       log,
       publicUrl: () => config.publicUrl,
       proxies: { networks: config.trustedProxies, header: config.forwardedHeader },
+      limits: { heldBytes: config.heldBytes },
     })
     try {
       const { port } = await ingress.listen({ port: config.port, host: config.host })

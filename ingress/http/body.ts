@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import type { HeldBytes, HeldShare } from '../held-bytes.ts'
 
-/** How the reading of a body ended. `gone`: the caller closed the connection before its end. */
-export type BodyOutcome = { kind: 'complete'; body: Buffer } | { kind: 'too-large' } | { kind: 'gone' }
+/** How the reading of a body ended. `gone`: the caller closed the connection before its end; `crowded-out`: others needed the memory. */
+export type BodyOutcome =
+  { kind: 'complete'; body: Buffer } | { kind: 'too-large' } | { kind: 'crowded-out' } | { kind: 'gone' }
 
 export const emptyBody: Buffer = Buffer.alloc(0)
 
@@ -18,18 +20,25 @@ export function declaredLength(req: IncomingMessage): number {
 
 /**
  * Reads the raw body and counts as it goes; at `limit` bytes it stops reading and says so. What is kept is one growing buffer, so that a body in
- * chunks of a byte costs at most twice its size. `done` is called once; afterwards no listener is left on the request.
+ * chunks of a byte costs at most twice its size; while it is not complete, `held` counts it. `done` is called once; afterwards no listener is left on
+ * the request.
  */
-export function readBody(req: IncomingMessage, limit: number, done: (outcome: BodyOutcome) => void): void {
+export function readBody(
+  req: IncomingMessage,
+  { limit, held }: { limit: number; held: HeldBytes },
+  done: (outcome: BodyOutcome) => void,
+): void {
+  const declared = declaredLength(req)
   let kept: Buffer = emptyBody
   let length = 0
+  let share: HeldShare | undefined
 
   const onData = (chunk: Buffer) => {
     if (length + chunk.length > limit) {
-      req.pause()
-      finish({ kind: 'too-large' })
+      stop({ kind: 'too-large' })
       return
     }
+    const before = kept.length
     if (length === 0) {
       // The usual body is one chunk, and is not copied.
       kept = chunk
@@ -38,11 +47,20 @@ export function readBody(req: IncomingMessage, limit: number, done: (outcome: Bo
       chunk.copy(kept, length)
     }
     length += chunk.length
+    if (length === declared) return
+    share ??= held.holder(() => stop({ kind: 'crowded-out' }))
+    share.keep(kept.length - before)
   }
   const onEnd = () =>
     finish({ kind: 'complete', body: kept.length === length ? kept : kept.subarray(0, length) })
   const onClose = () => finish({ kind: 'gone' })
+  const stop = (outcome: BodyOutcome) => {
+    req.pause()
+    kept = emptyBody
+    finish(outcome)
+  }
   const finish = (outcome: BodyOutcome) => {
+    share?.end()
     req.off('data', onData).off('end', onEnd).off('close', onClose)
     done(outcome)
   }

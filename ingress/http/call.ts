@@ -3,6 +3,7 @@ import { replyIdOf } from '../../state/reply-id.ts'
 import type { Admission, IngressState, Lease, Verdict } from '../../state/state.ts'
 import type { Log } from '../../process/log.ts'
 import { throttleOf } from '../routes/served.ts'
+import type { HeldBytes } from '../held-bytes.ts'
 import type { RouteTable } from '../routes/table.ts'
 import type { Tally } from '../verify/tally.ts'
 import type { PreparedVerification } from '../verify/verifier.ts'
@@ -35,6 +36,8 @@ export interface CallDeps {
   publicUrl: () => string | undefined
   tally: Tally
   clientAddress: ClientAddress
+  /** What unfinished bodies take. */
+  held: HeldBytes
   /** Milliseconds since 1970. */
   now: () => number
   /** ISO 8601 of a time. */
@@ -64,6 +67,7 @@ export function createCallHandler(deps: CallDeps) {
     publicUrl,
     tally,
     clientAddress,
+    held,
     now,
     isoTime,
     newId,
@@ -121,7 +125,7 @@ export function createCallHandler(deps: CallDeps) {
     }
     // The only expectation that gets here is 100-continue; HTTP/1.0 has no interim answers.
     if (req.headers.expect !== undefined && req.httpVersion !== '1.0') exchange.res.writeContinue()
-    readBody(req, route.payloadBytes, (outcome) => received(call, outcome))
+    readBody(req, { limit: route.payloadBytes, held }, (outcome) => received(call, outcome))
   }
 
   function received(call: RoutedCall, outcome: BodyOutcome): void {
@@ -131,6 +135,11 @@ export function createCallHandler(deps: CallDeps) {
         return
       case 'too-large':
         void refuseCounted(call, 'PayloadTooLarge')
+        return
+      case 'crowded-out':
+        // Nor is there room for what would come behind it.
+        call.exchange.last = true
+        refuse(call.exchange, 'Overloaded', call.route)
         return
       case 'gone':
         // Nobody is left to answer, and nothing has been taken.

@@ -16,6 +16,8 @@ export interface HttpLimits {
   requestTimeoutMs: number
   /** An idle connection is kept for that long: longer than the idle time of the usual proxies, so that they close first. */
   keepAliveTimeoutMs: number
+  /** Unfinished bodies and messages of all connections together, and messages that wait to be stored or read; whoever stalls longest gives way. */
+  heldBytes: number
   /** A connection on which nothing moves, be it for a caller that reads no answer, is cut. Longer than any wait for a reply. */
   idleTimeoutMs: number
   /** How often Node looks for connections over the two timeouts. */
@@ -41,6 +43,7 @@ export const defaultLimits: HttpLimits = {
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,
+  heldBytes: 128 * 1024 * 1024,
   idleTimeoutMs: 120_000,
   timeoutCheckMs: 5_000,
   replyBytes: 256 * 1024,

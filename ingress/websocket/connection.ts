@@ -1,17 +1,22 @@
 import type { CallEvent, EventRequest, SocketPart } from '../../state/event.ts'
 import type { IngressState, SocketMessage, SocketRef, Verdict } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
+import type { Duplex } from 'node:stream'
 import type { Log } from '../../process/log.ts'
+import type { HeldBytes, HeldShare } from '../held-bytes.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { End, EndCode } from './ends.ts'
 import { ends } from './ends.ts'
 import type { HookSocket } from './hook-socket.ts'
 import type { SocketLimits } from './limits.ts'
+import { Unfinished } from './unfinished.ts'
 
 export interface ConnectionDeps {
   state: IngressState
   limits: SocketLimits
+  /** What connections have sent or left unread. */
+  held: HeldBytes
   /** An event's id and its time, ISO 8601. */
   stamp: () => { id: string; time: string }
   log: Log
@@ -51,6 +56,8 @@ export class Connection {
   #paused = false
   #alive = true
   #onEnded: (() => void) | undefined
+  readonly #unfinished = new Unfinished()
+  readonly #held: HeldShare
   #closed: End | undefined
 
   constructor(deps: ConnectionDeps, seed: ConnectionSeed) {
@@ -58,14 +65,23 @@ export class Connection {
     this.#seed = seed
     this.socket = seed.socket
     this.route = seed.route
+    this.#held = deps.held.holder(() => this.#giveWay())
   }
 
-  /** The handshake is done. `onEnded` is called once, when the end of the connection is recorded. */
-  start(ws: HookSocket, onEnded: () => void): void {
+  /** The handshake is done on that stream. `onEnded` is called once, when the end of the connection is recorded. */
+  start(ws: HookSocket, stream: Duplex, onEnded: () => void): void {
     this.#ws = ws
     this.#onEnded = onEnded
-    ws.on('message', (data: Buffer, binary) => this.#hear(data, binary))
-    ws.on('pong', () => (this.#alive = true))
+    stream.prependListener('data', (chunk: Buffer) => this.#received(chunk.length))
+    ws.on('message', (data: Buffer, binary) => {
+      this.#completed(data.length)
+      this.#hear(data, binary)
+    })
+    ws.on('ping', (data) => this.#completed(data.length))
+    ws.on('pong', (data) => {
+      this.#completed(data.length)
+      this.#alive = true
+    })
     // Told by the close that follows.
     ws.on('error', (error) => this.#deps.log.debug({ err: error, ...this.#fields() }, 'connection failed'))
     ws.on('close', (code, reason) => this.#over(ws.closedWith ?? { code, reason: reason.toString() }))
@@ -90,8 +106,10 @@ export class Connection {
     const { data, close } = message
     if (data !== undefined) {
       const payload = 'text' in data ? data.text : Buffer.from(data.base64, 'base64')
-      if (!this.#checkBuffer(Buffer.byteLength(payload))) return
-      ws.send(payload)
+      const bytes = Buffer.byteLength(payload)
+      if (!this.#checkBuffer(bytes)) return
+      this.#held.keep(bytes)
+      ws.send(payload, () => this.#held.free(bytes))
     }
     if (close !== undefined) ws.close(close.code, close.reason)
   }
@@ -127,6 +145,26 @@ export class Connection {
     return false
   }
 
+  #received(bytes: number): void {
+    if (this.#ws?.closedWith !== undefined) return
+    this.#unfinished.received(bytes)
+    this.#held.keep(bytes)
+  }
+
+  #completed(bytes: number): void {
+    const before = this.#unfinished.bytes
+    this.#unfinished.completed(bytes)
+    this.#held.free(before - this.#unfinished.bytes)
+  }
+
+  /** Others need the memory. What is told to a client that reads nothing may not arrive. */
+  #giveWay(): void {
+    this.#deaf = true
+    this.#queue.length = 0
+    this.end('Overloaded')
+    this.terminate()
+  }
+
   #hear(data: Buffer, binary: boolean): void {
     this.#alive = true
     if (this.#deaf || this.#ws?.closedWith !== undefined) return
@@ -136,6 +174,7 @@ export class Connection {
       return
     }
     this.#queue.push({ data, binary })
+    this.#held.keep(data.length)
     if (this.#queue.length >= this.#deps.limits.queuedMessages && !this.#paused) {
       this.#paused = true
       this.#ws?.pause()
@@ -149,6 +188,7 @@ export class Connection {
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
       refused = await this.#storeOne(next.data, next.binary)
       this.#queue.shift()
+      this.#held.free(next.data.length)
       if (refused === undefined) continue
       this.#deaf = true
       this.#queue.length = 0
@@ -183,6 +223,7 @@ export class Connection {
   }
 
   async #record({ code, reason }: End): Promise<void> {
+    this.#held.end()
     const event = this.#event('disconnect', { end: { statusCode: code, reason } }, nothing)
     await this.#deps.state.disconnect(this.socket, event)
     this.#deps.log.debug({ statusCode: code, ...this.#fields() }, 'connection is over')

@@ -22,6 +22,8 @@ export const ends = {
   Lapsed: { code: 1012, reason: 'Connection was given up' },
   /** More waits for the client than is kept for one. */
   SlowReader: { code: 1013, reason: 'Messages are not read fast enough' },
+  /** The process had no more memory for what connections have sent or left unread, and this one had moved least recently. */
+  Overloaded: { code: 1013, reason: 'Too many unfinished messages' },
   /** Fail closed: what the webhook needs is missing, or all of its workflows are suspended. */
   WebhookUnavailable: { code: 1013, reason: 'Webhook is not available' },
   /** A message could not be stored. */

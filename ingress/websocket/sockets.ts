@@ -4,6 +4,7 @@ import type { Clock } from '../../state/clock.ts'
 import { socketIdOf } from '../../state/reply-id.ts'
 import type { IngressState, SocketRef, Verdict } from '../../state/state.ts'
 import type { Log } from '../../process/log.ts'
+import type { HeldBytes } from '../held-bytes.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { RouteName, RouteTable } from '../routes/table.ts'
@@ -44,13 +45,14 @@ export interface SocketsDeps {
   table: RouteTable
   clock: Clock
   limits: SocketLimits
+  held: HeldBytes
   newId: () => string
   isoTime: (ms: number) => string
   log: Log
 }
 
 export function createSockets(deps: SocketsDeps): Sockets {
-  const { state, table, clock, limits, newId, isoTime, log } = deps
+  const { state, table, clock, limits, held, newId, isoTime, log } = deps
   const connections = new Map<string, Connection>()
   const byWebhook = new Map<string, Set<Connection>>()
   const heartbeat = createHeartbeat<Connection>(clock, limits.pingIntervalMs, (one) => one.ping())
@@ -91,7 +93,7 @@ export function createSockets(deps: SocketsDeps): Sockets {
       const { route, clientIP } = seed
       const { partition, places } = route
       const socket = { partition, id: socketIdOf(partition, newId()), places: places.key }
-      const one = new Connection({ state, limits, stamp, log }, { ...seed, socket })
+      const one = new Connection({ state, limits, held, stamp, log }, { ...seed, socket })
       const event = one.connectEvent()
       // Before it is accepted: a run may send to it, and its webhook may go, while the state answers.
       hold(one)
@@ -110,7 +112,7 @@ export function createSockets(deps: SocketsDeps): Sockets {
       const ws = accept({ req, stream, head, route, headers: headers(event.id) })
       if (ws === undefined) one.abandon(() => forget(one))
       else {
-        one.start(ws, () => forget(one))
+        one.start(ws, stream, () => forget(one))
         heartbeat.add(one)
         log.debug({ connection: socket.id, webhook: route.webhook }, 'connection is open')
       }

@@ -155,6 +155,17 @@ const ways: Record<AnswerCode, () => Promise<Response>> = {
       { headers: { 'x-square-hmacsha256-signature': `${'A'.repeat(43)}=` } },
     ),
   StateUnavailable: () => callWith(new StateUnavailable('away')),
+  Overloaded: async () => {
+    const route = routeOf('one')
+    const site = await sites.start({ routes: [route], limits: { heldBytes: 1_000 } })
+    const connection = await connectRaw(site.port)
+    const head = `POST /webhooks/${route.token} HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n`
+    connection.write(head + 'x'.repeat(2_000))
+    const [before = '', body] = (await connection.until(/\}$/)).split('\r\n\r\n')
+    connection.destroy()
+    const retryAfter = /retry-after: (\d+)/i.exec(before)?.[1] ?? ''
+    return new Response(body, { status: Number(before.slice(9, 12)), headers: { 'retry-after': retryAfter } })
+  },
   Backlogged: () => callWith({ kind: 'backlogged' }),
   ShuttingDown: () => callWaiting((site) => site.ingress.close({ deadlineMs: 0 })),
   ReplyTimeout: () => callWaiting((site) => site.clock.advance(60_050)),

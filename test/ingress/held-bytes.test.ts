@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { createHeldBytes } from '../../ingress/held-bytes.ts'
+import { Unfinished } from '../../ingress/websocket/unfinished.ts'
+import type { RawConnection } from './raw.ts'
+import { connectRaw } from './raw.ts'
+import { createSites } from './site.ts'
+import type { Site } from './site.ts'
+import { routeOf } from './support.ts'
+import { eventsUntil, handshake, socketRoute } from './websocket/support.ts'
+
+const sites = createSites()
+afterEach(() => sites.end())
+
+describe('bytes held for callers', () => {
+  test('those who have moved least recently give way until there is room', () => {
+    const gone: string[] = []
+    const held = createHeldBytes(100)
+    const [one, two, three] = ['one', 'two', 'three'].map((name) => held.holder(() => gone.push(name)))
+    one?.keep(40)
+    two?.keep(40)
+    one?.keep(10)
+    three?.keep(60)
+    expect(gone).toEqual(['two', 'one'])
+    expect(held.total).toBe(60)
+    three?.free(20)
+    expect(held.total).toBe(40)
+    three?.end()
+    three?.free(20)
+    expect(held.total).toBe(0)
+  })
+
+  test('one that is too much by itself gives way itself', () => {
+    const gone: string[] = []
+    const held = createHeldBytes(100)
+    held.holder(() => gone.push('one')).keep(101)
+    expect([gone, held.total]).toEqual([['one'], 0])
+  })
+})
+
+const route = routeOf('orders', { limits: { rate: { requests: 1_000 } } })
+
+async function beginBody(site: Site, bytes: number): Promise<RawConnection> {
+  const connection = await connectRaw(site.port)
+  connection.write(
+    `POST /webhooks/${route.token} HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 * bytes}\r\n\r\n`,
+  )
+  connection.write('x'.repeat(bytes))
+  return connection
+}
+
+describe('bodies that are not finished', () => {
+  test('give way to those that come: the one that has stalled longest gets a 503, and good calls pass', async () => {
+    const site = await sites.start({ routes: [route], limits: { heldBytes: 100_000 } })
+    const stalled: RawConnection[] = []
+    for (let each = 0; each < 4; each += 1) {
+      stalled.push(await beginBody(site, 30_000))
+      await untilHeld(site, Math.min(each + 1, 3) * 30_000)
+    }
+    expect(await stalled[0]?.until(/\}$/)).toMatch(
+      /^HTTP\/1\.1 503 [^]*Retry-After: 5[^]*Too many unfinished requests/,
+    )
+    expect((await site.call(route, '', { method: 'POST', body: 'y'.repeat(9_000) })).status).toBe(200)
+    for (const connection of stalled.slice(1)) connection.write('x'.repeat(30_000))
+    for (const connection of stalled.slice(1))
+      expect(await connection.until(/\}$/)).toMatch(/^HTTP\/1\.1 200/)
+    await untilHeld(site, 0)
+    for (const connection of stalled) connection.destroy()
+  })
+
+  test('are forgotten with their caller', async () => {
+    const site = await sites.start({ routes: [route] })
+    const connection = await beginBody(site, 30_000)
+    await untilHeld(site, 30_000)
+    connection.destroy()
+    await untilHeld(site, 0)
+  })
+})
+
+describe('WebSockets', () => {
+  const chat = socketRoute('chat', { limits: { rate: { requests: 1_000 }, payloadBytes: 262_144 } })
+
+  /** The head of a masked frame of so many bytes, masked with zeros. */
+  const frame = (length: number, first = 0x82): Buffer => {
+    const head = Buffer.alloc(14)
+    head.set([first, 0xff])
+    head.writeBigUInt64BE(BigInt(length), 2)
+    return head
+  }
+
+  async function open(site: Site): Promise<RawConnection> {
+    const connection = await connectRaw(site.port)
+    connection.write(handshake(chat.token))
+    await connection.until(/\r\n\r\n$/)
+    return connection
+  }
+
+  test('a message that is not finished gives way, and its connection ends with 1013', async () => {
+    const site = await sites.start({ routes: [chat], limits: { heldBytes: 100_000 } })
+    const first = await open(site)
+    first.write(Buffer.concat([frame(200_000), Buffer.alloc(60_000)]))
+    await untilHeld(site, 60_014)
+    const second = await open(site)
+    second.write(Buffer.concat([frame(200_000), Buffer.alloc(60_000)]))
+    const [end] = (await eventsUntil(site, 'disconnect')).slice(-1)
+    expect(end?.socket?.end).toEqual({ statusCode: 1013, reason: 'Too many unfinished messages' })
+    expect(await first.closed()).toContain('Too many unfinished messages')
+    await untilHeld(site, 60_014)
+    second.destroy()
+    await untilHeld(site, 0)
+  })
+
+  test('a message that is stored is not held', async () => {
+    const site = await sites.start({ routes: [chat] })
+    const connection = await open(site)
+    for (let each = 0; each < 3; each += 1)
+      connection.write(Buffer.concat([frame(70_000), Buffer.alloc(70_000)]))
+    for (let messages = 0; messages < 3; messages += 1) await eventsUntil(site, 'message')
+    await untilHeld(site, 0)
+    connection.destroy()
+  })
+
+  test('the heads of fragments are not counted for longer than the message that they are of', () => {
+    const unfinished = new Unfinished()
+    unfinished.received(1_000)
+    unfinished.received(200)
+    unfinished.completed(1_000)
+    expect(unfinished.bytes).toBe(200 - 8)
+    unfinished.received(6)
+    unfinished.completed(0)
+    expect(unfinished.bytes).toBe(6)
+    unfinished.received(6)
+    unfinished.completed(0)
+    expect(unfinished.bytes).toBe(6)
+  })
+})
+
+async function untilHeld(site: Site, bytes: number): Promise<void> {
+  while (site.ingress.heldBytes !== bytes) await sleep(5)
+}
