@@ -5,12 +5,14 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { defaultLimits } from '../../../ingress/http/limits.ts'
 import { hook, startFleet, WIDE } from './fleet.ts'
 import type { Fleet } from './fleet.ts'
 
 jest.setTimeout(120_000)
 
 const CALLERS = 5_000
+const BODIES = 1_500
 /** Sockets of Redis, the log, modules and so on. */
 const OTHER_FILES = 200
 const GOOD_CALLS = 300
@@ -80,6 +82,33 @@ test(`${CALLERS} of them hold nobody up, cost a bounded memory, and are cut off`
   } finally {
     clearInterval(dribble)
   }
+})
+
+test(`${BODIES} that stop just before the end of their bodies are let go when they take too much memory`, async () => {
+  const [ingress] = fleet.ingress
+  if (ingress === undefined) throw new Error('there is no ingress')
+  await callWell(100)
+  const before = await memoryOf(ingress.pid)
+  const { port } = new URL(ingress.url)
+  const head = `POST ${fleet.pathOf('orders')} HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\n\r\n`
+  const nearlyAll = Buffer.alloc(240 * 1024, 'x')
+  const answers: string[] = []
+  for (let nth = 0; nth < BODIES; nth += 1) {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.on('error', () => {}).on('data', (data) => answers.push(data.toString().slice(0, 12)))
+    slow.push(socket)
+    await once(socket, 'connect')
+    socket.write(head)
+    await new Promise((resolve) => socket.write(nearlyAll, resolve))
+  }
+  const grown = (await memoryOf(ingress.pid)) - before
+  note(`${BODIES} nearly complete bodies: ${(grown / 2 ** 20).toFixed(0)} MiB of memory`)
+  // What is held, the buffers that grew on the way to it, and what of them is not collected yet.
+  expect(grown).toBeLessThan(2.5 * defaultLimits.heldBytes)
+  expect(answers.length).toBeGreaterThan(BODIES / 4)
+  expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 503']))
+  await callWell(100)
+  expect(ingress.alive()).toBe(true)
 })
 
 /** Calls one after the other that all succeed, and soon; resolves to how long each took, in milliseconds, in order. */
