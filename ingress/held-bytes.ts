@@ -40,10 +40,11 @@ export function createHeldBytes(limit: number): HeldBytes {
   }
 
   function makeRoom(): void {
-    for (let one = stalest(); total > limit && one !== undefined; one = stalest()) {
-      one.end()
-      one.giveWay()
-    }
+    const one = total > limit ? stalest() : undefined
+    if (one === undefined) return
+    one.end()
+    one.giveWay()
+    makeRoom()
   }
 
   return {

@@ -37,9 +37,15 @@ const reserved = new Set([
   'ratelimit',
   'ratelimit-policy',
   // These would rule over the other webhooks of the same origin.
+  'accept-ch',
   'alt-svc',
   'clear-site-data',
+  'critical-ch',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
   'service-worker-allowed',
+  'set-cookie',
   'strict-transport-security',
 ])
 

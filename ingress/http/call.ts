@@ -98,8 +98,9 @@ export function createCallHandler(deps: CallDeps) {
     if (refusal !== 'NotFound') {
       exchange.headers = route.policy
       const { cors } = route
-      if (cors !== undefined && isPreflight(req)) {
-        refuse(exchange, 'Preflight', route, preflightHeaders(cors, req))
+      if (isPreflight(req)) {
+        // Without `cors` it permits nothing. It is the browser's own question, which must not start what the page may not.
+        refuse(exchange, 'Preflight', route, cors && preflightHeaders(cors, req))
         return
       }
       if (cors !== undefined) {

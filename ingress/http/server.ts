@@ -77,11 +77,16 @@ export function createHttpServer(deps: ServerDeps): Server {
     if (this.req.complete && newest.get(this.req.socket)?.res === this) newest.delete(this.req.socket)
   }
 
-  function onRequest(req: IncomingMessage, res: ServerResponse, upgrade?: Upgrade): void {
+  /** `fault`: what is wrong with a request that is well-formed. */
+  function onRequest(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { upgrade, fault }: { upgrade?: Upgrade; fault?: AnswerCode } = {},
+  ): void {
     if (ending.has(req.socket)) return
     try {
       note(req, res)
-      const refusal = refusalOfRequest(req, limits)
+      const refusal = refusalOfRequest(req, limits) ?? fault
       if (refusal !== undefined) {
         refuse(req, res, refusal)
         return
@@ -124,15 +129,11 @@ export function createHttpServer(deps: ServerDeps): Server {
       newest.delete(socket)
       release()
     }
-    onRequest(req, res, { stream: socket, head, release: releaseAll })
+    onRequest(req, res, { upgrade: { stream: socket, head, release: releaseAll } })
   })
   // `100 Continue` is sent when a body is wanted, not before.
   server.on('checkContinue', (req, res) => onRequest(req, res))
-  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
-    if (ending.has(req.socket)) return
-    note(req, res)
-    refuse(req, res, 'ExpectationFailed')
-  })
+  server.on('checkExpectation', (req, res) => onRequest(req, res, { fault: 'ExpectationFailed' }))
   const unparsed = (error: NodeJS.ErrnoException | undefined, socket: Duplex) => {
     if (ended.has(socket)) return
     ending.add(socket)

@@ -1,6 +1,7 @@
 /**
  * The HMAC verification that most providers are a setting of: which bytes are signed, how, and in which header the signature stands.
  */
+import { trimBlanks } from '../blanks.ts'
 import type { HmacSettings } from '../route.ts'
 import { createMac } from './mac.ts'
 import { parseTime } from './time.ts'
@@ -145,6 +146,3 @@ function createSignatureReader(
     return found
   }
 }
-
-/** Without spaces and tabs around; `trim` would take away more, and let more texts pass for one signature. */
-export const trimBlanks = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '')

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Server, ServerOptions } from 'ws'
+import type { ServerOptions } from 'ws'
 import { WebSocketServer } from 'ws'
 import type { ServedRoute } from '../routes/served.ts'
 import { chooseSubprotocol } from './handshake.ts'
@@ -17,42 +17,31 @@ export interface Acceptance {
   headers: readonly string[]
 }
 
-type SocketServer = Server<typeof HookSocket>
-
 /** Answers handshakes and makes WebSockets of their connections. The result is undefined when the client is gone. */
 export function createAcceptor({
   closeTimeoutMs,
 }: SocketLimits): (acceptance: Acceptance) => HookSocket | undefined {
-  /** The library sets the largest message for a whole server, so that there is one for each size in use. */
-  const servers = new Map<number, SocketServer>()
   let subprotocol: string | undefined
-
-  function serverFor(maxPayload: number): SocketServer {
-    const known = servers.get(maxPayload)
-    if (known !== undefined) return known
-    // The library's types are behind it by this one.
-    const options: ServerOptions<typeof HookSocket> & { closeTimeout: number } = {
-      noServer: true,
-      WebSocket: HookSocket,
-      clientTracking: false,
-      maxPayload,
-      closeTimeout: closeTimeoutMs,
-      // Its memory for each connection outweighs what it saves on small messages.
-      perMessageDeflate: false,
-      handleProtocols: () => subprotocol ?? false,
-    }
-    const server = new WebSocketServer(options)
-    servers.set(maxPayload, server)
-    return server
+  // The library's types are behind it by this one.
+  const options: ServerOptions<typeof HookSocket> & { closeTimeout: number } = {
+    noServer: true,
+    WebSocket: HookSocket,
+    clientTracking: false,
+    closeTimeout: closeTimeoutMs,
+    // Its memory for each connection outweighs what it saves on small messages.
+    perMessageDeflate: false,
+    handleProtocols: () => subprotocol ?? false,
   }
+  const server = new WebSocketServer(options)
 
   return ({ req, stream, head, route, headers }) => {
-    const server = serverFor(route.payloadBytes)
     const addHeaders = (lines: string[]): void => {
       for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i] ?? ''}: ${headers[i + 1] ?? ''}`)
     }
     let accepted: HookSocket | undefined
     subprotocol = chooseSubprotocol(route.webSocket, req)
+    // Read when a connection is made, and then its own.
+    server.options.maxPayload = route.payloadBytes
     server.on('headers', addHeaders)
     // Synchronous: it calls back before it returns, or never.
     server.handleUpgrade(req, stream, head, (ws) => (accepted = ws))

@@ -41,7 +41,7 @@ const nothing: Buffer = Buffer.alloc(0)
  */
 export class Connection {
   readonly socket: SocketRef
-  /** As it is now; its limits hold from the next message on. */
+  /** As it is now; its limits hold from the next message on, but for a larger message than the library was told of at the handshake. */
   route: ServedRoute
   readonly #deps: ConnectionDeps
   readonly #seed: ConnectionSeed
@@ -168,6 +168,10 @@ export class Connection {
   #hear(data: Buffer, binary: boolean): void {
     this.#alive = true
     if (this.#deaf || this.#ws?.closedWith !== undefined) return
+    if (data.length > this.route.payloadBytes) {
+      this.end('MessageTooLarge')
+      return
+    }
     if (this.#queue.length >= this.route.throttle.requests) {
       // More than the window takes wait, so that the rate is exceeded whatever the throttle says of those before.
       this.#deaf = true

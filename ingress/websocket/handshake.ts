@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { AnswerCode } from '../answers.ts'
+import { trimBlanks } from '../blanks.ts'
 import type { Route } from '../route.ts'
 
 type Rules = NonNullable<Route['webSocket']>
@@ -33,7 +34,7 @@ export function chooseSubprotocol({ subprotocols }: Rules, req: IncomingMessage)
 function offeredProtocols({ headers }: IncomingMessage): string[] | undefined {
   const header = headers['sec-websocket-protocol']
   if (header === undefined) return []
-  const names = header.split(',').map((name) => name.trim())
+  const names = header.split(',').map(trimBlanks)
   return names.every((name) => tokenForm.test(name)) && new Set(names).size === names.length
     ? names
     : undefined

@@ -9,13 +9,15 @@ export class HookSocket extends WebSocket {
   /** What this side has sent, or has echoed, as the end of the connection. */
   closedWith: End | undefined
 
-  /** Also called by the library itself: with the code of a violation, or with what the client has sent. */
+  /** Also called by the library itself: with nothing but the code of a violation, or with code and reason that the client has sent. */
   override close(code?: number, data?: string | Buffer): void {
     if (code === undefined) {
       super.close()
       return
     }
-    const end = code === tooLarge ? ends.MessageTooLarge : { code, reason: data?.toString() ?? '' }
+    const isViolation = data === undefined
+    const end =
+      isViolation && code === tooLarge ? ends.MessageTooLarge : { code, reason: data?.toString() ?? '' }
     this.closedWith ??= end
     super.close(end.code, end.reason)
   }

@@ -109,12 +109,22 @@ describe('a call of a page', () => {
   })
 })
 
-test('a webhook without cors says nothing, and OPTIONS is a call like any other', async () => {
-  const route = routeOf('hook')
-  const site = await sites.start({ routes: [route] })
-  const answer = await site.call(route, '', preflight(app))
-  expect([answer.status, spoken(answer)]).toEqual([200, {}])
-  expect((await site.nextEvent()).method).toBe('options')
+describe('a webhook without cors', () => {
+  test('permits nothing to a preflight, and starts nothing', async () => {
+    const route = routeOf('hook')
+    const site = await sites.start({ routes: [route] })
+    const answer = await site.call(route, '', preflight(app))
+    expect([answer.status, spoken(answer)]).toEqual([204, {}])
+    await site.call(route)
+    expect((await site.nextEvent()).method).toBe('get')
+  })
+
+  test('takes any other OPTIONS as a call', async () => {
+    const route = routeOf('hook')
+    const site = await sites.start({ routes: [route] })
+    expect((await site.call(route, '', { method: 'OPTIONS' })).status).toBe(200)
+    expect((await site.nextEvent()).method).toBe('options')
+  })
 })
 
 test('what is not found is not told apart by its headers', async () => {

@@ -171,6 +171,7 @@ describe('strange, but well-formed', () => {
       200,
     ],
     ['Expect twice', `${post('Expect: 100-continue', 'Expect: 100-continue', 'Content-Length: 1')}x`, 200],
+    ['an unknown expectation', get('Expect: coffee'), 417],
     ['OPTIONS *', get().replace(`GET ${path}`, 'OPTIONS *'), 404],
     ['an absolute target of another scheme', get().replace(path, `ftp://x${path}`), 404],
     ['dots before the path', get().replace(path, `/x/..${path}`), 404],

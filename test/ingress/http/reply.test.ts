@@ -91,6 +91,12 @@ describe('the headers of a reply', () => {
       Upgrade: 'h2c',
       'Content-Encoding': 'gzip',
       'Strict-Transport-Security': 'max-age=1',
+      NEL: '{"report_to":"x","max_age":1}',
+      'Report-To': '{}',
+      'Reporting-Endpoints': 'x="https://x.example"',
+      'Accept-CH': 'DPR',
+      'Critical-CH': 'DPR',
+      'Set-Cookie': 'a=b',
     }
     const answer = reply('four', { ...refused, Location: '/elsewhere', 'x-mine': 'a\tb' })
     expect(header(answer, 'content-length')).toEqual(['4'])
@@ -99,7 +105,8 @@ describe('the headers of a reply', () => {
     for (const name of ['transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'content-encoding']) {
       expect(header(answer, name)).toEqual([])
     }
-    expect(header(answer, 'strict-transport-security')).toEqual([])
+    for (const name of Object.keys(refused).filter((each) => each !== 'content-length'))
+      expect([name, header(answer, name.toLowerCase())]).toEqual([name, []])
   })
 
   test.each([

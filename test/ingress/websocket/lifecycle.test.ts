@@ -63,6 +63,17 @@ describe('when the webhook changes', () => {
     expect((await client.closed).code).toBe(1008)
   })
 
+  test('with a smaller payload, a larger message ends them', async () => {
+    const route = socketRoute()
+    const site = await sites.start({ routes: [route] })
+    const client = await openSocket(urlOf(site, route))
+    site.table.put(socketRoute('chat', { limits: { payloadBytes: 10 } }))
+    client.send('just right')
+    await eventsUntil(site, 'message')
+    client.send('a bit too long')
+    expect(await client.closed).toEqual({ code: 1008, reason: 'Message too large' })
+  })
+
   test('while a handshake waits for the state, the connection is ended when it is there', async () => {
     const route = socketRoute()
     const site = await sites.start({

@@ -144,6 +144,19 @@ describe('L39 a message over the limit', () => {
   })
 })
 
+test('1009 that a client or a run says is kept', async () => {
+  const route = socketRoute()
+  const site = await sites.start({ routes: [route] })
+  const client = await openSocket(urlOf(site, route))
+  client.ws.close(1009, 'mine')
+  expect(await client.closed).toEqual({ code: 1009, reason: 'mine' })
+  const end = (await eventsUntil(site, 'disconnect')).at(-1)?.socket?.end
+  expect(end).toEqual({ statusCode: 1009, reason: 'mine' })
+  const other = await openSocket(urlOf(site, route))
+  await sendTo(site, await site.nextEvent(), { close: { code: 1009, reason: '' } })
+  expect(await other.closed).toEqual({ code: 1009, reason: '' })
+})
+
 test('text that is not UTF-8 ends the connection with 1007', async () => {
   const route = socketRoute()
   const site = await sites.start({ routes: [route] })

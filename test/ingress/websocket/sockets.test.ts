@@ -233,6 +233,7 @@ describe('who may connect', () => {
     ['a bad key', handshake('TOKEN').replace('dGhlIHNhbXBsZSBub25jZQ==', 'short'), 400],
     ['another HTTP version', handshake('TOKEN').replace('HTTP/1.1', 'HTTP/1.0'), 400],
     ['a malformed subprotocol', handshake('TOKEN', 'Sec-WebSocket-Protocol: a b\r\n'), 400],
+    ['white space of another kind', handshake('TOKEN', 'Sec-WebSocket-Protocol: a\u00a0\r\n'), 400],
     ['another version', handshake('TOKEN').replace('Version: 13', 'Version: 8'), 426],
     ['no version', handshake('TOKEN').replace(/Sec-WebSocket-Version.*\r\n/, ''), 426],
   ]
@@ -240,8 +241,9 @@ describe('who may connect', () => {
     const route = socketRoute()
     const site = await sites.start({ routes: [route] })
     const connection = await connectRaw(site.port)
-    connection.write(text.replace('TOKEN', route.token))
+    connection.write(Buffer.from(text.replace('TOKEN', route.token), 'latin1'))
     const answer = await connection.closed()
+    expect(answer).toContain('Content-Type: application/json')
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     if (status === 426) expect(answer).toContain('Sec-WebSocket-Version: 13')
     expect(await site.runner.read({ count: 1, blockMs: 0 })).toEqual([])
