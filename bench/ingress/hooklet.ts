@@ -55,7 +55,10 @@ const table = createRouteTable()
 const routes = scenario === 'many-routes' ? 100_000 : 1
 for (let nth = 0; nth < routes; nth++) table.put(route(nth))
 // Where nothing reads the events, they must not be refused for being many.
-const state = createRedisState({ url, ...(scenario === 'reply' ? {} : { backlog: 100_000_000 }) })
+const state = createRedisState({
+  url,
+  ...(scenario === 'reply' ? {} : { backlog: 100_000_000, backlogBytes: 1e12 }),
+})
 const silent = (): void => {}
 const ingress = createIngress({
   state: state.ingress('bench'),

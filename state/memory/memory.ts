@@ -20,7 +20,7 @@ export type { DeadLetter }
 
 export interface MemoryStateOptions {
   clock?: Clock
-  /** Per partition; 10,000 events and 256 MiB of bodies by default. */
+  /** Per partition; 10,000 events and 32 MiB of bodies by default. */
   backlog?: Partial<Backlog>
   /** How many runs of a partition may be parked before calls are refused; 100,000 by default. */
   parked?: number
@@ -59,7 +59,7 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
     const created = createPartition({
       clock,
       partition,
-      backlog: { events: 10_000, bytes: 256 * 1_024 * 1_024, ...backlog },
+      backlog: { events: 10_000, bytes: 32 * 1_024 * 1_024, ...backlog },
       parked,
       maxAttempts,
       deadLetters: 1_000,

@@ -4,6 +4,7 @@ import type { Argument } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
+import { leastWeight } from './options.ts'
 
 /** What the script `admit` is asked for. */
 export interface Asked {
@@ -37,13 +38,17 @@ export function admissionOf(asked: Asked, pod: Pod): { names: string[]; args: Ar
 }
 
 function keysOf({ partition, event, throttle, lease, reply, once, socket }: Asked, { keys }: Pod): string[] {
-  const names = [keys.events(partition), keys.parked(partition), keys.idle(partition)]
+  const names = [
+    keys.events(partition),
+    keys.parked(partition),
+    keys.idle(partition),
+    keys.backlog(partition),
+  ]
   if (socket !== undefined)
     names.push(
       keys.connections(partition),
       keys.connection(partition, socket.id),
       keys.line(partition, socket.id),
-      keys.waiting(partition),
     )
   if (throttle !== undefined) names.push(keys.window(partition, throttle.key))
   if (event !== undefined && once !== undefined) names.push(keys.once(partition, once.key))
@@ -69,7 +74,8 @@ function argumentsOf(
   }
   const opens = socket?.opens === true
   const namespace = event?.webhook.namespace ?? ''
-  add(5, event && [...encodeEvent(event), settings.backlog, settings.parked, partition])
+  const { backlogBytes, parked } = settings
+  add(6, event && [...encodeEvent(event), leastWeight(settings), backlogBytes, parked, partition])
   add(2, throttle && [throttle.requests, throttle.windowMs])
   add(3, lease && [lease.id, lease.limit, settings.lapseMs])
   add(3, (reply !== undefined || opens) && [reply?.ttlMs ?? '', channel, namespace])

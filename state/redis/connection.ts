@@ -53,14 +53,20 @@ export function connect(
   let closed = false
   let opening: Promise<unknown> | undefined
 
-  for (const client of [commands, subscriber]) client.on('error', (error) => onError(withoutArguments(error)))
+  const fault = (error: unknown): void => {
+    if (!closed) onError(withoutArguments(error))
+  }
+  for (const client of [commands, subscriber]) client.on('error', fault)
   subscriber.on('message', (_, message: string) => onMessage(message))
+  // ioredis would do so by itself, and let nobody know when the connection is lost meanwhile: the process would end of it. A Cluster's does it well.
+  if (subscriber instanceof Redis)
+    subscriber.on('ready', () => void subscriber.subscribe(channel).catch(fault))
   opening = within(
     Promise.all([new Promise((resolve) => commands.once('ready', resolve)), subscriber.subscribe(channel)]),
     clock,
     commandTimeoutMs,
   ).finally(() => (opening = undefined))
-  opening.catch((error: unknown) => onError(withoutArguments(error)))
+  opening.catch(fault)
 
   function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
     if (closed) return Promise.reject(new StateUnavailable('the state is closed'))
@@ -157,6 +163,7 @@ function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis 
     maxRetriesPerRequest: queue ? null : 0,
     // After a failover the old master answers READONLY until the connection is made anew.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    autoResubscribe: false,
     // A connection that has gone silent is made anew.
     ...(queue ? {} : { socketTimeout: 5 * commandTimeoutMs }),
     ...(username === undefined ? {} : { username }),

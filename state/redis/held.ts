@@ -7,12 +7,19 @@ import type { Presence } from './presence.ts'
 import type { Scripts } from './script.ts'
 import { separately } from './separately.ts'
 
+/** What is kept of an event that is worked on. */
+export interface HeldEvent {
+  /** The WebSocket that it is of. */
+  socket: string | undefined
+  /** For how many bytes it counts in the backlog. */
+  weight: number
+}
+
 /** What a runner works on: events that are not acknowledged and resumed runs that are neither parked nor over. */
 export interface Held {
-  add(delivery: Delivery): void
+  add(delivery: Delivery, weight: number): void
   dropEvent(partition: number, entry: string): void
-  /** The WebSocket that an event is of; undefined also when it is not held. */
-  socketOf(partition: number, entry: string): string | undefined
+  event(partition: number, entry: string): HeldEvent | undefined
   dropRun(partition: number, runId: string): void
   /** Tells Redis that it is still worked on. */
   renew(): Promise<void>
@@ -33,12 +40,12 @@ export interface HeldDeps {
 const batch = 100
 
 export function createHeld({ consumer, keys, scripts, settings, connection, presence }: HeldDeps): Held {
-  const partitions = new Map<number, { entries: Map<string, string | undefined>; runs: Set<string> }>()
+  const partitions = new Map<number, { entries: Map<string, HeldEvent>; runs: Set<string> }>()
 
-  function of(partition: number): { entries: Map<string, string | undefined>; runs: Set<string> } {
+  function of(partition: number): { entries: Map<string, HeldEvent>; runs: Set<string> } {
     const known = partitions.get(partition)
     if (known !== undefined) return known
-    const created = { entries: new Map<string, string | undefined>(), runs: new Set<string>() }
+    const created = { entries: new Map<string, HeldEvent>(), runs: new Set<string>() }
     partitions.set(partition, created)
     return created
   }
@@ -72,13 +79,13 @@ export function createHeld({ consumer, keys, scripts, settings, connection, pres
   }
 
   return {
-    add(delivery) {
+    add(delivery, weight) {
       if (delivery.kind === 'event')
-        of(delivery.partition).entries.set(delivery.entry, delivery.event.socket?.id)
+        of(delivery.partition).entries.set(delivery.entry, { socket: delivery.event.socket?.id, weight })
       else of(delivery.run.partition).runs.add(delivery.run.runId)
     },
     dropEvent: (partition, entry) => void of(partition).entries.delete(entry),
-    socketOf: (partition, entry) => partitions.get(partition)?.entries.get(entry),
+    event: (partition, entry) => partitions.get(partition)?.entries.get(entry),
     dropRun: (partition, runId) => void of(partition).runs.delete(runId),
     async renew() {
       presence.renewed()

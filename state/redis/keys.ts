@@ -31,8 +31,8 @@ export interface Keys {
   outbox(partition: number, id: string): string
   /** List: the events of a WebSocket that are not acknowledged: the first by its place in the stream, the others wait. */
   line(partition: number, id: string): string
-  /** Hash: how many events wait in lines. */
-  waiting(partition: number): string
+  /** Hash: how many bytes of events are not acknowledged. */
+  backlog(partition: number): string
   /** Channel: replies and messages to WebSockets for a pod. */
   repliesOf(podId: string): string
   /** Channel: partitions with work for a runner. */
@@ -59,7 +59,7 @@ export function createKeys(prefix: string): Keys {
     connection: (partition, id) => inPartition(partition, `connection:${id}`),
     outbox: (partition, id) => inPartition(partition, `outbox:${id}`),
     line: (partition, id) => inPartition(partition, `line:${id}`),
-    waiting: (partition) => inPartition(partition, 'waiting'),
+    backlog: (partition) => inPartition(partition, 'backlog'),
     repliesOf: (podId) => `${prefix}:replies:${podId}`,
     workOf: (consumerId) => `${prefix}:work:${consumerId}`,
   }

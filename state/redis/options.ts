@@ -16,6 +16,8 @@ export interface RedisStateOptions {
   partitions?: number
   /** Events of a partition that may be unacknowledged before calls are refused. 10,000 by default. */
   backlog?: number
+  /** Bytes of the unacknowledged events of a partition, above which calls are refused. 32 MiB by default. */
+  backlogBytes?: number
   /** Runs of a partition that may be parked before calls are refused. 100,000 by default. */
   parked?: number
   /** After so many runners that died over it, without a checkpoint in between, an event is put aside. 5 by default. */
@@ -39,11 +41,17 @@ export interface RedisStateOptions {
 
 export type Settings = Required<Omit<RedisStateOptions, 'url' | 'tls' | 'natMap'>>
 
+/** For how many bytes of the backlog an event counts at least, so that no more than `backlog` of them fit in. */
+export function leastWeight({ backlog, backlogBytes }: Settings): number {
+  return Math.floor(backlogBytes / backlog)
+}
+
 export function settingsOf({ url: _url, tls: _tls, natMap: _natMap, ...given }: RedisStateOptions): Settings {
   return {
     prefix: 'hooklet',
     partitions: 64,
     backlog: 10_000,
+    backlogBytes: 32 * 1_048_576,
     parked: 100_000,
     maxAttempts: 5,
     deadLetters: 1_000,

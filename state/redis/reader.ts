@@ -7,6 +7,7 @@ import type { Held } from './held.ts'
 import type { Keys } from './keys.ts'
 import { group } from './keys.ts'
 import type { Settings } from './options.ts'
+import { leastWeight } from './options.ts'
 import type { Scripts } from './script.ts'
 
 /**
@@ -57,6 +58,7 @@ export function createReader({
 }: ReaderDeps): Reader {
   const { clock, sweepMs, lapseMs, maxAttempts, deadLetters, partitions, onError } = settings
   const channel = keys.workOf(consumer)
+  const least = leastWeight(settings)
   /** Partitions that may have work, longest waiting first; true when work may have been abandoned there. */
   const hot = new Map<number, boolean>()
   const timers = new Set<() => void>()
@@ -110,7 +112,7 @@ export function createReader({
       keys.parked(partition),
       keys.idle(partition),
       keys.deadLetters(partition),
-      keys.waiting(partition),
+      keys.backlog(partition),
       keys.attempts(partition),
     ]
     const args = [group, consumer, count, lapseMs, maxAttempts, deadLetters, abandoned ? '1' : '0']
@@ -121,6 +123,7 @@ export function createReader({
         sweepMs * 10,
         keys.run(partition, ''),
         keys.line(partition, ''),
+        least,
       ])
       const [runs, events, putAside] = (await work) as Work
       for (const head of putAside) onPutAside(head).catch(onError)
@@ -128,7 +131,9 @@ export function createReader({
         ...runs.map((run) => resumeOf(partition, run)),
         ...events.map((event) => eventOf(partition, event)),
       ]
-      for (const delivery of deliveries) held.add(delivery)
+      const weights = events.map(([, , head, body]) => Math.max(head.length + body.length, least))
+      for (const [index, delivery] of deliveries.entries())
+        held.add(delivery, weights[index - runs.length] ?? 0)
       // One that had nothing says when it has; the others are read until then.
       if (deliveries.length > 0) heat(partition, false)
       return deliveries

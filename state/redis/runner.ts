@@ -100,13 +100,13 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
 
   const acknowledge = createCollector(
     async (partition, done: Acknowledgement[]) => {
-      const names = [keys.events, keys.idle, keys.waiting, keys.attempts].map((key) => key(partition))
+      const names = [keys.events, keys.idle, keys.backlog, keys.attempts].map((key) => key(partition))
       const args: Argument[] = [group, consumer, endedTtlMs, partition]
       for (const { entry, deliveries, runs = [] } of done) {
-        const socket = held.socketOf(partition, entry)
+        const { socket, weight = 0 } = held.event(partition, entry) ?? {}
         names.push(...runs.map((runId) => keys.run(partition, runId)))
         if (socket !== undefined) names.push(keys.line(partition, socket))
-        args.push(entry, deliveries, runs.length, socket ?? '')
+        args.push(entry, deliveries, weight, runs.length, socket ?? '')
       }
       await connection.run(scripts.acknowledge, names, args)
       for (const { entry } of done) held.dropEvent(partition, entry)
@@ -142,10 +142,11 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       await Promise.all(acknowledgements.map((one) => acknowledge(one.partition, one)))
     },
     async deadLetter({ partition, entry, event, deliveries }, reason) {
-      const names = [keys.events, keys.deadLetters, keys.attempts].map((key) => key(partition))
-      const args: Argument[] = [group, consumer, entry, deadLetters, deliveries, reason]
+      const names = [keys.events, keys.deadLetters, keys.attempts, keys.backlog].map((key) => key(partition))
+      const { weight = 0 } = held.event(partition, entry) ?? {}
+      const args: Argument[] = [group, consumer, entry, deadLetters, deliveries, reason, weight]
       if (event.socket !== undefined) {
-        names.push(keys.idle(partition), keys.waiting(partition), keys.line(partition, event.socket.id))
+        names.push(keys.idle(partition), keys.line(partition, event.socket.id))
         args.push(event.socket.id, partition)
       }
       const put = await connection.run(scripts['dead-letter'], names, args)

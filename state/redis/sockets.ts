@@ -7,6 +7,7 @@ import { every } from './every.ts'
 import { createGroups } from './groups.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
+import { leastWeight } from './options.ts'
 import type { Scripts } from './script.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -153,7 +154,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
 
     async disconnect(socket, event) {
       forget(socket)
-      await endSocket({ keys, scripts, connection }, socket, event).catch(onError)
+      await endSocket({ keys, scripts, settings, connection }, socket, event).catch(onError)
     },
 
     onSocket: (given) => void (listener = given),
@@ -175,7 +176,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
 
 /** Records the end of a connection. False: it was recorded before, or, with `onlyLapsed`, it goes on. */
 export async function endSocket(
-  { keys, scripts, connection }: Pick<SocketsDeps, 'keys' | 'scripts' | 'connection'>,
+  { keys, scripts, settings, connection }: Omit<SocketsDeps, 'channel'>,
   { partition, id, places }: SocketRef,
   event: CallEvent,
   { onlyLapsed = false } = {},
@@ -188,7 +189,7 @@ export async function endSocket(
     keys.connection(partition, id),
     keys.outbox(partition, id),
     keys.line(partition, id),
-    keys.waiting(partition),
+    keys.backlog(partition),
     keys.lease(partition, places),
   ]
   const ended = await connection.run(scripts.disconnect, names, [
@@ -197,6 +198,7 @@ export async function endSocket(
     body,
     partition,
     onlyLapsed ? '1' : '0',
+    leastWeight(settings),
   ])
   return ended === 1
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { Admission, IngressState, Verdict } from '../../state/state.ts'
+import { socketIdOf } from '../../state/reply-id.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import type { HarnessOptions, StartHarness, StateHarness } from './harness.ts'
 import { callEvent, readEvent, readEvents, waitingEvent } from './harness.ts'
@@ -186,6 +187,35 @@ export function describeAdmission(startHarness: StartHarness): void {
       const event = callEvent()
       expect(await ingress.admit({ partition, event })).toEqual({ kind: 'accepted' })
       expect((await readEvent(runner)).event.id).toBe(event.id)
+    })
+
+    test('is bounded in bytes, and what is done, put aside or passed on in a line weighs nothing', async () => {
+      const ingress = await start({ backlogBytes: 100_000 })
+      const runner = harness.runner('runner-a')
+      const body = Buffer.alloc(10_000)
+      const socket = { partition, id: socketIdOf(partition, 'a'), places: 'orders' }
+      const admit = (n: number) =>
+        n % 2
+          ? ingress.receive(socket, { throttle: wide, event: callEvent({ body, socket: { id: socket.id } }) })
+          : ingress.admit({ partition, event: callEvent({ body }) })
+      const wide = { key: 'wide', requests: 1_000, windowMs: 60_000 }
+      const event = callEvent({ type: 'connect', socket: { id: socket.id } })
+      await ingress.connect(socket, { throttle: wide, limit: 1, event })
+      await runner.acknowledge(await readEvents(runner, 1))
+      for (let round = 0; round < 3; round += 1) {
+        const verdicts = []
+        for (let n = 0; n < 12; n += 1) verdicts.push((await admit(n)).kind)
+        const accepted = verdicts.filter((kind) => kind === 'accepted').length
+        expect(accepted).toBeGreaterThanOrEqual(8)
+        expect(accepted).toBeLessThanOrEqual(10)
+        expect(verdicts.slice(accepted)).toEqual(verdicts.slice(accepted).fill('backlogged'))
+        for (let n = 0; n < accepted; n += 1) {
+          const delivery = await readEvent(runner)
+          if (n % 3) await runner.acknowledge([delivery, delivery])
+          else await runner.deadLetter(delivery, 'a reason')
+        }
+      }
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
     })
 
     test('counts parked runs by a bound of their own', async () => {

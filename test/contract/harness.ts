@@ -29,6 +29,8 @@ export interface StateHarness {
 export interface HarnessOptions {
   /** Events of a partition that may be unacknowledged. */
   backlog?: number
+  /** Bytes of its unacknowledged events. */
+  backlogBytes?: number
   /** Runs of a partition that may be parked. */
   parked?: number
 }

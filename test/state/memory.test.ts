@@ -9,11 +9,14 @@ import type { Delivery, RunnerState } from '../../state/state.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 
-describeState('memory state', async ({ backlog, parked } = {}) => {
+describeState('memory state', async ({ backlog, backlogBytes, parked } = {}) => {
   const clock = createManualClock()
   const state = createMemoryState({
     clock,
-    ...(backlog === undefined ? {} : { backlog: { events: backlog } }),
+    backlog: {
+      ...(backlog === undefined ? {} : { events: backlog }),
+      ...(backlogBytes === undefined ? {} : { bytes: backlogBytes }),
+    },
     ...(parked === undefined ? {} : { parked }),
   })
   return {

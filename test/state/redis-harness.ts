@@ -18,7 +18,9 @@ export function redisHarness(servers: () => { ports: number[]; cluster: boolean 
     const { ports, cluster } = servers()
     const prefix = randomUUID()
     const keys = createKeys(prefix)
-    const ways = await Promise.all(Array.from({ length: 9 }, () => Promise.all(ports.map(startTcpProxy))))
+    const ways = await Promise.all(
+      Array.from({ length: 9 }, () => Promise.all(ports.map((port) => startTcpProxy(port)))),
+    )
     const states: RedisState[] = []
     const wayOf = new Map<IngressState | RunnerState, TcpProxy[]>()
 

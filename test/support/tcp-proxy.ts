@@ -9,7 +9,8 @@ export interface TcpProxy {
   cut(): Promise<void>
 }
 
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+/** `onSent` sees what clients send, and says whether it arrives. */
+export async function startTcpProxy(target: number, onSent?: (chunk: Buffer) => boolean): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = createConnection(target, '127.0.0.1')
@@ -25,7 +26,11 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
         sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
+      if (socket === client && onSent !== undefined)
+        client.on('data', (chunk: Buffer) => {
+          if (onSent(chunk)) upstream.write(chunk)
+        })
+      else socket.pipe(other)
     }
   })
   server.listen(0, '127.0.0.1')

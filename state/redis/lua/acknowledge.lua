@@ -1,11 +1,13 @@
+#!lua flags=allow-oom
 -- Forgets events that are done. An event that was delivered again since stays where it is.
 --
--- KEYS  1 events  2 idle  3 waiting  4 attempts, then of each event its runs and, when it is of a connection, that one's line
+-- KEYS  1 events  2 idle  3 backlog  4 attempts, then of each event its runs and, when it is of a connection, that one's line
 -- ARGV  1 group  2 consumer  3 endedTtlMs  4 partition
---       then of each event: its entry, which delivery of it, how many of the runs are its own, the id of its connection or ""
+--       then of each event: its entry, which delivery of it, what it weighs in the backlog, how many of the runs are its own, the id of its connection or ""
 -- Returns nothing
 -- Atomic, so that an event can't be taken over between the look at its owner and its removal, and the next
 -- event of a connection is there when the one before is not any more.
+-- include backlog
 -- include wake
 -- include line
 
@@ -17,13 +19,14 @@ local function forget(run)
   end
 end
 
-local mine, done, key = {}, {}, 4
-for i = 5, #ARGV, 4 do
-  local entry, deliveries, runs, connection = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
+local mine, done, weight, key = {}, {}, 0, 4
+for i = 5, #ARGV, 5 do
+  local entry, deliveries, runs, connection = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 3]), ARGV[i + 4]
   local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], entry, entry, 1, ARGV[2])
   local line = connection ~= '' and KEYS[key + runs + 1]
   if not pending.err and #pending > 0 and pending[1][4] == deliveries then
     mine[#mine + 1] = entry
+    weight = weight + ARGV[i + 2]
     if deliveries > 1 then
       redis.call('HDEL', KEYS[4], entry)
     end
@@ -39,9 +42,10 @@ end
 if #mine > 0 then
   redis.call('XACK', KEYS[1], ARGV[1], unpack(mine))
   redis.call('XDEL', KEYS[1], unpack(mine))
+  lighten(KEYS[3], weight)
 end
 for _, one in ipairs(done) do
-  if advanceLine(KEYS[1], one.line, KEYS[3], one.connection, one.entry) then
+  if advanceLine(KEYS[1], one.line, one.connection, one.entry) then
     wake(KEYS[2], ARGV[4])
   end
 end

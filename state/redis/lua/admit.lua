@@ -1,17 +1,20 @@
+#!lua
 -- One call at the door, or a WebSocket or a message of one: throttle, lease, append. See `IngressState.admit`, `connect` and `receive`.
 --
--- KEYS  1 events  2 parked  3 idle, then in this order those of what is asked for:
---       connections, connection, line, waiting; window; once; lease; reply
+-- KEYS  1 events  2 parked  3 idle  4 backlog, then in this order those of what is asked for:
+--       connections, connection, line; window; once; lease; reply
 -- ARGV  in the order in which they are named below; "" or absent where something is not asked for
 -- Returns 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection;
 --         -4 the key was used for something else; {id of the event that was taken before, its answer}
 -- Atomic, so that calls at several pods can't pass together where one has room, and an event is stored with its lease and reply or not at all.
+-- The only act that a full Redis refuses: all others end work or free memory.
+-- include backlog
 -- include wake
 -- include line
 
 local
-  -- The event, asked for by its head, and how many may be there.
-  head, body, backlog, parkedCap, partition,
+  -- The event, asked for by its head, for how much it counts at least, and how much may be there.
+  head, body, leastWeight, backlogBytes, parkedCap, partition,
   -- The throttle.
   requests, windowMs,
   -- The place of a lease.
@@ -27,19 +30,19 @@ local function asked(argument)
   return argument and argument ~= ''
 end
 
-local last = 3
+local last = 4
 local function nextKey()
   last = last + 1
   return KEYS[last]
 end
 
-local events, parked, idle = KEYS[1], KEYS[2], KEYS[3]
+local events, parked, idle, backlog = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local connections, connectionKey, line, waiting
+local connections, connectionKey, line
 if asked(connection) then
-  connections, connectionKey, line, waiting = nextKey(), nextKey(), nextKey(), nextKey()
+  connections, connectionKey, line = nextKey(), nextKey(), nextKey()
   if not asked(connectionTtlMs) and not redis.call('ZSCORE', connections, connection) then
     return -3
   end
@@ -83,15 +86,20 @@ if asked(leaseId) then
 end
 
 if asked(head) then
-  local unacknowledged = redis.call('XLEN', events)
-  if line then
-    unacknowledged = unacknowledged + (redis.call('HGET', waiting, 'events') or 0)
-    -- Two elements for each event that waits.
-    if redis.call('LLEN', line) >= 2 * lineCap then
-      return -2
-    end
+  -- Two elements for each event that waits.
+  if line and redis.call('LLEN', line) >= 2 * lineCap then
+    return -2
   end
-  if unacknowledged >= tonumber(backlog) or redis.call('ZCARD', parked) >= tonumber(parkedCap) then
+  if redis.call('ZCARD', parked) >= tonumber(parkedCap) then
+    return -2
+  end
+  local weight = weightOf(head, body, leastWeight)
+  if redis.call('HINCRBY', backlog, 'bytes', weight) > tonumber(backlogBytes) then
+    lighten(backlog, weight)
+    -- What processes of another version have left is forgotten when nothing is there. No line is without an event in the stream.
+    if redis.call('XLEN', events) == 0 then
+      redis.call('DEL', backlog)
+    end
     return -2
   end
 end
@@ -113,7 +121,7 @@ end
 
 if not line then
   redis.call('XADD', events, '*', 'h', head, 'b', body)
-elseif not appendInLine(events, line, waiting, connection, head, body) then
+elseif not appendInLine(events, line, connection, head, body) then
   -- A runner is told when the event's turn has come.
   return 0
 end

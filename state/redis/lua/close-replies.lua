@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- The callers of these replies no longer wait: later replies are late, and a stored message is not needed any more.
 --
 -- KEYS  replies

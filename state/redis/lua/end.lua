@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- The run is over: its checkpoint goes, that it ended is remembered. See `RunnerState.end`.
 --
 -- KEYS  1 run  2 parked

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- What was sent to a WebSocket and is not known to have reached its pod.
 --
 -- KEYS  1 connection  2 outbox

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- What was answered to callers who still wait, in case the publication was missed.
 --
 -- KEYS  replies

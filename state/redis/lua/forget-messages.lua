@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- The messages of these replies have reached the pods that waited; that they were answered is still known.
 --
 -- KEYS  replies

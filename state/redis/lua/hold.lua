@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- The heartbeat of a consumer: keeps what it works on from others. Or, on its way out, hands it to them.
 --
 -- KEYS  1 events  2 parked  3 idle, then the resumed runs

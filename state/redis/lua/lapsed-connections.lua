@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- WebSockets whose pods are silent for too long, so that their end can be recorded.
 --
 -- KEYS  1 connections

@@ -1,11 +1,14 @@
+#!lua flags=allow-oom
 -- Work of one partition for a consumer: due runs, events of dead consumers (when asked for), new events. See `RunnerState.read`.
 --
--- KEYS  1 events  2 parked  3 idle  4 dead letters  5 waiting  6 attempts
+-- KEYS  1 events  2 parked  3 idle  4 dead letters  5 backlog  6 attempts
 -- ARGV  1 group  2 consumer  3 count  4 lapseMs  5 maxAttempts  6 cap of the dead letters  7 "1": look for events of dead consumers
 --       8 the consumer's channel  9 how long it counts as idle, ms  10 prefix of the keys of runs  11 prefix of the keys of lines
+--       12 for how much an event counts at least in the backlog
 -- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint, attempts}, events as {entry, deliveries, head, body}, the heads of events put aside
 -- Atomic, so that nobody else gets the same work, and a consumer that finds nothing is known as idle before the next event is appended.
 -- The keys of runs and lines are made here: they carry the hash tag of the others.
+-- include backlog
 -- include line
 
 local time = redis.call('TIME')
@@ -48,17 +51,18 @@ local function putAside(id, deliveries, attempts)
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
   local connection = entry and field(entry[2], 'c')
   if entry then
-    local head = field(entry[2], 'h')
+    local head, body = field(entry[2], 'h'), field(entry[2], 'b')
     local reason = attempts .. ' runners have died over it'
-    redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[6], '*', 'h', head, 'b', field(entry[2], 'b'), 'deliveries', deliveries, 'reason', reason)
+    redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[6], '*', 'h', head, 'b', body, 'deliveries', deliveries, 'reason', reason)
     aside[#aside + 1] = head
+    lighten(KEYS[5], weightOf(head, body, ARGV[12]))
   end
   redis.call('XACK', KEYS[1], group, id)
   redis.call('XDEL', KEYS[1], id)
   redis.call('HDEL', KEYS[6], id)
   if connection then
     -- Read below.
-    advanceLine(KEYS[1], ARGV[11] .. connection, KEYS[5], connection, id)
+    advanceLine(KEYS[1], ARGV[11] .. connection, connection, id)
   end
 end
 

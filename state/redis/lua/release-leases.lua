@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives places back.
 --
 -- KEYS  the lease of each place

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Prolongs the WebSockets that a living pod holds, and their places.
 --
 -- KEYS  1 connections, then of each: connection, lease

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Prolongs the places that a living pod holds. One that lapsed while the pod was stalled is taken again, even over the limit: it is in use.
 --
 -- KEYS  the lease of each place

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Answers callers who wait; the first answer wins. See `RunnerState.reply`.
 --
 -- KEYS  the replies

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Stores a checkpoint, and parks the run when asked to. See `RunnerState.save` and `park`.
 --
 -- KEYS  1 run  2 parked  3 attempts, when an entry is given

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Sends messages to WebSockets. See `RunnerState.send`.
 --
 -- KEYS  1 connections, then of each message: connection, outbox

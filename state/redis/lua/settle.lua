@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- One of the runs of an event is over; the last one answers a caller who still waits. See `RunnerState.settle`.
 --
 -- KEYS  1 reply

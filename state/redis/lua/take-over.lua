@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes over a run whose event came again. See `RunnerState.takeOver`.
 --
 -- KEYS  1 run  2 parked

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Messages to these WebSockets have reached their pod, and need not be kept.
 --
 -- KEYS  of each: connection, outbox

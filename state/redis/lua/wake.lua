@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- There is work in this partition that the caller can't take: wakes another idle runner.
 --
 -- KEYS  1 idle

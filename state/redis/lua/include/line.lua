@@ -2,10 +2,9 @@
 -- none while no event of the connection is there.
 
 -- Appends an event of the connection. True: it is in the stream.
-local function appendInLine(events, line, waiting, connection, head, body)
+local function appendInLine(events, line, connection, head, body)
   if redis.call('EXISTS', line) == 1 then
     redis.call('RPUSH', line, head, body)
-    redis.call('HINCRBY', waiting, 'events', 1)
     return false
   end
   redis.call('RPUSH', line, redis.call('XADD', events, '*', 'h', head, 'b', body, 'c', connection))
@@ -13,7 +12,7 @@ local function appendInLine(events, line, waiting, connection, head, body)
 end
 
 -- The event in work is done: the next one goes into the stream. True: there was one.
-local function advanceLine(events, line, waiting, connection, entry)
+local function advanceLine(events, line, connection, entry)
   if redis.call('LINDEX', line, 0) ~= entry then
     return false
   end
@@ -23,7 +22,6 @@ local function advanceLine(events, line, waiting, connection, entry)
     return false
   end
   local body = redis.call('LPOP', line)
-  redis.call('HINCRBY', waiting, 'events', -1)
   redis.call('LPUSH', line, redis.call('XADD', events, '*', 'h', head, 'b', body, 'c', connection))
   return true
 end
