@@ -2,8 +2,8 @@ import type { ApiServer } from '../kube/api-server.ts'
 import { followObjects } from '../kube/follow.ts'
 import type { ApiObject } from '../kube/follow.ts'
 import { resourcePath, SECRETS } from '../kube/paths.ts'
-import { isNotFound } from '../kube/error.ts'
-import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './folder.ts'
+import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './artefact.ts'
+import { decodeFormerPlan, formerPlanName } from './former.ts'
 import { artefactSecretName, artefactSelector, decodeArtefact, statedHash } from './secret.ts'
 import type { ArtefactKind, ArtefactSecret } from './secret.ts'
 
@@ -48,6 +48,19 @@ export async function followArtefactSecrets<Artefact extends ArtefactName>(
     }
   }
 
+  /**
+   * A list of one, so that the right to list, without which nobody follows, is enough. Without a resourceVersion the API server answers with what is
+   * stored now, not with what it has cached.
+   */
+  const findSecret = async (name: string): Promise<ArtefactSecret | undefined> => {
+    const { items } = await api.send<{ items: ArtefactSecret[] | null }>({
+      method: 'GET',
+      path: resourcePath(SECRETS, { namespace }),
+      query: { fieldSelector: `metadata.name=${name}` },
+    })
+    return items?.[0]
+  }
+
   const following = followObjects<ApiObject & ArtefactSecret>({
     api,
     path: resourcePath(SECRETS, { namespace }),
@@ -75,15 +88,12 @@ export async function followArtefactSecrets<Artefact extends ArtefactName>(
   }
   return {
     async read(name) {
-      try {
-        const path = resourcePath(SECRETS, { namespace, name: artefactSecretName(name, kind) })
-        // Without a resourceVersion the API server answers with what is stored now, not with what it has cached.
-        const secret = await api.send<ArtefactSecret>({ method: 'GET', path })
-        return decodeArtefact(secret, kind) as unknown as Artefact
-      } catch (error) {
-        if (isNotFound(error)) return undefined
-        throw error
-      }
+      const secret = await findSecret(artefactSecretName(name, kind))
+      return secret && (decodeArtefact(secret, kind) as unknown as Artefact)
+    },
+    async readFormer(ref) {
+      const secret = await findSecret(formerPlanName(ref))
+      return secret && (decodeFormerPlan(secret) as unknown as Artefact)
     },
     close: () => following.close(),
   }

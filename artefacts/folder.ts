@@ -5,27 +5,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { watch } from 'chokidar'
-
-/** Where the artefacts of one kind go. */
-export interface ArtefactSink<Artefact> {
-  /** Throws when the artefact is not one; the former version stays. */
-  put(artefact: Artefact): unknown
-  remove(name: ArtefactName): unknown
-}
-
-export interface ArtefactName {
-  namespace: string
-  name: string
-}
-
-/** Artefacts that are followed. */
-export interface ArtefactFollowing<Artefact> {
-  /**
-   * Reads one anew, whatever has been followed so far; undefined when it is not there. Rejects when that can't be told now, and on one that is no artefact.
-   */
-  read(name: ArtefactName): Promise<Artefact | undefined>
-  close(): Promise<void>
-}
+import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './artefact.ts'
 
 export interface ArtefactFolderOptions<Artefact> {
   folder: string
@@ -117,6 +97,7 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
         throw error
       }
     },
+    readFormer: () => Promise.resolve(undefined),
     async close() {
       clearTimeout(timer)
       await watcher.close()

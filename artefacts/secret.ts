@@ -3,7 +3,7 @@
  * watch those of their kind by {@link artefactSelector}. This file is the contract between them.
  */
 import { createHash } from 'node:crypto'
-import type { ArtefactName } from './folder.ts'
+import type { ArtefactName, ArtefactRef } from './artefact.ts'
 
 /** What is compiled: a Webhook to a route, a Workflow to a plan. */
 export type ArtefactKind = 'route' | 'plan'
@@ -23,16 +23,14 @@ export const GENERATION_ANNOTATION = 'hooklet.dev/generation'
 export const ARTEFACT_KEY = 'artefact.json'
 
 /** What every artefact says of itself. */
-export interface ArtefactContent extends ArtefactName {
-  uid: string
-  generation: number
-}
+export type ArtefactContent = ArtefactRef
 
 /** The parts of a Secret that matter here. */
 export interface ArtefactSecret {
   apiVersion: 'v1'
   kind: 'Secret'
   type?: string
+  immutable?: boolean
   metadata: {
     name: string
     namespace?: string
@@ -90,14 +88,19 @@ export function encodeArtefact(
  */
 export function decodeArtefact(secret: ArtefactSecret, kind: ArtefactKind): ArtefactContent {
   if (secret.metadata.labels?.[ARTEFACT_LABEL] !== kind) throw new Error(`is not labelled as a ${kind}`)
+  const artefact = contentOf(secret)
+  if (artefactSecretName(artefact, kind) !== secret.metadata.name)
+    throw new Error('carries the artefact of another resource')
+  return artefact
+}
+
+/** The content, as it was compiled. Throws when it is not. */
+export function contentOf(secret: ArtefactSecret): ArtefactContent {
   const encoded = secret.data?.[ARTEFACT_KEY]
   if (encoded === undefined) throw new Error(`has no key ${ARTEFACT_KEY}`)
   const content = Buffer.from(encoded, 'base64')
   if (hashOf(content) !== statedHash(secret)) throw new Error('does not have the content that was compiled')
-  const artefact = JSON.parse(content.toString('utf8')) as ArtefactContent
-  if (artefactSecretName(artefact, kind) !== secret.metadata.name)
-    throw new Error('carries the artefact of another resource')
-  return artefact
+  return JSON.parse(content.toString('utf8')) as ArtefactContent
 }
 
 /** The content's hash as the Secret states it. */

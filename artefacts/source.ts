@@ -1,7 +1,7 @@
 import { createApiServer } from '../kube/api-server.ts'
 import { followArtefactSecrets } from './cluster.ts'
 import { followArtefactFolder } from './folder.ts'
-import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './folder.ts'
+import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './artefact.ts'
 import type { ArtefactKind } from './secret.ts'
 
 /** Where artefacts come from, as configured. */
@@ -43,6 +43,7 @@ export async function followArtefacts<Artefact extends ArtefactName>(
     const following = await followArtefactSecrets<Artefact>({ api, namespace, signal, ...options })
     return {
       read: (name) => following.read(name),
+      readFormer: (ref) => following.readFormer(ref),
       async close() {
         await following.close()
         api.close()

@@ -24,6 +24,7 @@ import {
 import { createDependencies } from './control/dependencies.ts'
 import { createEventRecorder } from './control/events.ts'
 import { followCluster } from './control/follow.ts'
+import { createFormerPlans } from './control/former-plans.ts'
 import { createPublisher } from './control/publisher.ts'
 import { createWorkQueue, type Urgency, type WorkQueue } from './control/queue.ts'
 import { boundBy, keyOf, nameIn } from './control/resources.ts'
@@ -100,6 +101,7 @@ export function startOperator(deps: OperatorDeps): Operator {
     onForeignChange: ({ kind, source }) => enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source)),
     onPlan: (workflow) => onTouched([{ kind: 'Plan', ...workflow }]),
   })
+  const formerPlans = createFormerPlans({ namespace, now })
   const events = createEventRecorder({
     instance: deps.identity,
     now,
@@ -107,7 +109,7 @@ export function startOperator(deps: OperatorDeps): Operator {
     onFault: (error) => log.warn({ err: error }, 'An Event could not be written'),
   })
 
-  const followings = followCluster({ ...deps, random, cache, publisher })
+  const followings = followCluster({ ...deps, random, cache, publisher, formerPlans })
   let ready = false
   const synced = Promise.all(followings.map((following) => following.synced)).then(() => {
     ready = true
@@ -121,6 +123,7 @@ export function startOperator(deps: OperatorDeps): Operator {
       api: boundBy(api, signal),
       cache,
       publisher,
+      formerPlans,
       dependencies,
       claims: createTokenClaims<Webhook>(),
       bindings: createBindings(),
@@ -185,12 +188,14 @@ export function startOperator(deps: OperatorDeps): Operator {
     if (!signal.aborted) log.info({ ms: now() - begun }, 'Everything is in place')
   }
 
-  /** Artefacts whose resource is gone go, too, as do contents that nothing reads. */
+  /** Artefacts whose resource is gone go, too, as do former plans that no run needs, and contents that nothing reads. */
   function sweep(): void {
     for (const { kind, source } of publisher.published()) {
       const present = kind === 'route' ? cache.findWebhook(source) : cache.findWorkflow(source)
       if (!present) enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source))
     }
+    const outdated = formerPlans.outdated((workflow) => cache.findWorkflow(workflow)?.metadata.uid)
+    for (const workflow of outdated) enqueue(keyOf('Workflow', workflow), 'later')
     cache.retain(dependencies.isRead)
   }
 

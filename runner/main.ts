@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
-import type { ArtefactFollowing } from '../artefacts/folder.ts'
+import type { ArtefactFollowing } from '../artefacts/artefact.ts'
 import { followArtefacts } from '../artefacts/source.ts'
 import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
@@ -29,7 +29,10 @@ await runProcess(process, async (stop) => {
     lapseMs: config.lapseSeconds * 1000,
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),
   })
-  const plans = createPlanTable({ read: (name) => artefacts.read(name) })
+  const plans = createPlanTable({
+    read: (name) => artefacts.read(name),
+    readFormer: (ref) => artefacts.readFormer(ref),
+  })
   const expressions = createExpressionPool({ workers: config.expressionWorkers })
   let artefacts: ArtefactFollowing<Plan>
   try {

@@ -7,6 +7,7 @@ import type { Bindings } from './bindings.ts'
 import type { ObjectCache, Resource } from './cache.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { EventRecorder } from './events.ts'
+import type { FormerPlans } from './former-plans.ts'
 import type { Publisher } from './publisher.ts'
 import type { Urgency } from './queue.ts'
 import { patchStatus } from './resources.ts'
@@ -18,6 +19,7 @@ export interface Control {
   api: ApiServer
   cache: ObjectCache
   publisher: Publisher
+  formerPlans: FormerPlans
   dependencies: Dependencies
   claims: TokenClaims<Webhook>
   bindings: Bindings

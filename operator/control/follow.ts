@@ -1,3 +1,4 @@
+import { FORMER_PLAN_LABEL } from '../../artefacts/former.ts'
 import { artefactSelector } from '../../artefacts/secret.ts'
 import { GLOBALS_LABEL, WEBHOOK_LABEL } from '../../crds/contract.ts'
 import type { ApiServer } from '../../kube/api-server.ts'
@@ -5,6 +6,7 @@ import { followObjects, type Following } from '../../kube/follow.ts'
 import { CONFIG_MAPS, resourcePath, SECRETS, type ResourceType } from '../../kube/paths.ts'
 import type { Log } from '../../process/log.ts'
 import type { ObjectCache } from './cache.ts'
+import type { FormerPlans } from './former-plans.ts'
 import type { Publisher } from './publisher.ts'
 import { WEBHOOKS, WORKFLOWS } from './resources.ts'
 
@@ -20,11 +22,13 @@ export interface FollowClusterOptions {
   sharedGlobals: boolean
   cache: ObjectCache
   publisher: Publisher
+  formerPlans: FormerPlans
 }
 
 /** Begins to fill the cache, and to tell the publisher what is there, with one watch for each resource type and namespace. */
 export function followCluster(options: FollowClusterOptions): Following[] {
-  const { api, log, random, namespace, watchNamespaces, sharedGlobals, cache, publisher } = options
+  const { api, log, random, namespace, watchNamespaces, sharedGlobals, cache, publisher, formerPlans } =
+    options
   const { sinks } = cache
   const common = (type: ResourceType, scope: string | undefined) => ({
     api,
@@ -44,6 +48,12 @@ export function followCluster(options: FollowClusterOptions): Following[] {
       ...common(SECRETS, namespace),
       sink: publisher.sink,
       labelSelector: artefactSelector(),
+    }),
+    followObjects({
+      ...common(SECRETS, namespace),
+      sink: formerPlans.sink,
+      labelSelector: FORMER_PLAN_LABEL,
+      metadataOnly,
     }),
     ...scopes.flatMap((scope) => [
       followObjects({ ...common(WEBHOOKS, scope), sink: sinks.webhooks }),

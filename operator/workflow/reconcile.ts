@@ -38,11 +38,13 @@ function leadTo({ workflow, plan, webhooks }: CompiledWorkflow, control: Control
   return lacking.length === 0
 }
 
-/** No call starts it any more. Runs under way end as their plan says. */
-async function forget(name: ObjectName, { dependencies, bindings, publisher, api }: Control): Promise<void> {
+/** No call starts it any more. A run that is in hand goes on; one that sleeps ends when it wakes, for want of a plan. */
+async function forget(name: ObjectName, control: Control): Promise<void> {
+  const { dependencies, bindings, publisher, formerPlans, api } = control
   dependencies.forget(keyOf('Workflow', name))
   bindings.forgetWorkflow(keyOf('Workflow', name))
   await publisher.withdraw('plan', name, api)
+  await formerPlans.prune(name, undefined, api)
 }
 
 async function compile(workflow: Workflow, control: Control): Promise<CompiledWorkflow> {
@@ -64,16 +66,22 @@ type Conditions = ConditionDraft<WorkflowConditionType>[]
 /** The plan as compiled. With a fault in the Workflow its last good plan stays. */
 async function publish(
   { workflow, plan, conditions }: CompiledWorkflow,
-  { publisher, api }: Control,
+  { publisher, formerPlans, api }: Control,
 ): Promise<Conditions> {
+  const name = nameOf(workflow)
+  const former = publisher.publishedPlan(name)
   if (!plan) {
     // A former Workflow of this name is not a former version of this one.
-    if (!publisher.isPublished('plan', nameOf(workflow), workflow.metadata.uid ?? ''))
-      await publisher.withdraw('plan', nameOf(workflow), api)
+    if (!publisher.isPublished('plan', name, workflow.metadata.uid ?? ''))
+      await publisher.withdraw('plan', name, api)
     return conditions
   }
   try {
+    // Runs that sleep must find it at any time.
+    if (former?.uid === plan.uid && former.generation < plan.generation)
+      await formerPlans.keep(name, former, api)
     await publisher.publish('plan', plan, api)
+    await formerPlans.prune(name, plan, api)
     return conditions
   } catch (error) {
     if (!isTooLarge(error)) throw error

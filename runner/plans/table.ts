@@ -10,6 +10,8 @@ export type PlanRef = Pick<Plan, 'namespace' | 'name' | 'uid' | 'generation'>
 export interface PlanSource {
   /** The plan as it is there now; undefined when it is gone. Rejects when that can't be told now. */
   read(name: PlanName): Promise<Plan | undefined>
+  /** The plan of a former generation; undefined when it is not kept, or never was. Rejects as {@link read}. */
+  readFormer(ref: PlanRef): Promise<Plan | undefined>
 }
 
 /** The plans that runs are started from, and those that runs under way are bound to. */
@@ -35,8 +37,13 @@ export interface PlanTable {
    * has its name. Who asks for the same at the same time shares one request. Rejects when the source can't be asked now.
    */
   confirm(ref: PlanRef): Promise<Plan | undefined>
-  /** The plan that a run of this generation is bound to; undefined when it is no longer kept. */
+  /** The plan that a run of this generation is bound to, as far as the table knows; {@link bound} knows more. */
   find(workflow: Omit<PlanRef, 'generation'>, generation: number): Plan | undefined
+  /**
+   * The plan that a run of this generation is bound to, also when this process never knew it. Undefined when the Workflow is gone, or was edited so often
+   * since that the plan is no longer kept. Rejects when the source has to be asked and can't be now.
+   */
+  bound(ref: PlanRef): Promise<Plan | undefined>
   readonly size: number
 }
 
@@ -78,17 +85,31 @@ export function createPlanTable(source?: PlanSource): PlanTable {
       former.set(key, [before, ...(former.get(key) ?? [])].slice(0, KEPT_GENERATIONS))
   }
 
+  /** Runs that sleep since the same edit come one after the other. */
+  const remember = (plan: Plan): Plan => {
+    const key = keyOf(plan)
+    // Unless the Workflow has gone meanwhile.
+    if (current.get(key)?.uid === plan.uid)
+      former.set(key, [plan, ...(former.get(key) ?? [])].slice(0, KEPT_GENERATIONS))
+    return plan
+  }
+
   async function ask(name: PlanName): Promise<Plan | undefined> {
     if (source === undefined) return current.get(keyOf(name))
     const plan = await source.read(name)
     return plan && checked(plan)
   }
 
-  function askOnce(name: PlanName): Promise<Plan | undefined> {
-    const key = keyOf(name)
+  async function askFormer(ref: PlanRef, from: PlanSource): Promise<Plan | undefined> {
+    const plan = await from.readFormer(ref)
+    return plan && remember(checked(plan))
+  }
+
+  /** Who asks for the same at the same time shares one request. */
+  function shared(key: string, ask: () => Promise<Plan | undefined>): Promise<Plan | undefined> {
     const underWay = asked.get(key)
     if (underWay) return underWay
-    const asking = ask(name).finally(() => asked.delete(key))
+    const asking = ask().finally(() => asked.delete(key))
     asked.set(key, asking)
     return asking
   }
@@ -127,7 +148,7 @@ export function createPlanTable(source?: PlanSource): PlanTable {
     },
 
     async confirm(ref) {
-      const plan = await askOnce(ref)
+      const plan = await shared(keyOf(ref), () => ask(ref))
       return plan?.uid === ref.uid ? plan : undefined
     },
 
@@ -135,6 +156,15 @@ export function createPlanTable(source?: PlanSource): PlanTable {
       const key = keyOf(workflow)
       const known = [current.get(key), ...(former.get(key) ?? [])]
       return known.find((plan) => plan?.uid === workflow.uid && plan.generation === generation)
+    },
+
+    async bound(ref) {
+      const known = this.find(ref, ref.generation)
+      if (known || source === undefined) return known
+      const present = await this.confirm(ref)
+      // Of a Workflow that was deleted nothing goes on.
+      if (present === undefined || present.generation === ref.generation) return present
+      return await shared(`${ref.uid}/${ref.generation}`, () => askFormer(ref, source))
     },
 
     get size() {

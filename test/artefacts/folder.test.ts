@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { artefactFile, followArtefactFolder } from '../../artefacts/folder.ts'
-import type { ArtefactFollowing, ArtefactName } from '../../artefacts/folder.ts'
+import type { ArtefactFollowing, ArtefactName } from '../../artefacts/artefact.ts'
 
 interface Thing extends ArtefactName {
   value: number

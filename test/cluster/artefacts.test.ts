@@ -1,7 +1,7 @@
 /** Artefacts reach ingress and runner from a real API server, and stay when it is away. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { followArtefactSecrets } from '../../artefacts/cluster.ts'
-import type { ArtefactFollowing } from '../../artefacts/folder.ts'
+import type { ArtefactFollowing } from '../../artefacts/artefact.ts'
 import { CONTENT_HASH_ANNOTATION, encodeArtefact } from '../../artefacts/secret.ts'
 import type { ArtefactContent, ArtefactKind, ArtefactSecret } from '../../artefacts/secret.ts'
 import { createApiServer } from '../../kube/api-server.ts'

@@ -86,8 +86,8 @@ function premature(): object | undefined {
   return undefined
 }
 
-test('applied together, the first route there is names the Workflow, whose plan was there before', async () => {
-  await cluster.apply([webhook(tenant, 'orders'), workflow(tenant, 'ship')])
+test('the first route of a Webhook names the Workflow that was there before, and its plan was published earlier', async () => {
+  await cluster.apply([workflow(tenant, 'ship'), webhook(tenant, 'orders')])
   await says(cluster, path.webhook(tenant, 'orders'), /^True Serving: Calls start ship/)
   await ready('ship')
   const uid = await uidOf('ship')
