@@ -42,7 +42,7 @@ export function createFormerPlans({
     resourcePath(SECRETS, { namespace, ...(name === undefined ? {} : { name }) })
 
   function note(secret: MetadataOnly): void {
-    const plan = readFormerPlan(secret as Pick<ArtefactSecret, 'metadata'>)
+    const plan = readFormerPlan(secret)
     if (plan === undefined) return
     const key = keyOf(plan)
     const plans = kept.get(key) ?? new Map<string, FormerPlan>()
