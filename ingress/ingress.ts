@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import type { Clock } from '../state/clock.ts'
 import type { IngressState } from '../state/state.ts'
 import { createDeadlines } from '../state/deadlines.ts'
@@ -48,9 +49,12 @@ export interface IngressDeps {
 
 export interface Ingress {
   /** What is under way, and what was answered, since the start. */
-  readonly calls: Pick<Activity, 'inFlight' | 'answers'>
+  readonly calls: Readonly<Omit<Activity, 'follow'>>
   /** How verifications ended since the start. */
   readonly verifications: Pick<Tally, 'entries'>
+  /** How many connections callers hold, and how many they may. */
+  connections(): Promise<number>
+  readonly maxConnections: number
   /** How many WebSockets are open. */
   openSockets(): number
   /** Whether new calls can be accepted now: it listens, does not close, and the state answers within a second. Never rejects. */
@@ -84,15 +88,26 @@ export function createIngress(deps: IngressDeps): Ingress {
   const { state, table, clock, log, newId = randomUUIDv7 } = deps
   const limits = { ...defaultLimits, ...deps.limits }
   const deadlines = createDeadlines(clock)
-  const sender = createSender(deadlines, limits)
+  const now = (): number => clock.now()
+  const calls = createActivity(now)
+  const sender = createSender(deadlines, limits, (code) => calls.refusals.add(code))
   const waiting = createWaitingCalls({ state, deadlines, sender, limits, log })
   const publicUrl = deps.publicUrl ?? (() => undefined)
-  const now = (): number => clock.now()
   const clientAddress = createClientAddress(deps.proxies ?? { networks: [], header: 'X-Forwarded-For' })
   const isoTime = createIsoTime()
   const socketLimits = { ...defaultSocketLimits, ...deps.socketLimits }
   const held = createHeldBytes(limits.heldBytes)
-  const sockets = createSockets({ state, table, clock, limits: socketLimits, held, newId, isoTime, log })
+  const sockets = createSockets({
+    state,
+    table,
+    clock,
+    limits: socketLimits,
+    held,
+    newId,
+    isoTime,
+    counts: calls,
+    log,
+  })
   const tally = createTally()
   const call = createCallHandler({
     state,
@@ -102,6 +117,7 @@ export function createIngress(deps: IngressDeps): Ingress {
     sender,
     publicUrl,
     tally,
+    activity: calls,
     clientAddress,
     held,
     now,
@@ -109,7 +125,6 @@ export function createIngress(deps: IngressDeps): Ingress {
     newId,
     log,
   })
-  const calls = createActivity()
   const server = createHttpServer({ call, sender, activity: calls, limits, newId, log })
   let closing: Promise<void> | undefined
 
@@ -155,6 +170,8 @@ export function createIngress(deps: IngressDeps): Ingress {
   return {
     calls,
     verifications: tally,
+    maxConnections: limits.connections,
+    connections: () => promisify(server.getConnections.bind(server))(),
     openSockets: () => sockets.size,
     ready,
     get heldBytes() {

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SideServer } from './side-server.ts'
 import { serveAside } from './side-server.ts'
 
@@ -6,23 +7,25 @@ export interface Metric {
   name: string
   /** One sentence. */
   help: string
-  type: 'gauge' | 'counter'
-  /** Its samples; a label's value may hold anything. */
-  read(): Iterable<Sample>
+  type: 'gauge' | 'counter' | 'histogram'
+  /** Its samples; a label's value may hold anything. A rejection: they can't be had now, and none are told. */
+  read(): Iterable<Sample> | Promise<Iterable<Sample>>
 }
 
 export interface Sample {
+  /** Of a histogram: which of its numbers it is. */
+  part?: '_bucket' | '_sum' | '_count'
   labels?: Record<string, string>
   value: number
 }
 
 /** A metric with one sample. */
 export function single(
-  type: Metric['type'],
+  type: 'gauge' | 'counter',
   name: string,
-  { help, read }: { help: string; read: () => number },
+  { help, read }: { help: string; read: () => number | Promise<number> },
 ): Metric {
-  return { name, help, type, read: () => [{ value: read() }] }
+  return { name, help, type, read: async () => [{ value: await read() }] }
 }
 
 /** What can be said of every process. */
@@ -46,6 +49,10 @@ export function processMetrics(process: NodeJS.Process, about: { role: string; v
       help: 'Memory that the process holds, in bytes.',
       read: () => process.memoryUsage.rss(),
     }),
+    single('counter', 'nodejs_eventloop_active_seconds_total', {
+      help: 'Time in which the process was at work, and not waiting, in seconds. Near 1 a second, everything in it waits in line.',
+      read: () => performance.eventLoopUtilization().active / 1000,
+    }),
     single('gauge', 'process_start_time_seconds', {
       help: 'When the process was started, in seconds since 1970.',
       read: () => startedAt,
@@ -54,13 +61,19 @@ export function processMetrics(process: NodeJS.Process, about: { role: string; v
 }
 
 /** The text format of Prometheus, version 0.0.4. */
-export function renderMetrics(metrics: Metric[]): string {
-  return metrics
-    .map(({ name, help, type, read }) => {
-      const samples = [...read()].map(({ labels = {}, value }) => `${name}${renderLabels(labels)} ${value}\n`)
-      return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.join('')}`
-    })
-    .join('')
+export async function renderMetrics(metrics: Metric[]): Promise<string> {
+  return (await Promise.all(metrics.map(renderMetric))).join('')
+}
+
+async function renderMetric({ name, help, type, read }: Metric): Promise<string> {
+  const lines = [`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`]
+  try {
+    for (const { part = '', labels = {}, value } of await read())
+      lines.push(`${name}${part}${renderLabels(labels)} ${value}\n`)
+  } catch {
+    // What can't be told now must not hide the rest; that the state is away has a metric of its own.
+  }
+  return lines.join('')
 }
 
 function renderLabels(labels: Record<string, string>): string {
@@ -80,12 +93,11 @@ export async function serveMetrics(options: {
 }): Promise<SideServer | undefined> {
   const { host, port, metrics } = options
   if (port === undefined) return undefined
-  return serveAside(
-    (request, response) => {
-      const found = request.url === '/metrics' && request.method === 'GET'
-      response.writeHead(found ? 200 : 404, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-      response.end(found ? renderMetrics(metrics) : '')
-    },
-    { host, port },
-  )
+  const answer = async ({ url, method }: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const found = url === '/metrics' && method === 'GET'
+    const text = found ? await renderMetrics(metrics) : ''
+    response.writeHead(found ? 200 : 404, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+    response.end(text)
+  }
+  return serveAside((request, response) => void answer(request, response), { host, port })
 }

@@ -1,31 +1,67 @@
-import type { ServerResponse } from 'node:http'
+import { CALL_SECONDS, createCounts, createHistogram } from '../../process/counts.ts'
+import type { Counts, Histogram } from '../../process/counts.ts'
+import type { CallEvent } from '../../state/event.ts'
+import type { AnswerCode } from '../answers.ts'
+import { answers as table } from '../answers.ts'
+import type { EndReason } from '../websocket/ends.ts'
+import { endReasons } from '../websocket/ends.ts'
+import type { Exchange } from './exchange.ts'
 
-/** How many calls to webhooks are under way, and how those that are over were answered. WebSockets are counted elsewhere. */
+/** Whether a call's answer was known at once, or was a run's to give. */
+export type Wait = 'immediate' | 'waiting'
+
+/** What callers did, and what became of it, since the start. None of its numbers is a webhook's own: there may be any number of these. */
 export interface Activity {
+  /** Calls that are not answered yet. WebSockets are counted elsewhere. */
   readonly inFlight: number
   /** Calls by the status of their answer. Those whose caller left before it are in none. */
   readonly answers: ReadonlyMap<number, number>
-  /** Counts the call that is answered by `res`. */
-  follow(res: ServerResponse): void
+  /** How long those calls took, from their head to the last byte of the answer, in seconds. */
+  readonly durations: Readonly<Record<Wait, Histogram>>
+  /** Answers of the table that say that nothing ran, or that its reply did not come. Handshakes of WebSockets and requests that are no calls are among them. */
+  readonly refusals: Counts<AnswerCode>
+  /** Events that the state has taken. */
+  readonly events: Counts<CallEvent['type']>
+  /** WebSockets that are over, by who ended them and why. */
+  readonly ends: Counts<EndReason>
+  /** Connections that were closed unheard, because there were too many. */
+  dropped: number
+  /** Counts the call when it is over. */
+  follow(exchange: Exchange): void
 }
 
-export function createActivity(): Activity {
-  let inFlight = 0
-  const answers = new Map<number, number>()
+/** Answers of the table that refuse nothing. */
+const favours: ReadonlySet<string> = new Set<AnswerCode>(['Preflight', 'Repeated'])
+const refusing = (Object.keys(table) as AnswerCode[]).filter((code) => !favours.has(code))
+/** What may be answered without a workflow that has a status of its own: told from the start. */
+const statuses = new Set([200, ...Object.values(table).map(({ status }) => status)])
 
-  function ended(this: ServerResponse): void {
-    inFlight -= 1
-    if (this.headersSent) answers.set(this.statusCode, (answers.get(this.statusCode) ?? 0) + 1)
-  }
+/** `now` in milliseconds. */
+export function createActivity(now: () => number): Activity {
+  let inFlight = 0
+  const answers = new Map([...statuses].toSorted((a, b) => a - b).map((status) => [status, 0]))
+  const durations = { immediate: createHistogram(CALL_SECONDS), waiting: createHistogram(CALL_SECONDS) }
 
   return {
     get inFlight() {
       return inFlight
     },
     answers,
-    follow(res) {
+    durations,
+    refusals: createCounts(refusing),
+    events: createCounts(['http', 'connect', 'message', 'disconnect']),
+    ends: createCounts(endReasons),
+    dropped: 0,
+    follow(exchange) {
       inFlight += 1
-      res.once('close', ended)
+      const begun = now()
+      const { res } = exchange
+      res.once('close', () => {
+        inFlight -= 1
+        if (!res.headersSent) return
+        answers.set(res.statusCode, (answers.get(res.statusCode) ?? 0) + 1)
+        durations[exchange.waiting ? 'waiting' : 'immediate'].observe((now() - begun) / 1000)
+      })
     },
   }
 }

@@ -13,6 +13,7 @@ import type { BodyOutcome } from './body.ts'
 import { emptyBody, hasBody, readBody } from './body.ts'
 import { requestOf } from './call-event.ts'
 import { hasCredentials, refusalByHead } from './call-head.ts'
+import type { Activity } from './activity.ts'
 import { createRefusals } from './call-refusals.ts'
 import type { ClientAddress } from './client-address.ts'
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts'
@@ -35,6 +36,7 @@ export interface CallDeps {
   /** What callers see in front of `/webhooks/…`, undefined: not configured. */
   publicUrl: () => string | undefined
   tally: Tally
+  activity: Pick<Activity, 'events'>
   clientAddress: ClientAddress
   /** What unfinished bodies take. */
   held: HeldBytes
@@ -66,6 +68,7 @@ export function createCallHandler(deps: CallDeps) {
     sender,
     publicUrl,
     tally,
+    activity,
     clientAddress,
     held,
     now,
@@ -209,6 +212,7 @@ export function createCallHandler(deps: CallDeps) {
         event.reply === undefined
           ? await state.admit(admission)
           : await admitWaiting(call, { ...admission, lease: { ...route.places, id: event.reply.id } })
+      if (verdict.kind === 'accepted') activity.events.add('http')
       if (verdict.kind !== 'accepted') {
         refuseBy(verdict, call)
       } else if (event.reply === undefined) {

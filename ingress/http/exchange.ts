@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Deadlines } from '../../state/deadlines.ts'
+import type { AnswerCode } from '../answers.ts'
 import { hasBody } from './body.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Prepared } from './prepared.ts'
@@ -14,6 +15,8 @@ export interface Exchange {
   /** Once the call is accepted: `X-Hooklet-Event-Id` of the answer. */
   eventId: string | undefined
   answered: boolean
+  /** Its answer is a run's to give. */
+  waiting: boolean
   /** Its answer is the connection's last: where the next request begins is in doubt. */
   last: boolean
   /** Of every answer that the webhook gives to this call: names and values in turn. */
@@ -49,6 +52,7 @@ export function openExchange(
     requestId,
     eventId: undefined,
     answered: false,
+    waiting: false,
     last: false,
     headers: [],
     cors: false,
@@ -64,7 +68,12 @@ export interface Sender {
   closeConnections(): void
 }
 
-export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
+/** `onAnswer` is told of every answer of the table that goes out. */
+export function createSender(
+  deadlines: Deadlines,
+  limits: HttpLimits,
+  onAnswer: (code: AnswerCode) => void,
+): Sender {
   let closing = false
 
   return {
@@ -73,6 +82,7 @@ export function createSender(deadlines: Deadlines, limits: HttpLimits): Sender {
       if (exchange.answered) return
       exchange.answered = true
       if (res.destroyed) return
+      if (answer.code !== undefined) onAnswer(answer.code)
 
       const headers = [...ownHeaders(answer, exchange), ...extra, ...exchange.headers]
       headers.push('X-Request-Id', exchange.requestId)

@@ -13,6 +13,8 @@ export interface Prepared {
    * more CPU for the whole call.
    */
   body: string | undefined
+  /** Of an answer that the table has. */
+  code?: AnswerCode
 }
 
 interface Parts {
@@ -45,19 +47,20 @@ export function prepare({ status, contentType, headers, body }: Parts): Prepared
   return { status, headers: lines, body }
 }
 
-function prepareAnswer({ status, body, retryAfter }: Answer): Prepared {
+function prepareAnswer(code: AnswerCode, status: number = answers[code].status): Prepared {
+  const { body, retryAfter }: Answer = answers[code]
   const headers = typeof retryAfter === 'number' ? ['Retry-After', String(retryAfter)] : []
-  return prepare({ status, contentType: 'application/json', headers, body })
+  return { ...prepare({ status, contentType: 'application/json', headers, body }), code }
 }
 
 /** The table of answers, prepared; those with an exact `Retry-After` lack it. */
 export const preparedAnswers = Object.fromEntries(
-  Object.entries(answers).map(([code, answer]) => [code, prepareAnswer(answer)]),
+  (Object.keys(answers) as AnswerCode[]).map((code) => [code, prepareAnswer(code)]),
 ) as Record<AnswerCode, Prepared>
 
 /** The answer to a caller who waited in vain, with the webhook's own status for it. */
 export function timeoutAnswer(status: number): Prepared {
-  return prepareAnswer({ ...answers.ReplyTimeout, status: finalStatus(status) })
+  return prepareAnswer('ReplyTimeout', finalStatus(status))
 }
 
 /** The answer to a call that failed its verification, with the status that the provider expects. */
@@ -68,7 +71,7 @@ export function verificationAnswer(status: RejectStatus = 401): Prepared {
 const refusedCalls = Object.fromEntries(
   ([400, 401, 403, 404, 405, 415] as const satisfies RejectStatus[]).map((status) => [
     status,
-    prepareAnswer({ ...answers.VerificationFailed, status }),
+    prepareAnswer('VerificationFailed', status),
   ]),
 ) as Record<RejectStatus, Prepared>
 

@@ -93,8 +93,9 @@ export function createHttpServer(deps: ServerDeps): Server {
       }
       const url = originForm(req.url ?? '/')
       if (isWebhookPath(url)) {
-        if (upgrade === undefined) activity.follow(res)
-        call(openExchange(req, res, newId, upgrade), url)
+        const exchange = openExchange(req, res, newId, upgrade)
+        if (upgrade === undefined) activity.follow(exchange)
+        call(exchange, url)
       } else refuse(req, res, 'NotFound')
     } catch (error) {
       log.error({ err: error }, 'request failed')
@@ -114,6 +115,7 @@ export function createHttpServer(deps: ServerDeps): Server {
   }
 
   // As many calls of a connection may wait as the limits of their webhooks let, and each listens for its end.
+  server.on('drop', () => (activity.dropped += 1))
   server.on('connection', (socket: Socket) => socket.setMaxListeners(0))
   server.on('request', (req, res) => onRequest(req, res))
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -140,7 +142,9 @@ export function createHttpServer(deps: ServerDeps): Server {
     ended.add(socket)
     const requestId = newId()
     const reason = refuseUnparsed(error?.code, socket, { newest: newest.get(socket), requestId })
-    if (reason !== undefined) log.debug({ reason, requestId }, 'request refused')
+    if (reason === undefined) return
+    activity.refusals.add(reason)
+    log.debug({ reason, requestId }, 'request refused')
   }
   server.on('clientError', unparsed)
   // A tunnel is not what is served here; its target is no path.

@@ -129,6 +129,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
     held.exchange.req.socket.on('end', call.onEnd)
     calls.set(held.replyId, call)
+    held.exchange.waiting = true
     return call
   }
 
@@ -142,10 +143,12 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
           if (call.over !== 'no') giveBack(call)
         } else {
           calls.delete(call.replyId)
+          held.exchange.waiting = false
           if (call.over === 'no') stop(call, 'unreplied')
         }
         return verdict
       } catch (error) {
+        held.exchange.waiting = false
         if (call.over === 'no') stop(call, 'unreplied')
         giveBack(call)
         throw error

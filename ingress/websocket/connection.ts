@@ -2,11 +2,12 @@ import type { CallEvent, EventRequest, SocketPart } from '../../state/event.ts'
 import type { IngressState, SocketMessage, SocketRef, Verdict } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import type { Duplex } from 'node:stream'
+import type { Counts } from '../../process/counts.ts'
 import type { Log } from '../../process/log.ts'
 import type { HeldBytes, HeldShare } from '../held-bytes.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
-import type { End, EndCode } from './ends.ts'
+import type { End, EndCode, EndReason } from './ends.ts'
 import { ends } from './ends.ts'
 import type { HookSocket } from './hook-socket.ts'
 import type { SocketLimits } from './limits.ts'
@@ -19,6 +20,7 @@ export interface ConnectionDeps {
   held: HeldBytes
   /** An event's id and its time, ISO 8601. */
   stamp: () => { id: string; time: string }
+  counts: { events: Counts<CallEvent['type']>; ends: Counts<EndReason> }
   log: Log
 }
 
@@ -48,7 +50,9 @@ export class Connection {
   #ws: HookSocket | undefined
   /** Sent by runs before the handshake was done. */
   readonly #early: SocketMessage[] = []
-  #earlyEnd: EndCode | undefined
+  /** How this side ended it, maybe before the handshake was done. */
+  #ended: EndCode | undefined
+  #endedByRun = false
   readonly #queue: { data: Buffer; binary: boolean }[] = []
   #storing = false
   /** What the client says from now on is not stored: it is over the rate, or something before could not be stored. */
@@ -86,7 +90,7 @@ export class Connection {
     ws.on('error', (error) => this.#deps.log.debug({ err: error, ...this.#fields() }, 'connection failed'))
     ws.on('close', (code, reason) => this.#over(ws.closedWith ?? { code, reason: reason.toString() }))
     for (const message of this.#early.splice(0)) this.deliver(message)
-    if (this.#earlyEnd !== undefined) this.end(this.#earlyEnd)
+    if (this.#ended !== undefined) this.end(this.#ended)
   }
 
   /** Its client was gone before the handshake was done. */
@@ -111,13 +115,15 @@ export class Connection {
       this.#held.keep(bytes)
       ws.send(payload, () => this.#held.free(bytes))
     }
-    if (close !== undefined) ws.close(close.code, close.reason)
+    if (close === undefined) return
+    this.#endedByRun = true
+    ws.close(close.code, close.reason)
   }
 
   /** Ends it from this side. What was heard before is stored first, unless it is what ends it. */
   end(code: EndCode): void {
     const { code: status, reason } = ends[code]
-    this.#earlyEnd ??= code
+    this.#ended ??= code
     this.#ws?.close(status, reason)
   }
 
@@ -207,13 +213,15 @@ export class Connection {
   }
 
   async #storeOne(body: Buffer, binary: boolean): Promise<EndCode | undefined> {
-    const { state, log } = this.#deps
+    const { state, counts, log } = this.#deps
     const { route, socket } = this
     const encoding = route.webSocket.encoding
     const event = this.#event('message', binary ? { binary: encoding } : {}, body)
     try {
       const throttle = throttleOf(route, this.#seed.clientIP)
-      return refusals[(await state.receive(socket, { throttle, event })).kind]
+      const verdict = await state.receive(socket, { throttle, event })
+      if (verdict.kind === 'accepted') counts.events.add('message')
+      return refusals[verdict.kind]
     } catch (error) {
       if (error instanceof StateUnavailable) return 'StateUnavailable'
       log.error({ err: error, ...this.#fields() }, 'message failed')
@@ -230,8 +238,18 @@ export class Connection {
     this.#held.end()
     const event = this.#event('disconnect', { end: { statusCode: code, reason } }, nothing)
     await this.#deps.state.disconnect(this.socket, event)
+    this.#deps.counts.events.add('disconnect')
+    this.#deps.counts.ends.add(this.#endReason(code))
     this.#deps.log.debug({ statusCode: code, ...this.#fields() }, 'connection is over')
     this.#onEnded?.()
+  }
+
+  #endReason(code: number): EndReason {
+    if (this.#ended !== undefined) return this.#ended
+    // The library's own doing.
+    if (this.#ws?.closedWith === ends.MessageTooLarge) return 'MessageTooLarge'
+    if (this.#endedByRun) return 'Workflow'
+    return code === abnormal.code ? 'Lost' : 'Client'
   }
 
   /** The event that opens it. */

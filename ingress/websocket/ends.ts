@@ -33,3 +33,13 @@ export const ends = {
 } as const satisfies Record<string, End>
 
 export type EndCode = keyof typeof ends
+
+/** Why a connection is over: an end of the table, a run closed it, its client did, or it broke. */
+export type EndReason = EndCode | 'Workflow' | 'Client' | 'Lost'
+
+export const endReasons: readonly EndReason[] = [
+  ...(Object.keys(ends) as EndCode[]),
+  'Workflow',
+  'Client',
+  'Lost',
+]

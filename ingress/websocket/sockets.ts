@@ -9,7 +9,7 @@ import type { ServedRoute } from '../routes/served.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { RouteName, RouteTable } from '../routes/table.ts'
 import { createAcceptor } from './acceptor.ts'
-import type { ConnectionSeed } from './connection.ts'
+import type { ConnectionDeps, ConnectionSeed } from './connection.ts'
 import { Connection } from './connection.ts'
 import type { EndCode } from './ends.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -48,11 +48,12 @@ export interface SocketsDeps {
   held: HeldBytes
   newId: () => string
   isoTime: (ms: number) => string
+  counts: ConnectionDeps['counts']
   log: Log
 }
 
 export function createSockets(deps: SocketsDeps): Sockets {
-  const { state, table, clock, limits, held, newId, isoTime, log } = deps
+  const { state, table, clock, limits, held, newId, isoTime, counts, log } = deps
   const connections = new Map<string, Connection>()
   const byWebhook = new Map<string, Set<Connection>>()
   const heartbeat = createHeartbeat<Connection>(clock, limits.pingIntervalMs, (one) => one.ping())
@@ -93,7 +94,7 @@ export function createSockets(deps: SocketsDeps): Sockets {
       const { route, clientIP } = seed
       const { partition, places } = route
       const socket = { partition, id: socketIdOf(partition, newId()), places: places.key }
-      const one = new Connection({ state, limits, held, stamp, log }, { ...seed, socket })
+      const one = new Connection({ state, limits, held, stamp, counts, log }, { ...seed, socket })
       const event = one.connectEvent()
       // Before it is accepted: a run may send to it, and its webhook may go, while the state answers.
       hold(one)
@@ -104,6 +105,7 @@ export function createSockets(deps: SocketsDeps): Sockets {
           forget(one)
           return verdict
         }
+        counts.events.add('connect')
       } catch (error) {
         forget(one)
         throw error

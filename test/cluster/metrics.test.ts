@@ -15,11 +15,14 @@ beforeAll(async () => {
 })
 afterAll(() => site?.close())
 
+async function scrape(member: Member | undefined): Promise<string> {
+  const port = /"metricsPort":(\d+)/.exec(member?.log() ?? '')?.[1]
+  return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+}
+
 /** All samples of a process: `NAME{LABELS}` to its value. */
 async function metricsOf(member: Member | undefined): Promise<Map<string, number>> {
-  const port = /"metricsPort":(\d+)/.exec(member?.log() ?? '')?.[1]
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const lines = (await scrape(member)).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(
     lines.map((line): [string, number] => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]),
   )
@@ -79,17 +82,27 @@ test('routes, plans, leader, calls and their answers are counted', async () => {
   expect(others[0]?.get('hooklet_operator_reconciles_total{kind="Workflow",result="done"}')).toBe(0)
 })
 
-/** The names of all that processes tell. */
-async function told(): Promise<Set<string>> {
-  const members = [site.ingress[0], site.runners[0], site.operators[0]]
-  const samples = await Promise.all(members.map(async (member) => [...(await metricsOf(member)).keys()]))
-  return new Set(samples.flat().map((sample) => sample.split('{')[0] ?? ''))
+/** The type of each metric that processes tell, and which of them tell it. */
+async function told(): Promise<Map<string, { type: string; process: string }>> {
+  const members = { ingress: site.ingress[0], runner: site.runners[0], operator: site.operators[0] }
+  const metrics = new Map<string, { type: string; processes: string[] }>()
+  for (const [process, member] of Object.entries(members))
+    for (const [, name = '', type = ''] of (await scrape(member)).matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
+      const known = metrics.get(name)
+      metrics.set(name, { type, processes: [...(known?.processes ?? []), process] })
+    }
+  return new Map(
+    [...metrics].map(([name, { type, processes }]) => [
+      name,
+      { type, process: processes.length === 3 ? 'all' : processes.join(', ') },
+    ]),
+  )
 }
 
-test('the page lists what is told, and nothing else', async () => {
-  const page = readFileSync(path.join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
-  const table = page.slice(page.indexOf('## Metrics'))
-  const listed = new Set(table.match(/`(hooklet|process)_[a-z_]+`/g)?.map((name) => name.slice(1, -1)))
+test('the page lists what is told, with its type, by which process, and nothing else', async () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/monitoring.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\| ([\w, ]+?) +\| (\S.*) \|$/gm)]
+  const listed = new Map(rows.map(([, name, type, process]) => [name, { type, process }]))
   expect(listed).toEqual(await told())
 })
 
@@ -97,11 +110,15 @@ test('the chart asks for nothing that no process tells', async () => {
   const chart = path.join(import.meta.dirname, '../../charts/hooklet')
   const files = readdirSync(chart, { recursive: true, encoding: 'utf8' })
   const asked = files
-    .filter((file) => /^(templates|files\/dashboards)\/.*\.(yaml|json)$/.test(file))
+    .filter((file) => /^(templates|files)\/.*\.(yaml|json|tpl)$/.test(file))
     .flatMap(
-      (file) => readFileSync(path.join(chart, file), 'utf8').match(/\b(hooklet|process)_[a-z_]+\b/g) ?? [],
+      (file) =>
+        readFileSync(path.join(chart, file), 'utf8').match(
+          /\b(hooklet|process|nodejs)_[a-z_]+_(?:total|seconds|bytes|info)\b|\bhooklet_(?:ingress|runner|operator|state)_[a-z_]+\b/g,
+        ) ?? [],
     )
   const names = await told()
   expect(new Set(asked).size).toBeGreaterThan(8)
-  expect([...new Set(asked)].filter((name) => !names.has(name))).toEqual([])
+  const base = (name: string): string => name.replace(/_(bucket|sum|count)$/, '')
+  expect([...new Set(asked)].filter((name) => !names.has(name) && !names.has(base(name)))).toEqual([])
 })
