@@ -11,7 +11,7 @@ import { finalStatus, prepare, timeoutAnswer } from '../http/prepared.ts'
 import type { Route, RouteState } from '../route.ts'
 import { prepareVerification } from '../verify/registry.ts'
 import type { PreparedVerification, VerifierDeps } from '../verify/verifier.ts'
-import { NOTHING_FETCHED } from '../verify/verifier.ts'
+import { depsOfTenant, NOTHING_FETCHED } from '../verify/verifier.ts'
 import { partitionOf } from './partition.ts'
 
 /** A {@link Route} with everything computed that does not depend on the call. */
@@ -75,7 +75,7 @@ export function compileRoute(
     state: route.state,
     exact: route.path === 'Exact',
     credentials: compileCredentials(route.auth),
-    verification: prepareVerification(route.verification, verifiers),
+    verification: prepareVerification(route.verification, depsOfTenant(verifiers, namespace)),
     verificationType: route.verification.type,
     once: route.once,
     cors: compileCors(route.cors),

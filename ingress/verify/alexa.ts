@@ -27,6 +27,7 @@ type Message = Record<string, unknown> | undefined
 
 const certificateChain: RemoteDocument<SigningKey> = {
   name: 'Alexa certificate chain',
+  origin: 'provider',
   parse(bytes, { now, roots }) {
     const chain = readCertificates(bytes)
     const value = trustedKey(chain, { roots: roots(), dnsName: SIGNING_NAME, now })

@@ -113,6 +113,7 @@ const MAX_KEYS = 100
 /** A JSON Web Key Set (RFC 7517, 5). Symmetric keys have no place in one that is published. */
 export const keySet: RemoteDocument<LocalJWKSet> = {
   name: 'JSON Web Key Set',
+  origin: 'webhook',
   parse(bytes, { now }) {
     const keys = jsonObject(bytes)?.['keys']
     if (!Array.isArray(keys)) throw new InvalidDocument('it is not a key set')

@@ -39,6 +39,7 @@ const HASHES = new Map<unknown, 'sha1' | 'sha256'>([
  */
 const signingCertificate: RemoteDocument<SigningKey> = {
   name: 'SNS certificate',
+  origin: 'provider',
   parse(bytes, { now }) {
     const value = currentKey(readCertificates(bytes)[0], now)
     return { value, expiresAt: value.validTo }
@@ -48,6 +49,7 @@ const signingCertificate: RemoteDocument<SigningKey> = {
 /** What confirming a subscription answers; kept, so that a repeated confirmation is not passed on to Amazon. */
 const confirmation: RemoteDocument<true> = {
   name: 'SNS subscription',
+  origin: 'provider',
   parse: (_bytes, { now }) => ({ value: true, expiresAt: now + RETRY_MS }),
 }
 

@@ -92,6 +92,8 @@ export interface PreparedVerification {
 export interface RemoteDocument<Value> {
   /** For the log. */
   name: string
+  /** Who says where it is: the provider's protocol, or the webhook. */
+  origin: 'provider' | 'webhook'
   /**
    * `expiresAt`, in milliseconds since 1970: when it is read again; at the latest after a day. `usableUntil`, when that is later: until then it is used
    * if it can't be read again.
@@ -115,21 +117,33 @@ export type Fetched<Value> =
   /** It could not be had now. */
   | { kind: 'unavailable'; why: string }
 
+export interface ReadOptions {
+  /** What was read before that is read again. */
+  maxAgeMs?: number
+  /** The namespace of the webhook, whose share of what is fetched at a time this takes. */
+  tenant?: string
+}
+
 export interface VerifierDeps {
   /**
    * What is at the URL; at once where it is kept, and never rejects. Fetched by a guarded GET: https only, no redirects, 3 seconds, 64 KB, no
-   * credentials. Which hosts and paths may be fetched is for the verifier to check first. With `maxAgeMs`, what was read before is read again.
+   * credentials. Which hosts and paths may be fetched is for the verifier to check first.
    */
   read<Value>(
     document: RemoteDocument<Value>,
     url: URL,
-    maxAgeMs?: number,
+    options?: ReadOptions,
   ): Fetched<Value> | Promise<Fetched<Value>>
 }
 
 /** For where nothing is fetched: checking keys, and processes without outbound traffic. */
 export const NOTHING_FETCHED: VerifierDeps = {
   read: () => ({ kind: 'unavailable', why: 'this process fetches nothing' }),
+}
+
+/** What verifiers of one namespace's webhooks fetch with. */
+export function depsOfTenant({ read }: VerifierDeps, tenant: string): VerifierDeps {
+  return { read: (document, url, options) => read(document, url, { ...options, tenant }) }
 }
 
 export interface Verifier {

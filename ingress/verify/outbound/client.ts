@@ -1,9 +1,13 @@
 import { get as getHttp } from 'node:http'
 import { Agent, get as getHttps } from 'node:https'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 import type { Clock } from '../../../state/clock.ts'
 import type { OriginMap } from './origins.ts'
-import { createPublicAddresses } from './public-address.ts'
+import { createPublicLookup } from './lookup.ts'
+import { createIsPublic } from './public-address.ts'
+import type { Asker, SlotLimits } from './slots.ts'
+import { createSlots } from './slots.ts'
 import { isGuarded } from './url.ts'
 
 export interface GuardedClientDeps {
@@ -14,25 +18,31 @@ export interface GuardedClientDeps {
   /** For a whole answer, from the name look-up to its last byte. */
   timeoutMs?: number
   maxBytes?: number
-  /** Requests at the same time; one more is refused, so that callers can't have their floods passed on. */
-  maxConcurrent?: number
-  /** The same of one origin, so that a slow one holds up no others. */
-  maxPerOrigin?: number
+  /** Over the defaults. */
+  slots?: Partial<SlotLimits>
+  /** `address:port` of those to ask for addresses; those of the system when left out. */
+  nameServers?: readonly string[]
 }
 
-/** Why nothing was read. `definite`: the server said no, or said too much; asking again soon gives the same. */
+/** Why nothing was read. */
 export class OutboundError extends Error {
   override name = 'OutboundError'
+  /** The server said no, or said too much; asking again soon gives the same. */
   readonly definite: boolean
+  /** It was not asked: there is no room, for this one who asked. */
+  readonly crowded: boolean
 
-  constructor(message: string, { definite }: { definite: boolean }) {
+  constructor(message: string, { definite, crowded = false }: { definite: boolean; crowded?: boolean }) {
     super(message)
     this.definite = definite
+    this.crowded = crowded
   }
 }
 
 /** Rejects with {@link OutboundError} only. */
-export type GuardedGet = (url: URL) => Promise<Buffer>
+export type GuardedGet = (url: URL, asker: Asker) => Promise<Buffer>
+
+const SLOTS: SlotLimits = { maxConcurrent: 128, maxPerOrigin: 32, maxPerTenant: 16, maxPerTenantOfOrigin: 4 }
 
 /**
  * A GET that can do little harm: https only, public addresses only, no redirects followed, no credentials sent, bounded in time and size. Which
@@ -44,23 +54,18 @@ export function createGuardedGet({
   agent = new Agent({ keepAlive: false }),
   timeoutMs = 3_000,
   maxBytes = 64 * 1024,
-  maxConcurrent = 128,
-  maxPerOrigin = 16,
+  slots,
+  nameServers,
 }: GuardedClientDeps): GuardedGet {
-  const addresses = createPublicAddresses()
-  let running = 0
-  const runningOf = new Map<string, number>()
-
-  function count(origin: string, change: 1 | -1): void {
-    running += change
-    const left = (runningOf.get(origin) ?? 0) + change
-    if (left > 0) runningOf.set(origin, left)
-    else runningOf.delete(origin)
-  }
+  const isPublic = createIsPublic()
+  const lookup = createPublicLookup({ clock, isPublic, timeoutMs, ...(nameServers ? { nameServers } : {}) })
+  const room = createSlots({ ...SLOTS, ...slots })
 
   function start(url: URL): ClientRequest {
     const mapped = origins.get(url.origin)
-    if (mapped === undefined && !addresses.allows(url.hostname))
+    const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+    // Of a name it is told when its addresses are known.
+    if (mapped === undefined && isIP(host) !== 0 && !isPublic(host))
       throw new OutboundError('its address is not public', { definite: true })
     const target = mapped === undefined ? url : new URL(url.pathname + url.search, mapped)
     const headers = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'hooklet' }
@@ -71,15 +76,15 @@ export function createGuardedGet({
           headers,
           agent,
           rejectUnauthorized: true,
-          ...(mapped === undefined ? { lookup: addresses.lookup } : {}),
+          ...(mapped === undefined ? { lookup } : {}),
         })
   }
 
-  return async (url) => {
+  return async (url, asker) => {
     if (!isGuarded(url)) throw new OutboundError('the URL may not be fetched', { definite: true })
-    if (running >= maxConcurrent || (runningOf.get(url.origin) ?? 0) >= maxPerOrigin)
-      throw new OutboundError('too many requests at a time', { definite: false })
-    count(url.origin, 1)
+    const release = room.take(url.origin, asker)
+    if (release === undefined)
+      throw new OutboundError('too many requests at a time', { definite: false, crowded: true })
     try {
       const request = start(url)
       const cancel = clock.setTimer(
@@ -96,7 +101,7 @@ export function createGuardedGet({
       if (error instanceof OutboundError) throw error
       throw new OutboundError(`no answer: ${codeOf(error)}`, { definite: false })
     } finally {
-      count(url.origin, -1)
+      release()
     }
   }
 }

@@ -30,7 +30,8 @@ export function createKept<Value>({ now, capacity = 1_000 }: KeptOptions) {
   const pending = new Map<string, Promise<Fetched<Value>>>()
 
   function store(key: string, readAt: number, read: Read<Value>): Fetched<Value> {
-    const { fetched, expiresAt = readAt, usableUntil = expiresAt } = read
+    const { fetched, expiresAt = readAt, usableUntil = expiresAt, isPassing = false } = read
+    if (isPassing) return fetched
     if (fetched.kind === 'found') {
       failed.delete(key)
       found.set(key, { fetched, readAt, expiresAt, usableUntil })
@@ -82,6 +83,8 @@ export interface Read<Value> {
   expiresAt?: number
   /** When it is later: until then it is used if it can't be read again. */
   usableUntil?: number
+  /** It was not even tried: the next who asks may have better luck. */
+  isPassing?: boolean
 }
 
 /** A map of so many entries; over that, the one not read for the longest time goes. */

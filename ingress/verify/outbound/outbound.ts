@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { getCACertificates } from 'node:tls'
-import type { Fetched, RemoteDocument, VerifierDeps } from '../verifier.ts'
+import type { Fetched, ReadOptions, RemoteDocument, VerifierDeps } from '../verifier.ts'
 import { InvalidDocument } from '../verifier.ts'
 import type { GuardedGet } from './client.ts'
 import { OutboundError } from './client.ts'
+import type { Asker } from './slots.ts'
 import type { Read } from './kept.ts'
 import { createKept } from './kept.ts'
 
@@ -25,9 +26,14 @@ export function createOutbound({ get, now, roots, capacity }: OutboundDeps): Ver
   const kept = new Map<RemoteDocument<unknown>, ReturnType<typeof createKept<unknown>>>()
   const trustedRoots = createRoots(roots ?? (() => getCACertificates('default')))
 
-  async function fetchDocument(document: RemoteDocument<unknown>, url: URL): Promise<Read<unknown>> {
+  async function fetchDocument(
+    document: RemoteDocument<unknown>,
+    url: URL,
+    tenant: string,
+  ): Promise<Read<unknown>> {
     try {
-      const bytes = await get(url)
+      const asker: Asker = { pool: document.origin, tenant }
+      const bytes = await get(url, asker)
       const time = now()
       const {
         value,
@@ -40,16 +46,18 @@ export function createOutbound({ get, now, roots, capacity }: OutboundDeps): Ver
         usableUntil,
       }
     } catch (error) {
-      return { fetched: failureOf(error, `${document.name} of ${url.host}`) }
+      const fetched = failureOf(error, `${document.name} of ${url.host}`)
+      // That one tenant has no room must not be told to the others.
+      return error instanceof OutboundError && error.crowded ? { fetched, isPassing: true } : { fetched }
     }
   }
 
   return {
-    read<Value>(document: RemoteDocument<Value>, url: URL, maxAgeMs?: number) {
+    read<Value>(document: RemoteDocument<Value>, url: URL, { maxAgeMs, tenant = '' }: ReadOptions = {}) {
       let cache = kept.get(document)
       if (cache === undefined)
         kept.set(document, (cache = createKept({ now, ...(capacity === undefined ? {} : { capacity }) })))
-      return cache(url.href, () => fetchDocument(document, url), maxAgeMs) as
+      return cache(url.href, () => fetchDocument(document, url, tenant), maxAgeMs) as
         Fetched<Value> | Promise<Fetched<Value>>
     },
   }

@@ -1,60 +1,69 @@
-import { lookup } from 'node:dns'
 import { BlockList, isIP } from 'node:net'
-import type { LookupFunction } from 'node:net'
 
-/** What the registries of IANA for special-purpose addresses keep out of the public Internet. */
-const SPECIAL: readonly [network: string, prefix: number, family: 'ipv4' | 'ipv6'][] = [
-  ['0.0.0.0', 8, 'ipv4'],
-  ['10.0.0.0', 8, 'ipv4'],
-  ['100.64.0.0', 10, 'ipv4'],
-  ['127.0.0.0', 8, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['172.16.0.0', 12, 'ipv4'],
-  ['192.0.0.0', 24, 'ipv4'],
-  ['192.168.0.0', 16, 'ipv4'],
-  ['198.18.0.0', 15, 'ipv4'],
-  ['224.0.0.0', 3, 'ipv4'],
-  ['::', 127, 'ipv6'],
-  ['64:ff9b:1::', 48, 'ipv6'],
-  ['fc00::', 7, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-  ['ff00::', 8, 'ipv6'],
+type Network = readonly [network: string, prefix: number]
+
+/** What the registry of IANA for special-purpose addresses keeps out of the public Internet, and multicast. */
+const SPECIAL_IPV4: readonly Network[] = [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
 ]
 
-/** Asks only for what everybody can reach, so that nobody can have the inside of a cluster asked for. */
-export interface PublicAddresses {
-  /** Whether a host of a URL may be connected to as far as can be told without looking it up: true for every name. */
-  allows(hostname: string): boolean
-  /** Looks a name up, and gives those of its addresses that are public; fails with `ENOTPUBLIC` when none is. */
-  lookup: LookupFunction
-}
+/** All that is given out for the public Internet (RFC 4291, 2.4): nothing outside of it is public. */
+const GLOBAL_UNICAST: Network = ['2000::', 3]
 
-export function createPublicAddresses(): PublicAddresses {
-  const special = new BlockList()
-  for (const [network, prefix, family] of SPECIAL) special.addSubnet(network, prefix, family)
-  // Of an IPv4 address that is written as IPv6, the rules of IPv4 count.
-  const isPublic = (address: string): boolean =>
-    !special.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+/** Inside of it: protocol assignments with Teredo and ORCHID, documentation, and 6to4, which leads to any IPv4 address. */
+const SPECIAL_IPV6: readonly Network[] = [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+]
 
-  return {
-    allows(hostname) {
-      const address = hostname.replace(/^\[(.*)\]$/, '$1')
-      return isIP(address) === 0 || isPublic(address)
-    },
+/** Whether an address is of the public Internet. Asked so that nobody can have the inside of a cluster asked for. */
+export type IsPublic = (address: string) => boolean
 
-    lookup(hostname, options, callback) {
-      lookup(hostname, { ...options, all: true }, (error, addresses) => {
-        if (error) return callback(error, [])
-        const usable = addresses.filter(({ address }) => isPublic(address))
-        const [first] = usable
-        if (first === undefined) return callback(notPublic(), [])
-        if (options.all === true) return callback(null, usable)
-        callback(null, first.address, first.family)
-      })
-    },
+export function createIsPublic(): IsPublic {
+  const ipv4 = listOf(SPECIAL_IPV4, 'ipv4')
+  const ipv6 = listOf(SPECIAL_IPV6, 'ipv6')
+  const global = listOf([GLOBAL_UNICAST], 'ipv6')
+  const isPublicIPv4 = (address: string): boolean => !ipv4.check(address, 'ipv4')
+
+  return (address) => {
+    if (isIP(address) === 4) return isPublicIPv4(address)
+    if (isIP(address) !== 6) return false
+    const embedded = embeddedIPv4(address)
+    if (embedded !== undefined) return isPublicIPv4(embedded)
+    return global.check(address, 'ipv6') && !ipv6.check(address, 'ipv6')
   }
 }
 
-function notPublic(): NodeJS.ErrnoException {
-  return Object.assign(new Error('the name has no public address'), { code: 'ENOTPUBLIC' })
+function listOf(networks: readonly Network[], family: 'ipv4' | 'ipv6'): BlockList {
+  const list = new BlockList()
+  for (const [network, prefix] of networks) list.addSubnet(network, prefix, family)
+  return list
+}
+
+/**
+ * The IPv4 address that is meant by an IPv6 address of its own kind: mapped (::ffff:0:0/96), or translated, which is how names with IPv4 addresses alone
+ * are reached from networks with IPv6 alone (NAT64, 64:ff9b::/96 of RFC 6052).
+ */
+function embeddedIPv4(address: string): string | undefined {
+  // The parser of URLs writes an address in one way, whichever it came in.
+  const host = URL.parse(`http://[${address}]/`)?.hostname ?? ''
+  const [, high, low] = /^\[(?:::ffff|64:ff9b:):([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(host) ?? []
+  if (high === undefined || low === undefined) return undefined
+  const bits = [parseInt(high, 16), parseInt(low, 16)]
+  return bits.flatMap((word) => [word >> 8, word & 0xff]).join('.')
 }

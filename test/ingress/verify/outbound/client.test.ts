@@ -3,7 +3,7 @@ import { Agent } from 'node:https'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createGuardedGet, OutboundError } from '../../../../ingress/verify/outbound/client.ts'
 import type { GuardedClientDeps } from '../../../../ingress/verify/outbound/client.ts'
-import { createPublicAddresses } from '../../../../ingress/verify/outbound/public-address.ts'
+import type { Asker } from '../../../../ingress/verify/outbound/slots.ts'
 import { createCertificate, ecKeys } from '../../../support/certificates.ts'
 import { createManualClock } from '../../../support/manual-clock.ts'
 import { startOrigin } from '../../../support/origin.ts'
@@ -28,8 +28,10 @@ afterEach(async () => {
 })
 
 const clock = createManualClock()
-const open = (deps: Partial<GuardedClientDeps> = {}) =>
-  createGuardedGet({ clock, origins: new Map([[PROVIDER, origin.url]]), ...deps })
+const open = (deps: Partial<GuardedClientDeps> = {}) => {
+  const get = createGuardedGet({ clock, origins: new Map([[PROVIDER, origin.url]]), ...deps })
+  return (url: URL, asker: Asker = { pool: 'provider', tenant: 'shop' }) => get(url, asker)
+}
 const get = (path: string) => open()(new URL(path, PROVIDER))
 
 const refused = (message: string | RegExp, definite: boolean) => async (promise: Promise<Buffer>) => {
@@ -170,9 +172,6 @@ describe('addresses that are not public', () => {
     refused('not public', true)(open()(new URL(`https://${host}/`))),
   )
 
-  test('a name that leads to one is not either', () =>
-    refused('no answer: ENOTPUBLIC', false)(open()(new URL('https://localhost/'))))
-
   test('a mapped origin may have one: the process is told so', async () => {
     const own = createCertificate({
       subject: 'Issuer',
@@ -189,17 +188,12 @@ describe('addresses that are not public', () => {
     const origins = new Map([[issuer, issuer]])
     expect((await open({ agent, origins })(new URL('/keys', issuer))).toString()).toBe('keys')
   })
-
-  test.each(['1.1.1.1', '172.32.0.1', '[2606:4700::1111]', 'example.com'])('%s is public', (host) => {
-    const { allows } = createPublicAddresses()
-    expect(allows(host)).toBe(true)
-  })
 })
 
 test('over so many of one origin at a time, one more is refused at once; others and later ones are not', async () => {
   const release = Promise.withResolvers<void>()
   origin.serve('/', (_, response) => void release.promise.then(() => response.end('ok')))
-  const limited = open({ maxPerOrigin: 2 })
+  const limited = open({ slots: { maxPerOrigin: 2 } })
   const running = [limited(new URL(PROVIDER)), limited(new URL(PROVIDER))]
   await refused('too many requests', false)(limited(new URL(PROVIDER)))
   await refused('not public', true)(limited(new URL('https://127.0.0.1/')))
@@ -213,14 +207,32 @@ test('over so many in all, one more is refused', async () => {
   origin.serve('/', (_, response) => void release.promise.then(() => response.end('ok')))
   const other = 'https://other.example.com'
   const limited = open({
-    maxConcurrent: 1,
+    slots: { maxConcurrent: 1 },
     origins: new Map([PROVIDER, other].map((from) => [from, origin.url])),
   })
   const running = limited(new URL(PROVIDER))
   await refused('too many requests', false)(limited(new URL(other)))
+  // What webhooks name takes no place of what providers publish.
+  const named = limited(new URL(other), { pool: 'webhook', tenant: 'shop' })
+  await refused('too many requests', false)(limited(new URL(other), { pool: 'webhook', tenant: 'shop' }))
   release.resolve()
-  await running
+  await Promise.all([running, named])
   expect((await limited(new URL(other))).toString()).toBe('ok')
+})
+
+test.each([
+  ['in all', { maxPerTenant: 1 }, 'https://other.example.com'],
+  ['to one origin', { maxPerTenantOfOrigin: 1 }, PROVIDER],
+])('a tenant has so many at a time %s, and other tenants have theirs', async (_, slots, second) => {
+  const release = Promise.withResolvers<void>()
+  origin.serve('/', (_request, response) => void release.promise.then(() => response.end('ok')))
+  const limited = open({ slots, origins: new Map([PROVIDER, second].map((from) => [from, origin.url])) })
+  const of = (tenant: string): Asker => ({ pool: 'webhook', tenant })
+  const running = limited(new URL(PROVIDER), of('shop'))
+  await refused('too many requests', false)(limited(new URL(second), of('shop')))
+  const other = limited(new URL(second), of('bank'))
+  release.resolve()
+  expect((await Promise.all([running, other])).join()).toBe('ok,ok')
 })
 
 describe('TLS', () => {

@@ -152,3 +152,12 @@ describe('over its capacity', () => {
     expect(reads.filter((key) => key === 'a')).toHaveLength(1)
   })
 })
+
+test('that there was no room is not kept: it is no fault of what was asked for', async () => {
+  const { get, reads, give, found } = open()
+  give(() => ({ ...unavailable, isPassing: true }))
+  expect(await get('a')).toEqual({ kind: 'unavailable', why: 'later' })
+  give(found)
+  expect(await get('a')).toEqual({ kind: 'found', value: 'a' })
+  expect(reads).toEqual(['a', 'a'])
+})
