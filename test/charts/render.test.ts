@@ -1,5 +1,5 @@
 /** What the chart makes of values. `UPDATE_GOLDEN=1 npm test -- test/charts` writes the golden files again. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
 import { INGRESS_SETTINGS } from '../../ingress/config.ts'
@@ -71,6 +71,15 @@ describe.each(Object.keys(VALUE_SETS))('values %s', (name) => {
   })
 })
 
+test('every container runs a file that is there', async () => {
+  const objects = await render('crds.keep=false', 'redis.url=redis://a', 'redis.embedded.drain=true')
+  const ran = objects
+    .filter(({ kind }) => kind === 'Deployment' || kind === 'Job')
+    .map(({ spec }) => (spec as { template: { spec: Pod } }).template.spec.containers[0].args[0])
+  expect(ran).toHaveLength(5)
+  for (const file of new Set(ran)) await access(path.join(import.meta.dirname, '../..', file))
+})
+
 /** Without our CRDs, which are held against their source below, and what is random. */
 function steady(rendered: string): string {
   return rendered
@@ -86,6 +95,7 @@ interface Pod {
 }
 
 interface Container {
+  args: [file: string]
   env: { name: string; value?: string }[]
 }
 
@@ -94,8 +104,10 @@ function containerOf(objects: Rendered[], process: string): Container & { graceS
     ({ kind, metadata }) => kind === 'Deployment' && metadata.name === `hooklet-${process}`,
   ) as Rendered & { spec: { template: { spec: Pod } } }
   const { spec } = deployment.spec.template
-  return { env: spec.containers[0].env, graceSeconds: spec.terminationGracePeriodSeconds }
+  return { ...spec.containers[0], graceSeconds: spec.terminationGracePeriodSeconds }
 }
+
+const weightOf = ({ metadata }: Rendered): number => Number(metadata.annotations?.['helm.sh/hook-weight'])
 
 describe('CRDs', () => {
   const definitions = async (...values: string[]): Promise<Rendered[]> =>
@@ -106,6 +118,19 @@ describe('CRDs', () => {
     expect(found.map(({ spec }) => spec)).toEqual(CRD_OBJECTS.map((object) => (object as Rendered).spec))
     for (const { metadata } of found)
       expect(metadata).toMatchObject({ annotations: { 'helm.sh/resource-policy': 'keep' } })
+  })
+
+  test('take along what users made of them: it is deleted before anything else is', async () => {
+    const hooks = async (...values: string[]): Promise<string[]> =>
+      (await render(...values))
+        .filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'pre-delete')
+        .toSorted((one, other) => weightOf(one) - weightOf(other))
+        .map(({ kind }) => kind)
+    const all = await hooks('crds.keep=false')
+    expect(all.at(-1)).toBe('Job')
+    expect(all.toSorted()).toEqual(['ClusterRole', 'ClusterRoleBinding', 'Job', 'ServiceAccount'])
+    expect(await hooks('crds.keep=false', 'rbac.create=false')).toEqual(['ServiceAccount', 'Job'])
+    for (const value of ['crds.keep=true', 'crds.enabled=false']) expect(await hooks(value)).toEqual([])
   })
 
   test('go with the release, or are left alone, when that is asked for', async () => {

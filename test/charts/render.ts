@@ -38,7 +38,12 @@ function jsonOf(given: string): string {
 export interface Rendered {
   apiVersion: string
   kind: string
-  metadata: { name: string; namespace?: string; labels?: Record<string, string> }
+  metadata: {
+    name: string
+    namespace?: string
+    labels?: Record<string, string>
+    annotations?: Record<string, string>
+  }
   spec?: Record<string, unknown>
   [field: string]: unknown
 }

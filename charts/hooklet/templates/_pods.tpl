@@ -228,3 +228,10 @@ subjects:
   - { kind: ServiceAccount, name: {{ $account }}, namespace: {{ $root.Release.Namespace }} }
 {{- end }}
 {{- end -}}
+
+{{/* Annotations of what is there for the time of an uninstallation; the order is given. */}}
+{{- define "hooklet.uninstall.hook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
