@@ -34,7 +34,7 @@ const SINGLES: { [Kind in Exclude<Node['kind'], 'each' | 'comma'>]: Compile<Kind
       Object.hasOwn(variables, name) ? (variables[name] ?? null) : null,
   index(node) {
     const [of, key] = [single(node.of), single(node.key)]
-    return (input, context) => index(of(input, context), key(input, context))
+    return (input, context) => index(of(input, context), key(input, context), context.meter)
   },
   slice(node) {
     const bound = (part: Node | undefined): Single => (part ? single(part) : () => null)
@@ -74,6 +74,10 @@ const SINGLES: { [Kind in Exclude<Node['kind'], 'each' | 'comma'>]: Compile<Kind
       return object
     }
   },
+  bind(node) {
+    const [of, body] = [single(node.of), single(node.body)]
+    return (input, context) => body(input, bound(context, node.name, of(input, context)))
+  },
   pipe(node) {
     const steps = node.steps.map(single)
     return (input, context) => steps.reduce((value, step) => step(value, context), input)
@@ -110,8 +114,8 @@ const SINGLES: { [Kind in Exclude<Node['kind'], 'each' | 'comma'>]: Compile<Kind
     return (input, { meter }) => format(input, meter)
   },
   call(node) {
-    const [body] = node.args
-    if (body && signatureOf(node) === 'map/1') return single(mapped(body))
+    const defined = definitionOf(node)
+    if (defined) return single(defined)
     const call = Object.hasOwn(FUNCTIONS, signatureOf(node)) ? FUNCTIONS[signatureOf(node)] : undefined
     if (!call) throw new LeftToJq()
     const args = node.args.map(single)
@@ -133,10 +137,25 @@ const SINGLES: { [Kind in Exclude<Node['kind'], 'each' | 'comma'>]: Compile<Kind
   },
 }
 
-/** `map(body)` as jq defines it: `[.[] | body]`. */
-function mapped(body: Node): Node {
+/** The functions that jq defines by others. */
+function definitionOf(node: Extract<Node, { kind: 'call' }>): Node | undefined {
+  const [body] = node.args
+  if (!body) return undefined
   const items: Node = { kind: 'each', of: { kind: 'identity' } }
-  return { kind: 'array', items: { kind: 'pipe', steps: [items, body] } }
+  const mapped: Node = { kind: 'array', items: { kind: 'pipe', steps: [items, body] } }
+  switch (signatureOf(node)) {
+    case 'map/1':
+      return mapped
+    case 'any/1':
+    case 'all/1':
+      return { kind: 'pipe', steps: [mapped, { kind: 'call', name: node.name, args: [] }] }
+    case 'add/1': {
+      const outputs: Node = { kind: 'array', items: body }
+      return { kind: 'pipe', steps: [outputs, { kind: 'call', name: 'add', args: [] }] }
+    }
+    default:
+      return undefined
+  }
 }
 
 function signatureOf({ name, args }: Extract<Node, { kind: 'call' }>): string {
@@ -144,7 +163,9 @@ function signatureOf({ name, args }: Extract<Node, { kind: 'call' }>): string {
 }
 
 /** The nodes that may give none or several outputs. */
-const STREAMS: { [Kind in 'each' | 'index' | 'comma' | 'pipe' | 'if' | 'call']: Compile<Kind, Stream> } = {
+const STREAMS: {
+  [Kind in 'each' | 'index' | 'comma' | 'bind' | 'pipe' | 'if' | 'call']: Compile<Kind, Stream>
+} = {
   each(node) {
     const of = stream(node.of)
     return (input, context, emit) =>
@@ -157,7 +178,7 @@ const STREAMS: { [Kind in 'each' | 'index' | 'comma' | 'pipe' | 'if' | 'call']: 
     return (input, context, emit) => {
       // Also when it is used for nothing: it may be an error.
       const at = key(input, context)
-      of(input, context, (value) => emit(index(value, at)))
+      of(input, context, (value) => emit(index(value, at, context.meter)))
     }
   },
   comma({ items }) {
@@ -174,27 +195,54 @@ const STREAMS: { [Kind in 'each' | 'index' | 'comma' | 'pipe' | 'if' | 'call']: 
           first(input, context, (value) => then(value, context, emit)),
       )
   },
+  bind(node) {
+    const [of, body] = [stream(node.of), stream(node.body)]
+    return (input, context, emit) =>
+      of(input, context, (value) => body(input, bound(context, node.name, value), emit))
+  },
   if(node) {
     const [condition, then, otherwise] = [single(node.condition), stream(node.then), stream(node.otherwise)]
     return (input, context, emit) =>
       (isTrue(condition(input, context)) ? then : otherwise)(input, context, emit)
   },
-  call({ args: [condition] }) {
-    if (!condition) return () => {}
-    const holds = single(condition)
-    return (input, context, emit) => {
-      if (isTrue(holds(input, context))) emit(input)
-    }
+  call(node) {
+    const [of] = node.args
+    // `empty`
+    if (!of) return () => {}
+    return node.name === 'first' ? firstOf(stream(of)) : selected(single(of))
   },
+}
+
+function selected(condition: Single): Stream {
+  return (input, context, emit) => {
+    if (isTrue(condition(input, context))) emit(input)
+  }
+}
+
+/** jq would stop after the first. That there are more makes no difference, and that there is an error ends it all. */
+function firstOf(outputs: Stream): Stream {
+  return (input, context, emit) => {
+    let first: Json | undefined
+    outputs(input, context, (output) => {
+      if (first === undefined) first = output
+    })
+    if (first !== undefined) emit(first)
+  }
+}
+
+function bound(context: Context, name: string, value: Json): Context {
+  context.meter.spend(Object.keys(context.variables).length)
+  return { ...context, variables: { ...context.variables, [name]: value } }
 }
 
 /** Whether a node has one output whenever it has no error. */
 function givesOne(node: Node): boolean {
   if (node.kind === 'each' || node.kind === 'comma') return false
   if (node.kind === 'index') return givesOne(node.of)
+  if (node.kind === 'bind') return givesOne(node.of) && givesOne(node.body)
   if (node.kind === 'pipe') return node.steps.every(givesOne)
   if (node.kind === 'if') return givesOne(node.then) && givesOne(node.otherwise)
-  return node.kind !== 'call' || !['empty/0', 'select/1'].includes(signatureOf(node))
+  return node.kind !== 'call' || !['empty/0', 'first/1', 'select/1'].includes(signatureOf(node))
 }
 
 /** @throws {LeftToJq} when the node may give none or several outputs, or isn't for native evaluation. */

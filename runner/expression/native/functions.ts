@@ -14,8 +14,10 @@ import {
   keysOf,
   kindOf,
   number,
+  orderedKeysOf,
   toJson,
   toText,
+  valueAt,
 } from './values.ts'
 
 /** A function whose arguments have one value each. */
@@ -32,15 +34,19 @@ export const FUNCTIONS: Record<string, Call> = {
   'ascii_upcase/0': (input, meter) =>
     asString(input, meter).replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase()),
   'ceil/0': (input) => number(Math.ceil(asNumber(input))),
-  'contains/1': (input, meter, [part = null]) => asString(input, meter).includes(asString(part, meter)),
+  'contains/1': (input, meter, [part = null]) =>
+    contains(asString(input, meter), asString(part, meter), meter),
   'endswith/1': (input, meter, [end = null]) => asString(input, meter).endsWith(asString(end, meter)),
-  'first/0': (input) => index(input, 0),
+  // An error is for jq to say; where there is none, the rest of the program is as simple as without it.
+  'error/0': leave,
+  'error/1': leave,
+  'first/0': (input, meter) => index(input, 0, meter),
   'floor/0': (input) => number(Math.floor(asNumber(input))),
   'has/1': (input, meter, [key = null]) => has(input, key, meter),
   'join/1': (input, meter, [separator = null]) => join(input, separator, meter),
   'keys/0': (input, meter) =>
     Array.isArray(input) ? asArray(input, meter).map((_, at) => at) : sortedKeys(input, meter),
-  'last/0': (input) => index(input, -1),
+  'last/0': (input, meter) => index(input, -1, meter),
   'length/0': length,
   'ltrimstr/1': (input, meter, [start = null]) => {
     const [text, prefix] = [asString(input, meter), asString(start, meter)]
@@ -54,6 +60,8 @@ export const FUNCTIONS: Record<string, Call> = {
   },
   'split/1': (input, meter, [separator = null]) => split(input, separator, meter),
   'startswith/1': (input, meter, [start = null]) => asString(input, meter).startsWith(asString(start, meter)),
+  'to_entries/0': (input, meter) =>
+    orderedKeysOf(input, meter).map((key) => ({ key, value: valueAt(input, key) })),
   'tojson/0': (input, meter) => toJson(input, meter),
   'tonumber/0': (input, meter) =>
     typeof input === 'string' ? readNumber(asString(input, meter)) : asNumber(input),
@@ -73,6 +81,15 @@ export const FORMATS: Record<string, (input: Json, meter: Meter) => string> = {
       (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
     ),
   '@base64': (input, meter) => Buffer.from(toText(input, meter)).toString('base64'),
+}
+
+function leave(): never {
+  throw new LeftToJq()
+}
+
+function contains(text: string, part: string, meter: Meter): boolean {
+  meter.spendSearch(text, part)
+  return text.includes(part)
 }
 
 function length(input: Json, meter: Meter): Json {

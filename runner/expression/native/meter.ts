@@ -13,14 +13,20 @@ export class Meter {
     return this.#spent
   }
 
-  /** @throws {LeftToJq} when the work is over: in jq's worker it holds nobody up. */
+  /** Before the work is done. @throws {LeftToJq} when it would be too much: in jq's worker it holds nobody up. */
   spend(units: number): void {
-    this.#spent += units
-    if (this.#spent > this.#limit) throw new LeftToJq()
+    const spent = this.#spent + units
+    this.#spent = Math.min(spent, this.#limit)
+    if (spent > this.#limit) throw new LeftToJq()
   }
 
   /** For characters that are read or written. */
   spendText(length: number): void {
     this.spend(1 + (length >> 4))
+  }
+
+  /** For the search of one text in another, which may compare each character with each. */
+  spendSearch(text: string, part: string): void {
+    this.spend(1 + Math.floor((text.length * part.length) / 64))
   }
 }

@@ -13,7 +13,7 @@ import { parse } from './parse.ts'
 import { checkOutput } from './values.ts'
 
 /** What one evaluation may do at most: some milliseconds. */
-const MAX_WORK = 100_000
+const MAX_WORK = 50_000
 
 /** The value, or undefined when jq is to evaluate; and how much work it was. */
 export interface Attempt {

@@ -17,6 +17,8 @@ export type Node =
   /** `[ … ]`: all outputs of `items`, which is absent in `[]`. */
   | { kind: 'array'; items: Node | undefined }
   | { kind: 'object'; entries: { key: Node; value: Node }[] }
+  /** `of as $name | body` */
+  | { kind: 'bind'; of: Node; name: string; body: Node }
   | { kind: 'pipe'; steps: Node[] }
   | { kind: 'comma'; items: Node[] }
   | { kind: 'binary'; operator: Operator; left: Node; right: Node }

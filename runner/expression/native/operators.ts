@@ -49,5 +49,6 @@ export function split(value: Json, separator: Json, meter: Meter): Json {
   const by = asString(separator, meter)
   if (text === '') return []
   meter.spend(text.length)
+  meter.spendSearch(text, by)
   return by === '' ? Array.from(text) : text.split(by)
 }

@@ -64,7 +64,18 @@ class Parser {
   }
 
   #comma(): Node {
-    return this.#list(',', () => this.#binary(0), 'comma')
+    return this.#list(',', () => this.#binding(), 'comma')
+  }
+
+  /** What follows an `as` goes as far as it can. */
+  #binding(): Node {
+    const of = this.#binary(0)
+    if (!this.#cursor.take('as')) return of
+    const { kind, text } = this.#cursor
+    if (kind !== 'variable') throw new LeftToJq()
+    this.#cursor.advance()
+    this.#cursor.expect('|')
+    return this.#node({ kind: 'bind', of, name: text.slice(1), body: this.#pipe() })
   }
 
   #list(separator: string, item: () => Node, kind: 'pipe' | 'comma'): Node {

@@ -24,6 +24,8 @@ export function kindOf(value: Json): Kind {
 }
 
 export function isTrue(value: Json): boolean {
+  // `JSON.parse` has Infinity for what is too large; jq gets null instead of it.
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new LeftToJq()
   return value !== null && value !== false
 }
 
@@ -78,16 +80,21 @@ export function keysOf(value: Json, meter: Meter): string[] {
 }
 
 /** The keys of an object in the order in which jq has them: that of their coming, as in JavaScript, but for array indices. */
-function orderedKeysOf(value: Json, meter: Meter): string[] {
+export function orderedKeysOf(value: Json, meter: Meter): string[] {
   const keys = keysOf(value, meter)
   if (keys.some((key) => /^\d/.test(key))) throw new LeftToJq()
   return keys
 }
 
+/** The value of an object's own key. */
+export function valueAt(object: Json, key: string): Json {
+  return (object as JsonObject)[key] ?? null
+}
+
 /** `value[]` */
 export function itemsOf(value: Json, meter: Meter): Json[] {
   if (Array.isArray(value)) return asArray(value, meter)
-  return orderedKeysOf(value, meter).map((key) => (value as JsonObject)[key] ?? null)
+  return orderedKeysOf(value, meter).map((key) => valueAt(value, key))
 }
 
 /** Sets own data, also under `__proto__`. */
@@ -98,8 +105,9 @@ export function setKey(object: JsonObject, key: string, value: Json): void {
 }
 
 /** `value[key]` */
-export function index(value: Json, key: Json): Json {
-  if (value === null && (typeof key === 'string' || typeof key === 'number')) return null
+export function index(value: Json, key: Json, meter: Meter): Json {
+  if (typeof key === 'string') meter.spendText(key.length)
+  if (value === null && (typeof key === 'string' || isIndex(key))) return null
   if (typeof key === 'string' && isPlainKey(key)) {
     const object = asObject(value)
     return Object.hasOwn(object, key) ? (object[key] ?? null) : null
@@ -141,7 +149,9 @@ export function equals(a: Json, b: Json, meter: Meter): boolean {
   const keys = keysOf(a, meter)
   return (
     keys.length === keysOf(b, meter).length &&
-    keys.every((key) => Object.hasOwn(b as JsonObject, key) && equals(index(a, key), index(b, key), meter))
+    keys.every(
+      (key) => Object.hasOwn(b as JsonObject, key) && equals(valueAt(a, key), valueAt(b, key), meter),
+    )
   )
 }
 
@@ -193,7 +203,7 @@ export function toJson(value: Json, meter: Meter, depth: number = MAX_JSON_DEPTH
   if (depth === 0) throw new LeftToJq()
   const write = (item: Json): string => toJson(item, meter, depth - 1)
   if (Array.isArray(value)) return `[${asArray(value, meter).map(write).join(',')}]`
-  const entries = orderedKeysOf(value, meter).map((key) => `${quote(key)}:${write(index(value, key))}`)
+  const entries = orderedKeysOf(value, meter).map((key) => `${quote(key)}:${write(valueAt(value, key))}`)
   return `{${entries.join(',')}}`
 }
 
@@ -217,7 +227,7 @@ export function checkOutput(output: Json, maxOutput: number, meter: Meter): void
     else
       for (const key of keysOf(value, meter)) {
         length += lengthOf(key)
-        visit(value[key] ?? null, depth - 1)
+        visit(valueAt(value, key), depth - 1)
       }
   }
   const lengthOf = (value: Json): number =>

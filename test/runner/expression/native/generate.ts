@@ -66,7 +66,20 @@ const PLAIN = [
 const TEXTS = [...PLAIN, ...ODD, ...NUMERIC]
 
 const USUAL = [0, -0, 1, -1, 2, 3, 10, 0.5, -0.5, 1.5, -2.5, 0.1, 0.2, 100.25, 1e3]
-const LARGE = [1e14, 1e15, 1e16, 1e17, 1e21, 2 ** 31, 2 ** 53, 2 ** 53 - 1, 2 ** 64, 1e300, Number.MAX_VALUE]
+const LARGE = [
+  1e14,
+  1e15,
+  1e16,
+  1e17,
+  1e21,
+  2 ** 31,
+  2 ** 53,
+  2 ** 53 - 1,
+  2 ** 64,
+  1e300,
+  Number.MAX_VALUE,
+  Infinity,
+]
 const SMALL = [1e-3, 1e-5, 1e-300, Number.MIN_VALUE]
 const NUMBERS = [...USUAL, ...LARGE, ...SMALL]
 
@@ -157,6 +170,7 @@ const rules = {
     filled('(% | %)', tie('text'), calls('length utf8bytelength')),
     filled('(% | length)', fc.oneof(tie('list'), tie('object'))),
     filled('([%, %] | add)', tie('number'), tie('number')),
+    filled('add(%, %)', tie('number'), tie('number')),
   ],
   text: (tie: Tie) => [
     fc.constantFrom('$s', '$t'),
@@ -205,6 +219,7 @@ const rules = {
     filled('(% | not)', tie('any')),
     filled('(% | %)', tie('list'), calls('any all')),
     filled('(% | %(%))', tie('text'), calls('contains startswith endswith'), tie('text')),
+    filled('(% | %(%))', fc.oneof(tie('list'), tie('object')), calls('any all'), tie('truth')),
     filled('(% | has(%))', tie('object'), tie('text')),
     filled('(% | has(%))', tie('list'), tie('number')),
   ],
@@ -233,6 +248,10 @@ const rules = {
       tie('pipe'),
       tie('any'),
     ),
+    filled('(% as $s | %)', tie('text'), tie('pipe')),
+    filled('(% as $v | %)', tie('any'), tie('pipe')),
+    filled('([%] | first)', tie('stream')),
+    filled('(% | to_entries)', tie('object')),
     tie('wild'),
   ],
   /** Mostly errors. */
@@ -259,6 +278,11 @@ const rules = {
     filled('%, %', tie('any'), tie('any')),
     filled('%[]', fc.oneof(tie('list'), tie('object'))),
     filled('%[] | %', tie('list'), tie('pipe')),
+    filled('first(%)', tie('stream')),
+    filled('% as $v | %', tie('any'), tie('stream')),
+    filled('% + % as $n | %', tie('number'), tie('number'), tie('stream')),
+    filled('%, %[] as $v | %, $v', tie('any'), tie('list'), tie('any')),
+    filled('if % then error(%) else % end', tie('truth'), tie('any'), tie('any')),
     filled('%[] | select(%)', tie('list'), tie('truth')),
     filled('%[][%]', tie('list'), tie('any')),
     filled('if % then % else empty end', tie('any'), tie('stream')),
