@@ -11,25 +11,38 @@ import type {
 import { failure } from './engine/problem.ts'
 import { asProblem } from './engine/recognise.ts'
 import { Halted } from './engine/run.ts'
+import type { Problem } from './engine/problem.ts'
 import type { Machinery } from './engine/run.ts'
 import { readRunState } from './engine/run-state.ts'
 import type { RunState } from './engine/run-state.ts'
-import { newRunState, settleNoRun, triggeredPlans } from './event-runs.ts'
-import type { Triggered } from './event-runs.ts'
+import { candidatesOf, newRunState, settleNoneLeft, triggeredPlan } from './event-runs.ts'
+import type { Candidate } from './event-runs.ts'
 import type { Bound, Conduct, Conducted } from './execution.ts'
 import type { Log } from '../process/log.ts'
+import { elapsed, PAUSE_MS } from './patience.ts'
 import type { Patience } from './patience.ts'
+import type { Plan } from './plan.ts'
+import type { PlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
+import type { RunInput } from './request/input.ts'
 import { decodeCall } from './request/input.ts'
 
 export interface DeliveriesDeps {
   state: RunnerState
   plans: PlanTable
+  lookup: PlanLookup
   machinery: Machinery
   conduct: Conduct
   patiently: Patience
+  halt: AbortSignal
   log: Log
 }
+
+/** A run that takes part in an event: one that is to be started, or what an earlier delivery has left of it. */
+type Part = { run: RunRef } & (
+  { start: { plan: Plan; problem?: Problem }; begun?: undefined } | { start?: undefined; begun: Begun }
+)
+type Begun = Exclude<Takeover, { kind: 'new' }>
 
 /** How many runners may begin with one checkpoint: more, and it is what brings them down. */
 const MAX_ATTEMPTS = 5
@@ -38,7 +51,7 @@ const FOREIGN_REST_MS = 30_000
 
 /** Works on a delivery until it is settled, or left to another runner. Never rejects. */
 export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => Promise<void> {
-  const { state, plans, machinery, conduct, patiently, log } = deps
+  const { state, plans, lookup, machinery, conduct, patiently, halt, log } = deps
 
   async function work(delivery: Delivery): Promise<void> {
     try {
@@ -58,23 +71,30 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   async function setAside(delivery: Delivery): Promise<void> {
     if (delivery.kind === 'event')
       await patiently(() => state.deadLetter(delivery, 'the runner has a fault; its log tells more'))
-    // Comes again until its attempts are used up.
-    else state.abandon(delivery)
+    else {
+      // Comes again until its attempts are used up, and not at once.
+      await elapsed(machinery.clock, PAUSE_MS, halt)
+      state.abandon(delivery)
+    }
   }
 
   async function workOnEvent(delivery: EventDelivery): Promise<void> {
     const { event } = delivery
+    const isRetry = delivery.deliveries > 1
     const call = await decodeCall(event)
-    const triggered = await triggeredPlans(delivery, call, { plans, ...machinery })
-    const total = triggered.length
-    if (total === 0) await patiently(() => settleNoRun(state, event))
-    const isRetry = delivery.deliveries > 1 && total > 0
-    const takeovers = isRetry ? await patiently(() => state.takeOver(triggered.map(({ run }) => run))) : []
+    const candidates = candidatesOf(delivery, plans)
+    const begun = isRetry ? await takeOver(candidates) : []
+    const parts = await allOf(candidates.map((candidate, index) => partOf(candidate, call, begun[index])))
+    const taking = parts.filter((part) => part !== undefined)
+    const total = taking.length
+    if (taking.every(({ begun }) => begun?.kind === 'ended'))
+      await patiently(() => settleNoneLeft(state, event, taking))
     const results = await allOf(
-      triggered.map((one, index) =>
-        begin(one, takeovers[index] ?? { kind: 'new' }, {
-          endsWithEvent: total === 1,
-          fresh: () => newRunState(one.plan, call, event, total),
+      taking.map((part) =>
+        bring(part, {
+          total,
+          fresh: (plan) => newRunState(plan, call, event, total),
+          endsWithEvent: total === 1 && !isRetry,
         }),
       ),
     )
@@ -82,27 +102,54 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
       state.abandon(delivery)
       return
     }
-    const runs = triggered.map(({ run }) => run.runId)
-    const known = runs.filter((_, index) => isRetry || results[index]?.stored)
-    await patiently(() => state.acknowledge([{ ...delivery, runs: known }]))
+    const stored = taking.filter((_, index) => isRetry || results[index]?.stored)
+    await patiently(() => state.acknowledge([{ ...delivery, runs: stored.map(({ run }) => run.runId) }]))
+  }
+
+  async function takeOver(candidates: Candidate[]): Promise<Takeover[]> {
+    if (candidates.length === 0) return []
+    return await patiently(() => state.takeOver(candidates.map(({ run }) => run)))
+  }
+
+  /** What a candidate does for the event; undefined when nothing. A run that has begun goes on, whatever its Workflow is triggered by today. */
+  async function partOf(
+    candidate: Candidate,
+    call: RunInput,
+    begun: Takeover = { kind: 'new' },
+  ): Promise<Part | undefined> {
+    const { run } = candidate
+    if (begun.kind !== 'new') return { run, begun }
+    const start = await triggeredPlan(candidate, call, { lookup, ...machinery })
+    return start && { run, start }
   }
 
   /** Begins a run, or goes on with what is left of it. */
-  async function begin(
-    { run, ...bound }: Triggered,
-    takeover: Takeover,
-    { fresh, endsWithEvent }: { fresh: () => RunState; endsWithEvent: boolean },
+  async function bring(
+    { run, start, begun }: Part,
+    event: { total: number; fresh: (plan: Plan) => RunState; endsWithEvent: boolean },
   ): Promise<Conducted> {
-    switch (takeover.kind) {
-      case 'new':
-        return await conduct({ ref: run, runState: fresh(), bound, endsWithEvent })
+    if (start) {
+      const { plan, problem } = start
+      const bound = problem ? { problem } : { plan }
+      return await conduct({
+        ref: run,
+        runState: event.fresh(plan),
+        bound,
+        endsWithEvent: event.endsWithEvent,
+      })
+    }
+    switch (begun.kind) {
       case 'checkpoint':
-        return await proceed(run, takeover.checkpoint, boundPlan)
+        return await proceed(run, begun.checkpoint, (runState) => {
+          // Others of the event may have been left out since.
+          if (runState.reply) runState.reply.total = event.total
+          return boundPlan(runState)
+        })
       case 'ended':
         return { kind: 'completed', stored: true }
       case 'parked':
       case 'fenced':
-        return { kind: takeover.kind, stored: true }
+        return { kind: begun.kind, stored: true }
     }
   }
 
@@ -116,7 +163,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   async function proceed(
     ref: RunRef,
     checkpoint: Json,
-    bind: (runState: RunState) => Bound,
+    bind: (runState: RunState) => Bound | Promise<Bound>,
   ): Promise<Conducted> {
     const runState = readCheckpoint(ref, checkpoint)
     if (runState === undefined) {
@@ -127,7 +174,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
       const parked = await patiently(() => state.park(ref, checkpoint, FOREIGN_REST_MS))
       return { kind: parked ? 'parked' : 'fenced', stored: true }
     }
-    return await conduct({ ref, runState, bound: bind(runState) })
+    return await conduct({ ref, runState, bound: await bind(runState) })
   }
 
   function readCheckpoint({ runId }: RunRef, checkpoint: Json): RunState | 'foreign' | undefined {
@@ -140,8 +187,8 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   }
 
   /** The plan that a run began with. */
-  function boundPlan(runState: RunState): Bound {
-    const plan = plans.find(runState.workflow, runState.generation)
+  async function boundPlan({ workflow, generation }: RunState): Promise<Bound> {
+    const plan = await lookup.bound({ ...workflow, generation })
     if (plan) return { plan }
     return refused('configuration', 'the Workflow was deleted or changed too often while the run slept')
   }

@@ -8,32 +8,60 @@ import { asProblem } from './engine/recognise.ts'
 import type { Machinery } from './engine/run.ts'
 import type { RunState } from './engine/run-state.ts'
 import type { Plan } from './plan.ts'
-import type { PlanTable } from './plans/table.ts'
+import type { PlanLookup } from './plans/lookup.ts'
+import type { PlanRef, PlanTable } from './plans/table.ts'
 import type { RunInput } from './request/input.ts'
 
-/** A Workflow that an event triggers. One whose condition can't be evaluated counts as a run that failed. */
-export type Triggered = { plan: Plan; run: RunRef } & ({ problem?: undefined } | { problem: Problem })
+/** A Workflow that an event may start, and the run that it would have. */
+export interface Candidate {
+  ref: PlanRef
+  run: RunRef
+  /** The event names another Workflow of this name: it is of this one only if that one is gone. */
+  named?: PlanRef
+}
 
-/** The Workflows whose trigger holds for the call, in the order of their names. */
-export async function triggeredPlans(
-  { event, partition, entry, deliveries }: EventDelivery,
-  call: RunInput,
-  { plans, ...machinery }: Pick<Machinery, 'expressions' | 'onFault'> & { plans: PlanTable },
-): Promise<Triggered[]> {
-  const { namespace, name } = event.webhook
-  const candidates = plans.triggeredBy(namespace, name).filter(({ suspended }) => !suspended)
-  const judged = await Promise.all(
-    candidates.map(async (plan): Promise<Triggered | undefined> => {
-      const ref = { partition, runId: runIdOf(event, plan), epoch: deliveries }
-      const run = deliveries > 1 ? { ...ref, entry } : ref
-      try {
-        return (await holds(plan, call, machinery)) ? { plan, run } : undefined
-      } catch (error) {
-        return { plan, run, problem: asProblem(error, '/', machinery).problem }
-      }
+/**
+ * The Workflows that the event was accepted for, and those that this runner knows to be triggered besides: the route may have been behind. A redelivered
+ * event finds by them the runs that it has begun.
+ */
+export function candidatesOf(delivery: EventDelivery, plans: PlanTable): Candidate[] {
+  const { event } = delivery
+  const { namespace, name: webhook } = event.webhook
+  const named = (event.workflows ?? []).map((workflow) => ({ namespace, ...workflow }))
+  const known = plans
+    .triggeredBy(namespace, webhook)
+    .filter((plan) => named.every(({ uid }) => uid !== plan.uid))
+  return [
+    ...named.map((ref) => ({ ref, run: runOf(delivery, ref) })),
+    ...known.map(({ name, uid, generation }) => {
+      const ref = { namespace, name, uid, generation }
+      const other = named.find((one) => one.name === name)
+      return { ref, run: runOf(delivery, ref), ...(other ? { named: other } : {}) }
     }),
-  )
-  return judged.filter((triggered) => triggered !== undefined)
+  ]
+}
+
+/** Names the same run for the same event and Workflow, whoever runs it and however often. */
+function runOf({ event, partition, entry, deliveries }: EventDelivery, { uid }: PlanRef): RunRef {
+  const runId = `${event.id}-${hash('sha256', uid, 'hex').slice(0, 12)}`
+  const ref = { partition, runId, epoch: deliveries }
+  return deliveries > 1 ? { ...ref, entry } : ref
+}
+
+/** The plan by which the event starts a run of the candidate; undefined when it starts none. One whose condition can't be evaluated counts as a run that failed. */
+export async function triggeredPlan(
+  { ref, named }: Candidate,
+  call: RunInput,
+  { lookup, ...machinery }: Pick<Machinery, 'expressions' | 'onFault'> & { lookup: PlanLookup },
+): Promise<{ plan: Plan; problem?: Problem } | undefined> {
+  if (named && (await lookup.startable(named))) return undefined
+  const plan = await lookup.startable(ref)
+  if (!plan || plan.suspended) return undefined
+  try {
+    return (await holds(plan, call, machinery)) ? { plan } : undefined
+  } catch (error) {
+    return { plan, problem: asProblem(error, '/', machinery).problem }
+  }
 }
 
 async function holds(
@@ -50,12 +78,6 @@ async function holds(
   )
   const result = await expressions.evaluate(trigger.when, call, passed)
   return result !== false && result !== null
-}
-
-/** The same for the same event and Workflow, whoever runs it and however often. */
-function runIdOf(event: CallEvent, plan: Plan): string {
-  const workflow = hash('sha256', plan.uid, 'hex').slice(0, 12)
-  return `${event.id}-${workflow}`
 }
 
 /** A run before its first task. */
@@ -80,11 +102,15 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
   }
 }
 
-/** Tells the caller, if one waits, that the event starts no run. */
-export async function settleNoRun(state: RunnerState, { reply, webhook }: CallEvent): Promise<void> {
+/** Tells the caller, if one still waits, that no run of the event is left; each of those that were, if any, has been over before. */
+export async function settleNoneLeft(
+  state: RunnerState,
+  { reply, webhook }: CallEvent,
+  over: { run: RunRef }[],
+): Promise<void> {
   if (!reply) return
   const address: ReplyAddress = { replyId: reply.id, namespace: webhook.namespace }
-  await state.settle(address, { runId: '', failed: false, total: 0 })
+  await state.settle(address, { runId: over[0]?.run.runId ?? '', failed: false, total: over.length })
 }
 
 /** Tells the waiting caller how a run ended that has not replied. */

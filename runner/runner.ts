@@ -8,6 +8,7 @@ import type { Expressions } from './expression/expression.ts'
 import { createIntake } from './intake.ts'
 import type { Log } from '../process/log.ts'
 import { createPatience, elapsed } from './patience.ts'
+import { createPlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
 import { createSchemaPool } from './schema/schemas.ts'
 
@@ -56,7 +57,8 @@ export function createRunner(deps: RunnerDeps): Runner {
     onFault,
   }
   const conduct = createConduct({ state, machinery, patiently, halt, log })
-  const work = createDeliveries({ state, plans, machinery, conduct, patiently, log })
+  const lookup = createPlanLookup({ plans, clock, halt, log })
+  const work = createDeliveries({ state, plans, lookup, machinery, conduct, patiently, halt, log })
   const intake = createIntake({ state, clock, concurrency, onFault, work })
   let stopped: Promise<void> | undefined
 
