@@ -32,21 +32,22 @@ describe('an event that names a Workflow', () => {
     expect(await call('Reply', naming('w'))).toMatchObject({ body: 'old' })
   })
 
-  test('whose source is behind as well waits for it, and takes what there is in the end', async () => {
+  test('whose source is behind as well waits for it', async () => {
+    const asked = Promise.withResolvers<void>()
     let generation = 1
-    const { start, call, clock, line } = stage({
+    const { start, call, clock } = stage({
       read: async () => {
         generation += 1
+        // The runner sets its timer before this turn is over.
+        setImmediate(asked.resolve)
         return plan('w', [reply(generation)], { generation })
       },
     })
     start('a')
     const answer = call('Reply', naming('w', { generation: 3 }))
-    // Nothing is told of this: it is over as soon as the source has caught up.
-    while (generation < 2) await clock.advance(1)
+    await asked.promise
     await clock.advance(250)
     expect(await answer).toMatchObject({ body: 3 })
-    expect(await Promise.race([line('Plan can not be read; its runs wait'), 'nothing'])).toBe('nothing')
   })
 
   test('that is gone or suspended starts nothing', async () => {
@@ -146,7 +147,7 @@ describe('two runs of an event', () => {
     let tries = 0
     staged.start('a', {
       async fetch(url) {
-        const name = new URL(String(url)).pathname
+        const name = new URL(url instanceof Request ? url.url : url).pathname
         asked.push(name)
         if (name === '/slow') {
           within.resolve()
