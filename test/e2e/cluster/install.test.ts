@@ -1,76 +1,166 @@
-/** The chart on a real node: installed, called, restarted and upgraded under load, and removed. */
-import { once } from 'node:events'
+/**
+ * The documentation's way from nothing to production and back, on a real node: its commands, word by word, out of README, NOTES and the pages on installing and
+ * running. What the machine can't do as it is written, and what is done instead:
+ * - it has no Docker and no registry: the images are on the node under the names that the pages give them;
+ * - it has no load balancer: the Service gets a port of the node, so that hundreds of calls a second come from outside;
+ * - it has no domain redis.example.com: a server of the test, with TLS and the documented rights, stands for it;
+ * - its volumes can't grow: the claim is not enlarged;
+ * - when something else has port 8080, another one takes its place.
+ */
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { WebSocket } from 'ws'
 import { readExchanges } from '../../../cli/manifests/exchange.ts'
 import { expectExchange } from '../../support/exchange.ts'
-import type { Load } from '../../support/load.ts'
-import { startSteadyLoad } from '../../support/load.ts'
+import type { Daemon } from '../../support/node/daemon.ts'
+import { until } from '../../support/node/daemon.ts'
 import { startEffectServer } from '../processes/fleet.ts'
-import { createCaller, preparePlace, SYSTEM } from './installed.ts'
+import type { EffectServer } from '../processes/fleet.ts'
+import { NEXT_VERSION, preparePlace, SYSTEM } from './installed.ts'
 import type { Place } from './installed.ts'
+import { underLoad } from './load.ts'
+import { everything, hooks, list, newSince, replaced, served, urlOf } from './objects.ts'
+import { readBlocks } from './pages.ts'
+import type { Reader } from './pages.ts'
+import { holdsState, startOwnRedis } from './redis.ts'
+import type { OwnRedis } from './redis.ts'
 
 jest.setTimeout(600_000)
 
-const PER_SECOND = 200
+/** How long the run takes that is under way while the state moves. */
+const WAIT_SECONDS = 40
 
 let place: Place
+let server: EffectServer
+let ownRedis: OwnRedis
+/** What the cluster had before anything was installed. */
+let before: string[]
+const opened: Daemon[] = []
+
 beforeAll(async () => {
   place = await preparePlace()
+  server = await startEffectServer(0, place.node.address)
+  ownRedis = await startOwnRedis(place.node.address, path.join(place.folder, 'source'))
+  before = await everything(place)
 })
-afterAll(() => place?.close())
-
-const examples = path.join(import.meta.dirname, '../../../examples')
-
-/** Where calls to a Webhook go from outside of the cluster: to the node's port of the Service. */
-async function urlOf(name: string, namespace = 'default'): Promise<string> {
-  const of = ['-n', namespace]
-  await place.kubectl(['wait', '--for=condition=Ready', `webhook/${name}`, '--timeout=30s', ...of])
-  const shown = await place.kubectl(['get', 'webhook', name, '-o', 'jsonpath={.status.url}', ...of])
-  return `${await place.service()}${new URL(shown).pathname}`
-}
-
-/** Calls until the ingress pods know the webhook. */
-async function served(url: string): Promise<string> {
-  for (let again = 0; again < 200; again++) {
-    const answer = await fetch(url)
-    if (answer.status !== 404) return answer.text()
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error('it is not served')
-}
-
-test('from nothing to the first answered webhook', async () => {
-  const began = performance.now()
-  const notes = await place.helm('install', '--wait', '--timeout', '180s')
-  expect(notes).toContain('Next, a first webhook, and its URL:')
-  const installed = performance.now()
-  await place.kubectl(['apply', '-f', path.join(examples, 'hello/hello.yaml')])
-  expect(JSON.parse(await served(`${await urlOf('hello')}?name=Ada`))).toEqual({ message: 'Hello, Ada!' })
-  const seconds = (from: number): string => ((performance.now() - from) / 1000).toFixed(1)
-  process.stderr.write(
-    `helm install to ready and first answer: ${seconds(began)} s; apply to answer: ${seconds(installed)} s\n`,
-  )
+afterAll(async () => {
+  for (const daemon of opened) await daemon.stop()
+  await ownRedis?.close()
+  await server?.close()
+  await place?.close()
 })
 
-test('the manifest of the notes is a webhook that answers', async () => {
-  const notes = await readFile(
-    path.join(import.meta.dirname, '../../../charts/hooklet/templates/NOTES.txt'),
-    'utf8',
+/** Runs commands; tells what the pods say when they fail. */
+async function follow(reader: Reader, commands = ''): Promise<string> {
+  return reader.paste(commands).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}\n${await place.describe()}`)
+  })
+}
+
+/** What comes with a namespace. */
+const NAMESPACE_ITSELF = [
+  `ConfigMap ${SYSTEM}/kube-root-ca.crt`,
+  `Namespace /${SYSTEM}`,
+  `ServiceAccount ${SYSTEM}/default`,
+]
+
+const seconds = (from: number): string => ((performance.now() - from) / 1000).toFixed(1)
+
+/** Waits for what goes by itself, such as what the garbage collector takes. */
+async function leaves(expected: string[]): Promise<void> {
+  let left: string[] = []
+  await until(
+    async () => {
+      left = await newSince(place, before)
+      return JSON.stringify(left) === JSON.stringify(expected.toSorted())
+    },
+    { withinMs: 60_000, why: () => `left: ${left.join(', ')}` },
   )
-  const manifest = /<<'EOF'\n([^]*?)\n *EOF/.exec(notes)?.[1]?.replaceAll(/^ {2}/gm, '') ?? ''
-  await place.kubectl(['apply', '-f', '-'], manifest)
-  expect(await served(await urlOf('hello'))).toBe('Hello')
+}
+
+describe('README, with the oldest Helm', () => {
+  test('from nothing to the first answered webhook', async () => {
+    const reader = place.reader('oldest')
+    const [image, install, forward, call] = await readBlocks('README.md', '## On Kubernetes')
+    expect(image).toContain('docker build -t hooklet:0.1.0 .')
+    const began = performance.now()
+    await follow(reader, install)
+    opened.push(await reader.leaveOpen(forward ?? '', place.port))
+    expect(JSON.parse(await follow(reader, call))).toEqual({ message: 'Hello, Ada!' })
+    process.stderr.write(`from helm install to the first answer: ${seconds(began)} s\n`)
+    await opened.pop()?.stop()
+  })
+
+  test('what Helm says then leads to an answer as well', async () => {
+    const reader = place.reader('oldest')
+    const notes = await follow(reader, `helm get notes hooklet -n ${SYSTEM}`)
+    const blocks = [...notes.matchAll(/(^ {2}.*\n?)+/gm)].map(([block]) => block.replaceAll(/^ {2}/gm, ''))
+    const [webhook, forward, call] = blocks
+    await follow(reader, webhook)
+    opened.push(await reader.leaveOpen(forward ?? '', place.port))
+    await until(async () => (await follow(reader, call)) === 'Hello', {
+      withinMs: 10_000,
+      why: () => 'the changed workflow does not answer',
+    })
+    await opened.pop()?.stop()
+  })
+
+  test('after removing everything there is nothing that was not there before', async () => {
+    const [, everythingGoes] = await readBlocks('docs/install.md', '## Uninstall')
+    await follow(place.reader('oldest'), everythingGoes)
+    await leaves([])
+  })
+})
+
+describe('the page on installing', () => {
+  test('to the first answered webhook, where only restricted pods may run', async () => {
+    const reader = place.reader('newest')
+    const [install] = await readBlocks('docs/install.md', '## Install')
+    const [first, forward, call] = await readBlocks('docs/install.md', '## The first webhook')
+    expect(install).toContain('pod-security.kubernetes.io/enforce=restricted')
+    await follow(reader, install)
+    const began = performance.now()
+    expect(await follow(reader, first)).toContain(`http://localhost:${place.port}/webhooks/`)
+    opened.push(await reader.leaveOpen(forward ?? '', place.port))
+    expect(JSON.parse(await follow(reader, call))).toEqual({ message: 'Hello, Ada!' })
+    process.stderr.write(`from kubectl apply to the first answer: ${seconds(began)} s\n`)
+    await opened.pop()?.stop()
+  })
+
+  test('all pods are ready, one operator leads', async () => {
+    const ready = 'jsonpath={.items[*].status.containerStatuses[*].ready}'
+    const pods = await place.kubectl(['get', 'pods', '-n', SYSTEM, '-o', ready])
+    expect(pods.split(' ')).toEqual(Array.from({ length: 7 }, () => 'true'))
+    const holder = ['get', 'lease', 'hooklet-operator', '-n', SYSTEM, '-o', 'jsonpath={.spec.holderIdentity}']
+    expect(await place.kubectl(holder)).toMatch(/^hooklet-operator-/)
+  })
+
+  test('without its trial publicUrl, and with a port of the node, the Service is where the URL leads', async () => {
+    const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
+    const values = '--set publicUrl= --set ingress.service.type=NodePort'
+    await follow(place.reader('newest'), `${upgrade?.trim()} ${values}`)
+    const url = ['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}']
+    await until(
+      async () => (await place.kubectl(url)).startsWith(`http://hooklet-ingress.${SYSTEM}.svc/webhooks/`),
+      {
+        withinMs: 30_000,
+        why: () => 'the URL does not follow publicUrl',
+      },
+    )
+    expect(JSON.parse(await served(`${await urlOf(place, 'hello')}?name=Ada`))).toEqual({
+      message: 'Hello, Ada!',
+    })
+  })
 })
 
 describe('examples', () => {
+  const examples = path.join(import.meta.dirname, '../../../examples')
   const namespace = 'examples'
   beforeAll(async () => {
     await place.kubectl(['create', 'namespace', namespace])
     await place.kubectl(['apply', '--recursive', '-f', examples, '-n', namespace])
   })
+  afterAll(() => place.kubectl(['delete', 'namespace', namespace]))
 
   test('all of them become Ready', async () => {
     const resources = ['webhooks,workflows', '--all', '-n', namespace]
@@ -85,7 +175,7 @@ describe('examples', () => {
       const named = [...text.matchAll(/\{\{([\w-]+)(?:\.token)?\}\}/g)].map(([, webhook = '']) => webhook)
       const urls = new Map<string, string>()
       for (const webhook of new Set(named))
-        if (webhook !== 'base') urls.set(webhook, await urlOf(webhook, namespace))
+        if (webhook !== 'base') urls.set(webhook, await urlOf(place, webhook, namespace))
       const placeholder = (wanted: string): string | undefined => {
         if (wanted === 'base') return base
         return wanted.endsWith('.token') ? urls.get(wanted.slice(0, -6))?.split('/').at(-1) : urls.get(wanted)
@@ -95,194 +185,134 @@ describe('examples', () => {
   )
 })
 
-test('all pods run under the restricted Pod Security Standard, one operator leads', async () => {
-  const pods = await place.kubectl([
-    'get',
-    'pods',
-    '-n',
-    SYSTEM,
-    '-o',
-    'jsonpath={.items[*].status.containerStatuses[*].ready}',
-  ])
-  expect(pods.split(' ')).toEqual(Array.from({ length: 7 }, () => 'true'))
-  const holder = await place.kubectl([
-    'get',
-    'lease',
-    'hooklet-operator',
-    '-n',
-    SYSTEM,
-    '-o',
-    'jsonpath={.spec.holderIdentity}',
-  ])
-  expect(holder).toMatch(/^hooklet-operator-/)
-})
-
-const LOADED = (effects: string): string =>
-  JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'List',
-    items: ['stored', 'replied'].flatMap((name) => {
-      const metadata = { name }
-      const apiVersion = 'hooklet.dev/v1alpha1'
-      const effect = {
-        tell: {
-          call: 'http',
-          with: { method: 'post', endpoint: `${effects}/${name}`, body: { n: '${ .body.n }' } },
-        },
-      }
-      const reply = { answer: { call: 'reply', with: { body: { n: '${ $workflow.input.body.n }' } } } }
-      const mode = name === 'replied' ? 'Reply' : 'Immediate'
-      const limits = { rate: { requests: 10_000, window: '1s' }, connections: 10_000 }
-      return [
-        { apiVersion, kind: 'Webhook', metadata, spec: { response: { mode }, limits } },
-        {
-          apiVersion,
-          kind: 'Workflow',
-          metadata,
-          spec: { triggers: [{ webhook: name }], do: name === 'replied' ? [reply] : [effect] },
-        },
-      ]
-    }),
+describe('the page on running it', () => {
+  test('a webhook that comes back from a backup has the URL that it had', async () => {
+    const reader = place.reader('newest')
+    const [backup, restore] = await readBlocks('docs/operations.md', '## Backup and restore')
+    const url = await urlOf(place, 'hello')
+    await follow(reader, backup)
+    await place.kubectl(['delete', 'webhook', 'hello'])
+    await place.kubectl(['wait', '--for=delete', 'secret/hello-webhook-url', '--timeout=30s'])
+    await follow(reader, restore)
+    await follow(reader, 'kubectl apply -f examples/hello/hello.yaml')
+    expect(await urlOf(place, 'hello')).toBe(url)
+    expect(JSON.parse(await served(url))).toEqual({ message: 'Hello, world!' })
   })
 
-/** Does what replaces the pods of a process, and resolves when the new ones are ready and the old ones gone. */
-async function replaced(process: string, act: () => Promise<unknown>): Promise<void> {
-  const selector = `app.kubernetes.io/component=${process}`
-  const old = await place.kubectl(['get', 'pods', '-n', SYSTEM, '--selector', selector, '-o', 'name'])
-  await act()
-  const limit = '--timeout=240s'
-  await place.kubectl(['rollout', 'status', `deployment/hooklet-${process}`, '-n', SYSTEM, limit])
-  await place.kubectl(['wait', '--for=delete', ...old.trim().split('\n'), '-n', SYSTEM, limit])
-}
+  test('a copy of the embedded Redis can be loaded', async () => {
+    const [copy] = await readBlocks('docs/operations.md', '### Redis')
+    await follow(place.reader('newest'), copy)
+    expect(await holdsState(path.join(place.folder, 'source'), 'hooklet.rdb')).toBe(true)
+  })
 
-test('restarts and an upgrade under 200 calls a second fail no call and lose no event', async () => {
-  const server = await startEffectServer(0, place.node.address)
-  const caller = createCaller()
-  let load: Load | undefined
-  try {
-    await place.kubectl(['apply', '-f', '-'], LOADED(server.url))
-    const [stored, replied] = [await urlOf('stored'), await urlOf('replied')]
-    await Promise.all([served(stored), served(replied)])
-    const accepted: number[] = []
-    // Every fourth caller waits for what its workflow says.
-    load = startSteadyLoad(PER_SECOND, async (n) => {
-      const waits = n % 4 === 0
-      const { status, text } = await caller.post(waits ? replied : stored, { n })
-      if (status !== 200) return `${status} ${text}`
-      if (waits) return text === JSON.stringify({ n }) ? undefined : `${n} got ${text}`
-      accepted.push(n)
-      return undefined
-    })
-    await load.served(2 * PER_SECOND)
-    for (const process of ['ingress', 'runner', 'operator']) {
-      await replaced(process, () =>
-        place.kubectl(['rollout', 'restart', `deployment/hooklet-${process}`, '-n', SYSTEM]),
-      )
-      expect({ process, wrong: load.wrong.slice(0, 5) }).toEqual({ process, wrong: [] })
-    }
-    await replaced('ingress', () =>
-      place.helm('upgrade', '--wait', '--timeout', '240s', '--set', 'logLevel=warn'),
+  test('the embedded Redis gets a larger volume without its pod', async () => {
+    const [commands = ''] = await readBlocks(
+      'docs/operations.md',
+      '### A larger volume for the embedded Redis',
     )
-    await load.served(2 * PER_SECOND)
-    const calls = await load.stop()
-    expect(load.wrong).toEqual([])
-    await server.reached('stored', accepted)
-    process.stderr.write(`${calls} calls, ${accepted.length} stored and run, none failed\n`)
-  } finally {
-    await load?.stop()
-    caller.close()
-    await server.close()
-  }
+    const [enlarge, ...others] = commands.split('\n')
+    expect(enlarge).toContain('kubectl patch pvc')
+    const pod = ['get', 'pod', 'hooklet-redis-0', '-n', SYSTEM, '-o', 'jsonpath={.metadata.uid}']
+    const before = await place.kubectl(pod)
+    await follow(place.reader('newest'), others.join('\n'))
+    expect(await place.kubectl(pod)).toBe(before)
+    const size = 'jsonpath={.spec.volumeClaimTemplates[0].spec.resources.requests.storage}'
+    expect(await place.kubectl(['get', 'statefulset', 'hooklet-redis', '-n', SYSTEM, '-o', size])).toBe('4Gi')
+  })
 })
 
-test('WebSockets are closed with 1012 when their pod is replaced, and can connect again', async () => {
-  const apiVersion = 'hooklet.dev/v1alpha1'
-  const metadata = { name: 'echo' }
-  const echo = { answer: { call: 'reply', with: { body: '${ .message.data }' } } }
-  await place.kubectl(
-    ['apply', '-f', '-'],
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'List',
-      items: [
-        { apiVersion, kind: 'Webhook', metadata, spec: { type: 'WebSocket' } },
-        {
-          apiVersion,
-          kind: 'Workflow',
-          metadata,
-          spec: { triggers: [{ webhook: 'echo', when: '${ .type == "message" }' }], do: [echo] },
-        },
-      ],
-    }),
-  )
-  const url = await urlOf('echo')
-  await served(url)
-  const codes: number[] = []
-  const clients = await Promise.all(Array.from({ length: 20 }, () => stay(url, codes)))
-  await replaced('ingress', () =>
-    place.kubectl(['rollout', 'restart', 'deployment/hooklet-ingress', '-n', SYSTEM]),
-  )
-  // A client that came from the first old pod to the second has been sent away twice.
-  expect(codes.length).toBeGreaterThanOrEqual(20)
-  expect(new Set(codes)).toEqual(new Set([1012]))
-  const answers = await Promise.all(clients.map((client, n) => client.ask(`number ${n}`)))
-  expect(answers).toEqual(clients.map((_, n) => `number ${n}`))
-  for (const client of clients) client.leave()
-})
+describe('under 200 calls a second, and with WebSockets, no call fails and no event is lost', () => {
+  beforeAll(() => place.kubectl(['apply', '-f', '-'], hooks(server.url, WAIT_SECONDS)))
 
-/** A client that comes again whenever it is sent away, and remembers with which code. */
-async function stay(
-  url: string,
-  codes: number[],
-): Promise<{ ask(text: string): Promise<string>; leave(): void }> {
-  const connect = async (): Promise<WebSocket> => {
-    const socket = new WebSocket(url.replace('http', 'ws'))
-    socket.once('close', (code) => {
-      if (left) return
-      codes.push(code)
-      current = connect()
+  test('while every Deployment is restarted', () =>
+    underLoad(place, server, async (load) => {
+      for (const process of ['ingress', 'runner', 'operator']) {
+        const restart = ['rollout', 'restart', `deployment/hooklet-${process}`, '-n', SYSTEM]
+        await replaced(place, [process], () => place.kubectl(restart))
+        expect({ process, wrong: load.wrong.slice(0, 5) }).toEqual({ process, wrong: [] })
+      }
+    }))
+
+  test('while a next version comes, of another image and another CRD', () =>
+    underLoad(place, server, async () => {
+      const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
+      await place.pull()
+      await replaced(place, ['ingress', 'runner', 'operator'], () => follow(place.reader('newest'), upgrade))
+      const images = 'jsonpath={.items[*].spec.containers[*].image}'
+      const parts = ['--selector', 'app.kubernetes.io/component in (ingress, runner, operator)']
+      const run = (await place.kubectl(['get', 'pods', '-n', SYSTEM, ...parts, '-o', images])).split(' ')
+      expect(new Set(run)).toEqual(new Set([`registry.example.com/hooklet:${NEXT_VERSION}`]))
+      expect(await place.kubectl(['explain', 'webhook.spec.nextField'])).toContain('nextField')
+    }))
+
+  test('while the state moves from the embedded Redis to one with TLS and a password, with a run under way', async () => {
+    const [make, move, look, remove] = await readBlocks('docs/install.md', '### A Redis of your own')
+    const reader = place.reader('newest', elsewhere())
+    const later = await urlOf(place, 'later')
+    await served(later)
+    await follow(reader, make)
+    await underLoad(place, server, async () => {
+      const accepted = await fetch(later, { method: 'POST', body: JSON.stringify({ n: 1 }) })
+      expect(accepted.status).toBe(200)
+      await replaced(place, ['ingress', 'runner'], () => follow(reader, move))
     })
-    await once(socket, 'open')
-    return socket
-  }
-  let left = false
-  let current = connect()
-  await current
-  return {
-    async ask(text) {
-      const socket = await current
-      const answer = once(socket, 'message')
-      socket.send(text)
-      return String((await answer)[0])
-    },
-    leave() {
-      left = true
-      void current.then((socket) => socket.terminate())
-    },
-  }
-}
+    await server.reached('later', 1)
+    const left = async (): Promise<string> => (await follow(reader, look)).trim()
+    await until(async () => /^128 0$/.test(await left()), { withinMs: 60_000, why: left })
+    await follow(reader, remove)
+    expect(await ownRedis.holds('hooklet:*')).toBe(true)
+    expect(await served(await urlOf(place, 'hello'))).toContain('Hello')
+  })
+})
 
-test('after uninstalling, the resources of users, their URLs and the data of Redis are there, and nothing that runs', async () => {
-  const before = await place.kubectl(['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}'])
-  await place.helm('uninstall', '--wait', '--timeout', '180s')
-  // They may take their time to drain.
-  await place.kubectl(['wait', '--for=delete', 'pods', '--all', '-n', SYSTEM, '--timeout=180s'])
-  const kinds =
-    'deployments,statefulsets,pods,services,serviceaccounts,configmaps,roles,rolebindings,poddisruptionbudgets,persistentvolumeclaims'
-  const left = await place.kubectl(['get', kinds, '-n', SYSTEM, '-o', 'name'])
-  expect(left.trim().split('\n').toSorted()).toEqual([
-    'configmap/kube-root-ca.crt',
-    'persistentvolumeclaim/data-hooklet-redis-0',
-    'serviceaccount/default',
-  ])
-  const wide = await place.kubectl(['get', 'clusterroles,clusterrolebindings,crds', '-o', 'name'])
-  expect(wide.split('\n').filter((name) => name.includes('hooklet'))).toEqual([
-    'customresourcedefinition.apiextensions.k8s.io/webhooks.hooklet.dev',
-    'customresourcedefinition.apiextensions.k8s.io/workflows.hooklet.dev',
-  ])
+const elsewhere = (): Record<string, string> => ({ 'redis.example.com:6380': ownRedis.address })
 
-  await place.helm('install', '--wait', '--timeout', '180s')
-  await place.kubectl(['wait', '--for=condition=Ready', 'webhook/hello', '--timeout=60s'])
-  expect(await place.kubectl(['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}'])).toBe(before)
-  expect(await served(await urlOf('hello'))).toBe('Hello')
+describe('uninstalling', () => {
+  test('leaves exactly what the page says, of all kinds that there are', async () => {
+    const [uninstall] = await readBlocks('docs/install.md', '## Uninstall')
+    const users = [
+      ...(await list(place, 'webhooks,workflows')),
+      ...(await list(place, 'secrets', '--selector', 'hooklet.dev/webhook')),
+      ...(await list(place, 'secrets', '--selector', 'hooklet.dev/artefact')),
+    ]
+    expect(users.length).toBeGreaterThan(10)
+    await follow(place.reader('newest'), uninstall)
+    await leaves([
+      ...users,
+      'APIService /v1alpha1.hooklet.dev',
+      'CustomResourceDefinition /webhooks.hooklet.dev',
+      'CustomResourceDefinition /workflows.hooklet.dev',
+      `Lease ${SYSTEM}/hooklet-operator`,
+      `Secret ${SYSTEM}/redis-ca`,
+      `Secret ${SYSTEM}/shared-redis`,
+      ...NAMESPACE_ITSELF,
+    ])
+  })
+
+  test("and installing again, on a Redis of one's own, finds all of it", async () => {
+    const [install = ''] = await readBlocks('docs/install.md', '## Install')
+    const command = install.slice(install.indexOf('helm install')).trim()
+    const values = '--set redis.existingSecret.name=shared-redis --set redis.caSecret.name=redis-ca'
+    const url = ['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}']
+    const path = new URL(await place.kubectl(url)).pathname
+    await follow(place.reader('newest'), `${command} ${values} --set ingress.service.type=NodePort`)
+    expect(new URL(await urlOf(place, 'hello')).pathname).toBe(path)
+    expect(JSON.parse(await served(await urlOf(place, 'hello')))).toEqual({ message: 'Hello, world!' })
+  })
+
+  test('with crds.keep=false takes the CRDs along, and all that users made of them', async () => {
+    const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
+    const [uninstall, everythingGoes = ''] = await readBlocks('docs/install.md', '## Uninstall')
+    const reader = place.reader('newest')
+    await follow(reader, `${upgrade?.trim()} --set crds.keep=false`)
+    await follow(reader, uninstall)
+    await leaves([
+      `Lease ${SYSTEM}/hooklet-operator`,
+      `Secret ${SYSTEM}/redis-ca`,
+      `Secret ${SYSTEM}/shared-redis`,
+      ...NAMESPACE_ITSELF,
+    ])
+    await follow(reader, everythingGoes.trim().split('\n').at(-1))
+    await leaves([])
+  })
 })

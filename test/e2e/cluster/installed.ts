@@ -1,35 +1,54 @@
-/** Hooklet, installed with Helm on a real node, and what tests do with it. */
-import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
-import { once } from 'node:events'
+/** A real node where the commands of the documentation are run, and what tests look at there. */
+import { chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
-import { HOOKLET_IMAGE, REDIS_IMAGE, writeHookletImage, writeRedisImage } from '../../support/image/images.ts'
-import { helm } from '../../support/kubernetes/helm.ts'
-import { run } from '../../support/node/daemon.ts'
+import { writeHookletImage, writeRedisImage } from '../../support/image/images.ts'
+import { helmProgram } from '../../support/kubernetes/helm.ts'
+import { findPrograms } from '../../support/kubernetes/programs.ts'
+import { run, tryRun } from '../../support/node/daemon.ts'
 import { startKind } from '../../support/node/kind.ts'
 import { startNode } from '../../support/node/node.ts'
 import type { Node } from '../../support/node/node.ts'
+import { freePort } from '../../support/redis-server.ts'
+import { createReader } from './pages.ts'
+import type { Reader } from './pages.ts'
 
 export const SYSTEM = 'hooklet-system'
-const CHART = path.join(import.meta.dirname, '../../../charts/hooklet')
+const root = path.join(import.meta.dirname, '../../..')
 
 /** As in the chart's values. */
 const REDIS_USER = 999
+/** How often the embedded Redis is installed anew, with a volume of its own. */
+const VOLUMES = 3
+
+export const NEXT_VERSION = '0.2.0'
+/** As README and the page on installing call it, and one of a version that is to come. */
+const HOOKLET_IMAGES = [
+  'docker.io/library/hooklet:0.1.0',
+  'registry.example.com/hooklet:0.1.0',
+  `registry.example.com/hooklet:${NEXT_VERSION}`,
+]
 
 export interface Place {
   node: Node
+  /** Somebody who follows the pages, in a folder with the source, with the newest or the oldest Helm. */
+  reader(which: 'newest' | 'oldest', instead?: Record<string, string>): Reader
+  /** The folder where readers run their commands. */
+  folder: string
+  /** The port of the machine that stands for 8080. */
+  port: number
+  /** Puts a next version of the chart there: of other images, and with one more field in a CRD. */
+  pull(): Promise<void>
   /** Runs kubectl; its output. Rejects when it fails. */
   kubectl(args: string[], input?: string): Promise<string>
-  /** `helm COMMAND hooklet`, with the values that the place needs; its output. Rejects when it fails. */
-  helm(command: 'install' | 'upgrade' | 'uninstall', ...args: string[]): Promise<string>
-  /** The address of the Service in front of the ingress pods: `http://HOST:PORT`. */
+  /** The address of the Service in front of the ingress pods from outside, once it is a NodePort: `http://HOST:PORT`. */
   service(): Promise<string>
+  /** What may tell why pods are not ready. */
+  describe(): Promise<string>
   close(): Promise<void>
 }
 
-/** A node with the images, a namespace where only restricted pods may run, and a volume for Redis. */
+/** A node with the images, and volumes for Redis. */
 export async function preparePlace(): Promise<Place> {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-place-'))
   const kind = process.env['HOOKLET_E2E'] === 'kind'
@@ -39,26 +58,16 @@ export async function preparePlace(): Promise<Place> {
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    for (const write of [writeRedisImage, kind ? buildHookletImage : writeHookletImage]) {
-      const archive = path.join(folder, 'image.tar')
-      await write(archive)
-      await node.load(archive)
-      await rm(archive)
-    }
-    await node.cluster.apply([
-      {
-        apiVersion: 'v1',
-        kind: 'Namespace',
-        metadata: { name: SYSTEM, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
-      },
-    ])
-    if (!node.providesVolumes) await node.cluster.apply([await volume(path.join(folder, 'data'))])
+    await loadImages(node, path.join(folder, 'image.tar'), kind)
+    if (!node.providesVolumes)
+      for (let n = 0; n < VOLUMES; n++)
+        await node.cluster.apply([await volume(path.join(folder, `data-${n}`))])
+    await layOut(folder)
   } catch (error) {
     await close()
     throw error
   }
-
-  const { kubeconfig } = node.cluster
+  const port = (await isFree(8080)) ? 8080 : await freePort()
   const kubectl: Place['kubectl'] = async (args, input) => {
     const { code, stdout, stderr } = await node.cluster.kubectl(args, input === undefined ? {} : { input })
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
@@ -66,28 +75,39 @@ export async function preparePlace(): Promise<Place> {
   }
   return {
     node,
+    folder,
+    port,
     close,
     kubectl,
-    async helm(command, ...args) {
-      const values =
-        command === 'uninstall' ? [] : [CHART, ...imageValues().flatMap((value) => ['--set', value])]
-      const { code, stdout, stderr } = await helm(
-        [command, 'hooklet', ...values, '--namespace', SYSTEM, ...args],
-        {
-          env: { KUBECONFIG: kubeconfig, HOME: folder },
+    describe: () => describe(kubectl),
+    reader: (which, instead = {}) =>
+      createReader({
+        folder: path.join(folder, 'source'),
+        env: {
+          PATH: `${path.join(folder, which)}:${process.env['PATH']}`,
+          KUBECONFIG: node.cluster.kubeconfig,
+          HOME: folder,
         },
-      )
-      if (code !== 0) throw new Error(`helm ${command}: ${stderr}\n${await describe(kubectl)}`)
-      return stdout
+        instead: { ...(port === 8080 ? {} : { 8080: String(port) }), ...instead },
+      }),
+    async pull() {
+      const chart = path.join(folder, 'source/charts')
+      await rm(chart)
+      await cp(path.join(root, 'charts'), chart, { recursive: true })
+      const edit = async (file: string, from: string | RegExp, to: string): Promise<void> => {
+        const target = path.join(chart, 'hooklet', file)
+        const text = await readFile(target, 'utf8')
+        if (text.replace(from, to) === text) throw new Error(`${file} has nothing to change`)
+        await writeFile(target, text.replace(from, to))
+      }
+      await edit('Chart.yaml', /^version: .*$/m, `version: ${NEXT_VERSION}`)
+      await edit('Chart.yaml', /^appVersion: .*$/m, `appVersion: ${NEXT_VERSION}`)
+      await edit('files/crds/webhook.yaml', /^( *)displayName:$/m, '$1nextField: { type: string }\n$&')
     },
     async service() {
-      const [address, port] = await Promise.all([
-        kubectl([
-          'get',
-          'nodes',
-          '-o',
-          'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}',
-        ]),
+      const address = 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'
+      const [host, nodePort] = await Promise.all([
+        kubectl(['get', 'nodes', '-o', address]),
         kubectl([
           'get',
           'service',
@@ -98,15 +118,42 @@ export async function preparePlace(): Promise<Place> {
           'jsonpath={.spec.ports[0].nodePort}',
         ]),
       ])
-      return `http://${address}:${port}`
+      return `http://${host}:${nodePort}`
     },
   }
 }
 
-/** Our image as users build it. */
-async function buildHookletImage(archive: string): Promise<void> {
-  await run('docker', ['build', '--tag', HOOKLET_IMAGE, path.join(CHART, '../..')])
-  await run('docker', ['save', '--output', archive, HOOKLET_IMAGE])
+/** Redis comes from its registry where there is one (kind). */
+async function loadImages(node: Node, archive: string, kind: boolean): Promise<void> {
+  if (kind) {
+    const [first = '', ...others] = HOOKLET_IMAGES
+    await run('docker', ['build', '--tag', first, root])
+    for (const name of others) await run('docker', ['tag', first, name])
+    await run('docker', ['save', '--output', archive, ...HOOKLET_IMAGES])
+  } else {
+    const values = await readFile(path.join(root, 'charts/hooklet/values.yaml'), 'utf8')
+    const image = /^ +image: (\S+)$/m.exec(values)?.[1] ?? ''
+    const program = await writeRedisImage(archive, [`docker.io/${image}`])
+    process.stderr.write(`${image} is here: ${await tryRun(`${program}-server`, ['--version'])}`)
+    await node.load(archive)
+    await rm(archive)
+    await writeHookletImage(archive, HOOKLET_IMAGES)
+  }
+  await node.load(archive)
+  await rm(archive)
+}
+
+/** The programs that the pages name, and the source as it is after `git clone`. */
+async function layOut(folder: string): Promise<void> {
+  const programs = findPrograms(process.env) ?? ''
+  for (const which of ['newest', 'oldest'] as const) {
+    await mkdir(path.join(folder, which))
+    await symlink(helmProgram(which), path.join(folder, which, 'helm'))
+    await symlink(path.join(programs, 'kubectl'), path.join(folder, which, 'kubectl'))
+  }
+  await mkdir(path.join(folder, 'source'))
+  for (const name of ['charts', 'examples'])
+    await symlink(path.join(root, name), path.join(folder, 'source', name))
 }
 
 /** A volume for Redis: a folder of the machine. */
@@ -116,7 +163,7 @@ async function volume(folder: string): Promise<object> {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
-    metadata: { name: 'redis' },
+    metadata: { name: path.basename(folder) },
     spec: {
       capacity: { storage: '2Gi' },
       accessModes: ['ReadWriteOnce'],
@@ -125,20 +172,13 @@ async function volume(folder: string): Promise<object> {
   }
 }
 
-function imageValues(): string[] {
-  const [repository, tag] = HOOKLET_IMAGE.split(':')
-  return [
-    `image.repository=docker.io/${repository}`,
-    `image.tag=${tag}`,
-    'image.pullPolicy=Never',
-    `redis.embedded.image=docker.io/${REDIS_IMAGE}`,
-    'redis.embedded.pullPolicy=Never',
-    // Reached from the machine, and not only from pods.
-    'ingress.service.type=NodePort',
-  ]
+async function isFree(port: number): Promise<boolean> {
+  return fetch(`http://localhost:${port}/`, { signal: AbortSignal.timeout(1000) }).then(
+    () => false,
+    (error: Error) => JSON.stringify(error.cause).includes('ECONNREFUSED'),
+  )
 }
 
-/** What may tell why pods are not ready. */
 async function describe(kubectl: Place['kubectl']): Promise<string> {
   const commands = [
     ['get', 'pods', '--all-namespaces', '-o', 'wide'],
@@ -146,26 +186,4 @@ async function describe(kubectl: Place['kubectl']): Promise<string> {
     ['logs', '-n', SYSTEM, '--selector', 'app.kubernetes.io/part-of=hooklet', '--tail=5', '--prefix'],
   ]
   return (await Promise.all(commands.map((args) => kubectl(args).catch(String)))).join('\n')
-}
-
-export interface Answer {
-  status: number
-  text: string
-}
-
-/** Calls over connections that are kept, as proxies do; no call is tried twice. */
-export function createCaller(): { post(url: string, body: unknown): Promise<Answer>; close(): void } {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
-  return {
-    async post(url, body) {
-      const payload = JSON.stringify(body)
-      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
-      const outgoing = request(url, { method: 'POST', agent, headers, timeout: 30_000 })
-      outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 30 s')))
-      outgoing.end(payload)
-      const [response] = await once(outgoing, 'response')
-      return { status: response.statusCode, text: await text(response) }
-    },
-    close: () => agent.destroy(),
-  }
 }

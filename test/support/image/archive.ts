@@ -14,8 +14,8 @@ const run = promisify(execFile)
 export type Layer = Record<string, { text: string } | { from: string }>
 
 export interface Image {
-  /** `name:tag` */
-  name: string
+  /** Each as `registry/name:tag`. */
+  names: string[]
   layers: Layer[]
   /** As Docker's image configuration has it: Entrypoint, Cmd, Env, User, WorkingDir, Labels. */
   config: Record<string, unknown>
@@ -24,18 +24,18 @@ export interface Image {
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' }
 
 /** Writes the archive. The same content gives the same image: times and owners are left out. */
-export async function writeImage({ name, layers, config }: Image, file: string): Promise<void> {
+export async function writeImage({ names, layers, config }: Image, file: string): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-image-'))
   try {
-    const names: string[] = []
+    const files: string[] = []
     for (const [index, layer] of layers.entries()) {
       const tree = path.join(folder, `tree-${index}`)
       await mkdir(tree)
       for (const [target, source] of Object.entries(layer)) await place(source, path.join(tree, target))
-      names.push(`layer-${index}.tar`)
+      files.push(`layer-${index}.tar`)
       await pack(tree, path.join(folder, `layer-${index}.tar`))
     }
-    const diffs = await Promise.all(names.map((layer) => digest(path.join(folder, layer))))
+    const diffs = await Promise.all(files.map((layer) => digest(path.join(folder, layer))))
     const image = {
       architecture: ARCHITECTURES[process.arch] ?? process.arch,
       os: 'linux',
@@ -43,9 +43,9 @@ export async function writeImage({ name, layers, config }: Image, file: string):
       rootfs: { type: 'layers', diff_ids: diffs.map((hash) => `sha256:${hash}`) },
     }
     await writeFile(path.join(folder, 'config.json'), JSON.stringify(image))
-    const manifest = [{ Config: 'config.json', RepoTags: [`docker.io/${name}`], Layers: names }]
+    const manifest = [{ Config: 'config.json', RepoTags: names, Layers: files }]
     await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
-    await run('tar', ['-cf', file, '-C', folder, 'manifest.json', 'config.json', ...names])
+    await run('tar', ['-cf', file, '-C', folder, 'manifest.json', 'config.json', ...files])
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

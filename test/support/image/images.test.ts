@@ -54,7 +54,7 @@ test('it holds what runs, and neither tests nor tools of development', async () 
 
 test('an archive has layers that are what their digests say, and is the same when it is written again', async () => {
   const image = {
-    name: 'a/b:c',
+    names: ['docker.io/a/b:c', 'docker.io/a/b:d'],
     layers: [{ '/etc/one': { text: '1' } }, { '/two': { text: '2' } }],
     config: {},
   }
@@ -64,7 +64,7 @@ test('an archive has layers that are what their digests say, and is the same whe
     await writeImage(image, file)
     const read = async (name: string): Promise<string> => (await run('tar', ['-xOf', file, name])).stdout
     const [manifest] = JSON.parse(await read('manifest.json')) as [{ RepoTags: string[]; Layers: string[] }]
-    expect(manifest.RepoTags).toEqual(['docker.io/a/b:c'])
+    expect(manifest.RepoTags).toEqual(['docker.io/a/b:c', 'docker.io/a/b:d'])
     const { rootfs } = JSON.parse(await read('config.json')) as { rootfs: { diff_ids: string[] } }
     for (const [index, layer] of manifest.Layers.entries()) {
       const { stdout } = await run('sh', ['-c', `tar -xOf ${file} ${layer} | sha256sum`])

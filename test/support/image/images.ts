@@ -10,9 +10,7 @@ import type { Layer } from './archive.ts'
 const run = promisify(execFile)
 const root = path.join(import.meta.dirname, '../../..')
 
-export const HOOKLET_IMAGE = 'hooklet/hooklet:test'
-export const REDIS_IMAGE = 'hooklet/redis:test'
-export const PAUSE_IMAGE = 'hooklet/pause:test'
+export const PAUSE_IMAGE = 'docker.io/hooklet/pause:test'
 
 /** What the image says of itself, as `Dockerfile` does. */
 export const HOOKLET_CONFIG = {
@@ -27,8 +25,8 @@ export const HOOKLET_CONFIG = {
 const NAME_SERVICE: Layer = { '/etc/nsswitch.conf': { text: 'hosts: files dns\n' } }
 
 /** Writes our image from this source, on the Node that runs this; without the bill of materials, which has a time and an id of its own in each build. */
-export async function writeHookletImage(file: string): Promise<void> {
-  await writeImage({ name: HOOKLET_IMAGE, layers: await hookletLayers(), config: HOOKLET_CONFIG }, file)
+export async function writeHookletImage(file: string, names: string[]): Promise<void> {
+  await writeImage({ names, layers: await hookletLayers(), config: HOOKLET_CONFIG }, file)
 }
 
 export async function hookletLayers(): Promise<Layer[]> {
@@ -60,17 +58,24 @@ async function application(): Promise<Layer> {
   return Object.fromEntries(names.map((name) => [`/app/${name}`, { from: path.join(root, name) }]))
 }
 
-/** The machine's redis-server, as an image. */
-export async function writeRedisImage(file: string): Promise<void> {
-  const programs = await Promise.all(['redis-server', 'redis-cli'].map(find))
+/**
+ * The machine's Valkey as an image, whose programs answer to the names of Redis', too, as in Valkey's own image; where the machine has none, its Redis.
+ * Gives which it is.
+ */
+export async function writeRedisImage(file: string, names: string[]): Promise<'valkey' | 'redis'> {
+  const kind = await find('valkey-server').then(
+    () => 'valkey' as const,
+    () => 'redis' as const,
+  )
   const layers = await Promise.all(
-    programs.map(async (program) => ({
-      [`/usr/bin/${path.basename(program)}`]: { from: program },
-      ...(await withLibraries(program)),
-    })),
+    ['server', 'cli'].map(async (program) => {
+      const from = await find(`${kind}-${program}`)
+      return { [`/usr/bin/redis-${program}`]: { from }, ...(await withLibraries(from)) }
+    }),
   )
   const config = { Env: ['PATH=/usr/bin'], WorkingDir: '/data', Entrypoint: [] }
-  await writeImage({ name: REDIS_IMAGE, layers: [Object.assign({}, ...layers, NAME_SERVICE)], config }, file)
+  await writeImage({ names, layers: [Object.assign({}, ...layers, NAME_SERVICE)], config }, file)
+  return kind
 }
 
 async function find(program: string): Promise<string> {
@@ -88,7 +93,7 @@ export async function writePauseImage(file: string): Promise<void> {
       env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '' },
     })
     const layers = [{ '/pause': { from: path.join(folder, 'pause') } }]
-    await writeImage({ name: PAUSE_IMAGE, layers, config: { Entrypoint: ['/pause'] } }, file)
+    await writeImage({ names: [PAUSE_IMAGE], layers, config: { Entrypoint: ['/pause'] } }, file)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

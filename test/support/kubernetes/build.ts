@@ -3,27 +3,30 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { ETCD_VERSION, HELM_VERSION, KUBERNETES_VERSION } from './programs.ts'
+import { ETCD_VERSION, HELM3_VERSION, HELM_VERSION, KUBERNETES_VERSION } from './programs.ts'
 import type { BuiltProgram } from './programs.ts'
 
 const run = promisify(execFile)
 
 const ETCD = 'go.etcd.io/etcd/server/v3'
 const HELM = 'helm.sh/helm/v4'
+const HELM3 = 'helm.sh/helm/v3'
 
-type ModuleName = 'kubernetes' | 'etcd' | 'helm'
+type ModuleName = 'kubernetes' | 'etcd' | 'helm' | 'helm3'
 
 /** What the go.mod of each requires. */
 const MODULES: Record<ModuleName, (go: string) => Promise<string>> = {
   kubernetes: kubernetesModule,
   etcd: () => Promise.resolve(`require ${ETCD} v${ETCD_VERSION}\n`),
   helm: () => Promise.resolve(`require ${HELM} v${HELM_VERSION}\n`),
+  helm3: () => Promise.resolve(`require ${HELM3} v${HELM3_VERSION}\n`),
 }
 
 /** Which package of which module a program is. */
 function sourceOf(program: BuiltProgram): { module: ModuleName; source: string } {
   if (program === 'etcd') return { module: 'etcd', source: ETCD }
   if (program === 'helm') return { module: 'helm', source: `${HELM}/cmd/helm` }
+  if (program === 'helm3') return { module: 'helm3', source: `${HELM3}/cmd/helm` }
   return { module: 'kubernetes', source: `k8s.io/kubernetes/cmd/${program}` }
 }
 

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { buildPrograms } from './build.ts'
 import { readObjects } from './manifests.ts'
-import { cached, HELM_VERSION, runnable } from './programs.ts'
+import { cached, HELM3_VERSION, HELM_VERSION, runnable } from './programs.ts'
 import { fillFolder } from './provide.ts'
 
 /** Go modules with the CustomResourceDefinitions of Gateway API, the Prometheus Operator and KEDA. */
@@ -32,22 +32,41 @@ const DEFINITIONS = [
 
 const folderOf = (env: NodeJS.ProcessEnv): string => cached(env, `helm-${HELM_VERSION}`)
 const isThere = (folder: string): boolean => runnable(folder, 'helm') && existsSync(path.join(folder, 'crds'))
+const oldFolderOf = (env: NodeJS.ProcessEnv): string => cached(env, `helm-${HELM3_VERSION}`)
+const isOldThere = (folder: string): boolean => runnable(folder, 'helm3')
 
-/** Makes sure that tests find Helm, built once for a machine. False when it can't be built; rejects instead when CI asks for every test. */
+/** The program: the newest Helm, or the oldest that the documentation promises. */
+export function helmProgram(
+  which: 'newest' | 'oldest' = 'newest',
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  return which === 'oldest' ? path.join(oldFolderOf(env), 'helm3') : path.join(folderOf(env), 'helm')
+}
+
+/** Makes sure that tests find Helm 4 and Helm 3, built once for a machine. False when they can't be built; rejects instead when CI asks for every test. */
 export async function provideHelm(env: NodeJS.ProcessEnv): Promise<boolean> {
-  const folder = folderOf(env)
-  if (isThere(folder)) return true
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  say(`Tests of the chart need Helm ${HELM_VERSION}; it is built once for the machine.`)
+  const [folder, oldFolder] = [folderOf(env), oldFolderOf(env)]
   try {
-    await fillFolder(
-      folder,
-      () => isThere(folder),
-      async (place) => {
-        await buildPrograms(place, ['helm'], { go: 'go', say })
-        await copyDefinitions(path.join(place, 'crds'))
-      },
-    )
+    if (!isThere(folder)) {
+      say(`Tests of the chart need Helm ${HELM_VERSION}; it is built once for the machine.`)
+      await fillFolder(
+        folder,
+        () => isThere(folder),
+        async (place) => {
+          await buildPrograms(place, ['helm'], { go: 'go', say })
+          await copyDefinitions(path.join(place, 'crds'))
+        },
+      )
+    }
+    if (!isOldThere(oldFolder)) {
+      say(`Tests of the chart need Helm ${HELM3_VERSION}, too; it is built once for the machine.`)
+      await fillFolder(
+        oldFolder,
+        () => isOldThere(oldFolder),
+        (place) => buildPrograms(place, ['helm3'], { go: 'go', say }),
+      )
+    }
     return true
   } catch (error) {
     const why = `Helm can not be built: ${(error as Error).message}\nInstall Go.`
@@ -82,9 +101,9 @@ export interface HelmResult {
 /** Runs Helm to its end. */
 export async function helm(
   args: string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string; which?: 'newest' | 'oldest' } = {},
 ): Promise<HelmResult> {
-  const child = spawn(path.join(folderOf(process.env), 'helm'), args, {
+  const child = spawn(helmProgram(options.which), args, {
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })

@@ -10,7 +10,7 @@ state = "${folder}/run"
 [grpc]
   address = "${folder}/containerd.sock"
 [${cri}]
-  sandbox_image = "docker.io/${PAUSE_IMAGE}"
+  sandbox_image = "${PAUSE_IMAGE}"
   # A sandbox has no CAP_SYS_RESOURCE.
   restrict_oom_score_adj = true
 [${cri}.containerd]
