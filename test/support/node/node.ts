@@ -21,7 +21,7 @@ import {
 import { run, startDaemon, tryRun, until } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
 import { serveDns } from './dns.ts'
-import { nodePrograms } from './provide.ts'
+import { nodeFault, nodePrograms, WAYS_OUT } from './provide.ts'
 
 export interface Node {
   cluster: Pick<Cluster, 'apply' | 'kubectl' | 'kubeconfig'>
@@ -37,6 +37,8 @@ export interface Node {
 }
 
 export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<Node> {
+  const fault = nodeFault(env)
+  if (fault !== undefined) throw new Error(`No node can be started here. ${fault} ${WAYS_OUT}`)
   const programs = nodePrograms(env)
   const address = ownAddress()
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-node-'))

@@ -28,22 +28,39 @@ const missing = (): string[] =>
     .filter(([, program]) => !found(program))
     .map(([name]) => name)
 
+/** Why a node can't be started here; undefined when it can. */
+export function nodeFault(env: NodeJS.ProcessEnv): string | undefined {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'It needs root on Linux.'
+  if (!canMount()) return 'This container may not mount file systems.'
+  if (missing().length > 0) return `There is no ${missing().join(', ')}.`
+  if (!isThere(nodePrograms(env))) return `${NODE_PROGRAMS.join(', ')} could not be built: install Go.`
+  return undefined
+}
+
 /**
- * Makes sure that tests can start a node. False, with the reason said aloud, where that can't be had: without Linux, root and the right to mount,
- * which hosted CI and laptops rarely give (there the same tests run on `kind`), it is no fault of the code.
+ * Gets what tests on a node need. False when nobody asked for them (`wanted` undefined), or they are left out on purpose (`none`). Where a node was asked for,
+ * as CI does, and can't be had, it says so and gives true: the tests then fail, and tell why, and all others are still run.
  */
 export async function provideNode(env: NodeJS.ProcessEnv, wanted: string | undefined): Promise<boolean> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  const skip = (why: string): false => {
+  if (wanted === undefined || wanted === 'none') {
+    const how = 'They run in CI, and with HOOKLET_E2E=node (root on Linux) or HOOKLET_E2E=kind (Docker).'
+    const why = wanted === 'none' ? 'HOOKLET_E2E=none leaves them out.' : how
     say(`\n*** SKIPPED: the tests on a real node. ${why}\n`)
     return false
   }
-  if (wanted === undefined || wanted === 'none')
-    return skip('They run in CI, and with HOOKLET_E2E=node (root on Linux) or HOOKLET_E2E=kind (Docker).')
   if (wanted === 'kind') return true
-  if (process.platform !== 'linux' || process.getuid?.() !== 0)
-    return skip('They need root on Linux. With Docker, HOOKLET_E2E=kind runs them on kind.')
-  if (!canMount()) return skip('This container may not mount file systems.')
+  const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+  if (isRoot && canMount()) await getNode(env, say)
+  const fault = nodeFault(env)
+  if (fault !== undefined) say(`\n*** The tests on a real node will fail. ${fault} ${WAYS_OUT}\n`)
+  return true
+}
+
+export const WAYS_OUT = 'With Docker, HOOKLET_E2E=kind runs them on kind; HOOKLET_E2E=none leaves them out.'
+
+/** Packages with apt-get, programs with Go. What it can't get is noticed afterwards. */
+async function getNode(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
   if (missing().length > 0 && found('apt-get')) {
     say(`Tests on a real node need ${missing().join(', ')}: installing with apt-get.`)
     const options = {
@@ -53,20 +70,14 @@ export async function provideNode(env: NodeJS.ProcessEnv, wanted: string | undef
     spawnSync('apt-get', ['update'], options)
     spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...missing()], options)
   }
-  if (missing().length > 0) return skip(`There is no ${missing().join(', ')}.`)
   const folder = nodePrograms(env)
-  if (isThere(folder)) return true
+  if (isThere(folder) || missing().length > 0) return
   say(`Tests on a real node need ${NODE_PROGRAMS.join(', ')}; they are built once for the machine.`)
-  try {
-    await fillFolder(
-      folder,
-      () => isThere(folder),
-      (place) => buildPrograms(place, NODE_PROGRAMS, { go: 'go', say }),
-    )
-    return true
-  } catch (error) {
-    return skip(`Its programs can not be built: ${(error as Error).message}`)
-  }
+  await fillFolder(
+    folder,
+    () => isThere(folder),
+    (place) => buildPrograms(place, NODE_PROGRAMS, { go: 'go', say }),
+  ).catch((error: unknown) => say((error as Error).message))
 }
 
 /** A user may be root and still not be allowed to. */
