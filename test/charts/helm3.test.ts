@@ -5,18 +5,18 @@ import { CHART, NAMESPACE, VALUE_SETS } from './render.ts'
 
 jest.setTimeout(60_000)
 
-const cluster = ['--kube-version', '1.36.0']
+const common = ['--kube-version', '1.36.0', '--values', VALUE_SETS['default'] ?? '']
 
 describe.each(Object.entries(VALUE_SETS))('values %s', (_, values) => {
   test('Helm 3 lints without a fault', async () => {
-    const { code, stdout } = await helm(['lint', '--strict', ...cluster, CHART, '--values', values], {
+    const { code, stdout } = await helm(['lint', '--strict', ...common, CHART, '--values', values], {
       which: 'oldest',
     })
     expect({ code, faults: stdout.match(/\[(ERROR|WARNING)\].*/g) }).toEqual({ code: 0, faults: null })
   })
 
   test('Helm 3 renders what Helm 4 does', async () => {
-    const template = ['template', 'hooklet', CHART, '--namespace', NAMESPACE, ...cluster, '--values', values]
+    const template = ['template', 'hooklet', CHART, '--namespace', NAMESPACE, ...common, '--values', values]
     const [oldest, newest] = await Promise.all(
       (['oldest', 'newest'] as const).map((which) => helm(template, { which })),
     )
@@ -39,7 +39,7 @@ function documents(rendered = ''): string[] {
 
 test('Helm 3 refuses a wrong value with its path', async () => {
   const { code, stderr } = await helm(
-    ['template', 'hooklet', CHART, ...cluster, '--set', 'ingress.replicas=two'],
+    ['template', 'hooklet', CHART, ...common, '--set', 'ingress.replicas=two'],
     { which: 'oldest' },
   )
   expect(code).not.toBe(0)

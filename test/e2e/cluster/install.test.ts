@@ -299,20 +299,4 @@ describe('uninstalling', () => {
     expect(new URL(await urlOf(place, 'hello')).pathname).toBe(path)
     expect(JSON.parse(await served(await urlOf(place, 'hello')))).toEqual({ message: 'Hello, world!' })
   })
-
-  test('with crds.keep=false takes the CRDs along, and all that users made of them', async () => {
-    const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
-    const [uninstall, everythingGoes = ''] = await readBlocks('docs/install.md', '## Uninstall')
-    const reader = place.reader('newest')
-    await follow(reader, `${upgrade?.trim()} --set crds.keep=false`)
-    await follow(reader, uninstall)
-    await leaves([
-      `Lease ${SYSTEM}/hooklet-operator`,
-      `Secret ${SYSTEM}/redis-ca`,
-      `Secret ${SYSTEM}/shared-redis`,
-      ...NAMESPACE_ITSELF,
-    ])
-    await follow(reader, everythingGoes.trim().split('\n').at(-1))
-    await leaves([])
-  })
 })
