@@ -26,6 +26,7 @@ await runProcess(process, async (stop) => {
   const state = createRedisState({
     url: config.redis,
     prefix: config.redisPrefix,
+    ...(config.installation === undefined ? {} : { installation: config.installation }),
     partitions: config.partitions,
     lapseMs: config.lapseSeconds * 1000,
     onError: (error) => log.warn({ err: error }, 'Shared state has a fault'),

@@ -24,6 +24,10 @@ export const COMMON_SETTINGS = {
     secret: true,
   }),
   redisPrefix: text({ env: 'HOOKLET_REDIS_PREFIX', doc: 'What every key begins with.', fallback: 'hooklet' }),
+  installation: optionalText({
+    env: 'HOOKLET_INSTALLATION',
+    doc: 'Name of the installation that the process belongs to, the same for all its processes. It is refused where another one keeps its state under the same prefix.',
+  }),
   partitions: integer({
     env: 'HOOKLET_PARTITIONS',
     doc: 'Into how many partitions the shared state is divided; the same for all processes, and not to be changed while events wait.',

@@ -1,24 +1,21 @@
 import type { Writable } from 'node:stream'
-import type { ConnectionOptions } from 'node:tls'
-import type { NatMap } from 'ioredis'
-import { Cluster, Redis } from 'ioredis'
+import { Redis } from 'ioredis'
 import type { Clock } from '../clock.ts'
 import { createDeadlines } from '../deadlines.ts'
 import { StateUnavailable } from '../state.ts'
 import { createCork } from './cork.ts'
-import type { Script } from './script.ts'
-import type { RedisTarget } from './url.ts'
+import type { ClientOptions } from './client.ts'
+import { createClient, onReached } from './client.ts'
+import type { Script, Scripts } from './script.ts'
 
 export type Argument = string | number | Buffer
 
-export interface ConnectionOptionsOfState {
-  target: RedisTarget
-  tls?: ConnectionOptions
-  /** Where nodes are reached that announce addresses of another network. */
-  natMap?: NatMap
+export interface ConnectionOptionsOfState extends ClientOptions {
+  scripts: Scripts
+  /** The key that names whose state this is, and by what name this process goes, see `RedisStateOptions`. */
+  installation: { key: string; name: string }
+  prefix: string
   clock: Clock
-  /** After this time a command counts as failed. */
-  commandTimeoutMs: number
   onError(error: unknown): void
 }
 
@@ -36,6 +33,8 @@ export interface Connection {
 
 /** How many bytes may wait for a Redis that reads nothing; at most one turn of calls more. */
 const longestBacklog = 64 * 1024 * 1024
+/** How often at most a Cluster that fails is asked for its masters. */
+const masterSearchMs = 200
 
 /** Connects, and listens to the channel; both are taken up again by themselves whenever they are lost. */
 export function connect(
@@ -43,7 +42,7 @@ export function connect(
   channel: string,
   onMessage: (message: string) => void,
 ): Connection {
-  const { clock, commandTimeoutMs, onError } = options
+  const { clock, commandTimeoutMs, onError, scripts, installation } = options
   const commands = createClient(options, false)
   const subscriber = createClient(options, true)
   const streams = (): (Writable | undefined)[] =>
@@ -52,6 +51,10 @@ export function connect(
   const deadlines = createDeadlines(clock)
   let closed = false
   let opening: Promise<unknown> | undefined
+  /** Whether the state is known to be that of this process's installation. */
+  let entered = false
+  let entering: Promise<void> | undefined
+  let lookedAt = -Infinity
 
   const fault = (error: unknown): void => {
     if (!closed) onError(withoutArguments(error))
@@ -61,6 +64,12 @@ export function connect(
   // ioredis would do so by itself, and let nobody know when the connection is lost meanwhile: the process would end of it. A Cluster's does it well.
   if (subscriber instanceof Redis)
     subscriber.on('ready', () => void subscriber.subscribe(channel).catch(fault))
+  onReached(commands, (server) => {
+    // Ahead of all calls: one that had to be sent again with its script would come after those that followed it. Without the right to do so it happens once.
+    for (const { source } of Object.values(scripts)) server.script('LOAD', source).catch(() => {})
+    // It may have lost its data, or be another one.
+    if (entered) claim().catch(fault)
+  })
   opening = within(
     Promise.all([new Promise((resolve) => commands.once('ready', resolve)), subscriber.subscribe(channel)]),
     clock,
@@ -68,24 +77,40 @@ export function connect(
   ).finally(() => (opening = undefined))
   opening.catch(fault)
 
+  /** Makes sure that no other installation works here: a runner would acknowledge what it has no Workflows for. */
+  async function claim(): Promise<void> {
+    const owner = await execute(scripts.claim, [installation.key], [installation.name], false)
+    entered = owner === installation.name
+    if (!entered) throw new StateUnavailable(belongsTo(String(owner), options))
+  }
+
+  function enter(): Promise<void> {
+    entering ??= (opening ?? Promise.resolve())
+      .then(claim, (error: unknown) => Promise.reject(unavailable(error)))
+      .finally(() => (entering = undefined))
+    return entering
+  }
+
   function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
     if (closed) return Promise.reject(new StateUnavailable('the state is closed'))
-    if (opening !== undefined)
-      return opening.then(
-        () => call(script, keys, args, buffers),
-        (error: unknown) => Promise.reject(unavailable(error)),
-      )
+    if (!entered) return enter().then(() => call(script, keys, args, buffers))
+    return execute(script, keys, args, buffers)
+  }
+
+  function execute(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
     if (isStuck()) return Promise.reject(new StateUnavailable('Redis takes no more commands'))
     return new Promise((resolve, reject) => {
-      const deadline = deadlines.add(commandTimeoutMs, () =>
-        reject(new StateUnavailable('Redis did not answer in time')),
-      )
+      const deadline = deadlines.add(commandTimeoutMs, () => {
+        lookForMasters()
+        reject(new StateUnavailable('Redis did not answer in time'))
+      })
       const succeed = (answer: unknown): void => {
         deadlines.cancel(deadline)
         resolve(answer)
       }
       const fail = (error: unknown): void => {
         deadlines.cancel(deadline)
+        lookForMasters()
         reject(unavailable(error))
       }
       send(script.sha, 'evalsha').then(succeed, (error: unknown) => {
@@ -103,6 +128,14 @@ export function connect(
     }
   }
 
+  /** After a failure in a Cluster: another server may have become a master. ioredis would learn of it only from one that still answers for the slot. */
+  function lookForMasters(): void {
+    const now = clock.monotonic()
+    if (commands instanceof Redis || closed || now - lookedAt < masterSearchMs) return
+    lookedAt = now
+    commands.refreshSlotsCache()
+  }
+
   /** Whether a Redis that reads nothing has left so much behind that the process must not keep more. */
   function isStuck(): boolean {
     return streams().some((stream) => (stream?.writableLength ?? 0) > longestBacklog)
@@ -118,7 +151,7 @@ export function connect(
     async ready() {
       try {
         if (closed) return false
-        if (opening !== undefined) await opening
+        if (!entered) await enter()
         return (await within(commands.ping(), clock, commandTimeoutMs)) === 'PONG'
       } catch {
         return false
@@ -133,6 +166,16 @@ export function connect(
   }
 }
 
+/** What to do when two installations meet. */
+function belongsTo(owner: string, { installation, prefix }: ConnectionOptionsOfState): string {
+  const own =
+    installation.name === '' ? 'this one, which has no name (HOOKLET_INSTALLATION)' : `"${installation.name}"`
+  return (
+    `the keys of Redis that begin with "${prefix}" belong to the installation "${owner}" and not to ${own}: give each a prefix of its own ` +
+    `(HOOKLET_REDIS_PREFIX), or delete the key ${installation.key} when "${owner}" is no more`
+  )
+}
+
 function unavailable(error: unknown): StateUnavailable {
   if (error instanceof StateUnavailable) return error
   return new StateUnavailable('Redis did not take a command', { cause: withoutArguments(error) })
@@ -145,72 +188,6 @@ function withoutArguments(error: unknown): Error {
   const bare = new Error(error.message.replace(/,? with args beginning with.*/s, ''))
   bare.name = error.name
   return bare
-}
-
-const backoffMs = (attempt: number): number =>
-  Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
-
-function createClient(options: ConnectionOptionsOfState, queue: boolean): Redis | Cluster {
-  const { target, commandTimeoutMs, natMap } = options
-  const { username, password, addresses, db } = target
-  const tls = target.tls || options.tls !== undefined ? (options.tls ?? {}) : undefined
-  const shared = {
-    connectTimeout: commandTimeoutMs,
-    // One right less for the user of Redis.
-    disableClientInfo: true,
-    // What was in flight when the connection broke is not sent again: it may have been done.
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: queue ? null : 0,
-    // After a failover the old master answers READONLY until the connection is made anew.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-    autoResubscribe: false,
-    // A connection that has gone silent is made anew.
-    ...(queue ? {} : { socketTimeout: 5 * commandTimeoutMs }),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined ? {} : { tls }),
-  }
-  if (target.kind === 'cluster') {
-    const clusterOptions = {
-      redisOptions: shared,
-      enableOfflineQueue: queue,
-      clusterRetryStrategy: backoffMs,
-      clusterNodeRetryStrategy: backoffMs,
-      slotsRefreshTimeout: commandTimeoutMs,
-      ...(natMap === undefined ? {} : { natMap }),
-    }
-    const cluster = new Cluster(addresses, clusterOptions)
-    if (natMap !== undefined) findByAnnouncedAddress(cluster, natMap)
-    return cluster
-  }
-  const single = { ...shared, db, enableOfflineQueue: queue, retryStrategy: backoffMs }
-  if (target.kind === 'standalone') return new Redis({ ...single, ...addresses[0] })
-  const { master, sentinelUsername, sentinelPassword } = target
-  return new Redis({
-    ...single,
-    sentinels: addresses,
-    sentinelRetryStrategy: backoffMs,
-    ...(master === undefined ? {} : { name: master }),
-    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
-    ...(natMap === undefined ? {} : { natMap }),
-  })
-}
-
-/**
- * After a MOVED, ioredis notes the announced address of a slot where it looks for mapped ones, does not find the connection, and asks
- * random nodes until it gives up. This lets it find the connection by either address.
- */
-function findByAnnouncedAddress(cluster: Cluster, natMap: NatMap): void {
-  const { connectionPool: pool } = cluster as unknown as {
-    connectionPool: { getInstanceByKey(key: string): Redis | undefined }
-  }
-  const find = pool.getInstanceByKey.bind(pool)
-  pool.getInstanceByKey = (key) => {
-    const mapped = typeof natMap === 'function' ? natMap(key) : natMap[key]
-    return find(key) ?? (mapped ? find(`${mapped.host}:${mapped.port}`) : undefined)
-  }
 }
 
 function within<T>(promise: Promise<T>, clock: Clock, ms: number): Promise<T> {

@@ -33,6 +33,8 @@ export interface Keys {
   line(partition: number, id: string): string
   /** Hash: how many bytes of events are not acknowledged. */
   backlog(partition: number): string
+  /** Hash: whose state this is. */
+  installation(): string
   /** Channel: replies and messages to WebSockets for a pod. */
   repliesOf(podId: string): string
   /** Channel: partitions with work for a runner. */
@@ -60,6 +62,7 @@ export function createKeys(prefix: string): Keys {
     outbox: (partition, id) => inPartition(partition, `outbox:${id}`),
     line: (partition, id) => inPartition(partition, `line:${id}`),
     backlog: (partition) => inPartition(partition, 'backlog'),
+    installation: () => `${prefix}:installation`,
     repliesOf: (podId) => `${prefix}:replies:${podId}`,
     workOf: (consumerId) => `${prefix}:work:${consumerId}`,
   }

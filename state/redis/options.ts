@@ -12,6 +12,10 @@ export interface RedisStateOptions {
   natMap?: NatMap
   /** Begins every key and channel. `hooklet` by default. */
   prefix?: string
+  /**
+   * The name of the installation that the process belongs to; none by default. A process is refused everything where keys with the prefix belong to another one.
+   */
+  installation?: string
   /** How many partitions there are; all processes that share a state must agree on it. 64 by default. */
   partitions?: number
   /** Events of a partition that may be unacknowledged before calls are refused. 10,000 by default. */
@@ -49,6 +53,7 @@ export function leastWeight({ backlog, backlogBytes }: Settings): number {
 export function settingsOf({ url: _url, tls: _tls, natMap: _natMap, ...given }: RedisStateOptions): Settings {
   return {
     prefix: 'hooklet',
+    installation: '',
     partitions: 64,
     backlog: 10_000,
     backlogBytes: 32 * 1_048_576,

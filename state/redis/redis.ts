@@ -32,8 +32,10 @@ export function createRedisState(options: RedisStateOptions): RedisState {
   const connecting = (channel: string, onMessage: (message: string) => void): Connection =>
     connect(
       {
-        target,
         ...settings,
+        target,
+        scripts,
+        installation: { key: keys.installation(), name: settings.installation },
         ...(tls === undefined ? {} : { tls }),
         ...(natMap === undefined ? {} : { natMap }),
       },

@@ -10,6 +10,7 @@ export interface Script {
 const names = [
   'acknowledge',
   'admit',
+  'claim',
   'close-replies',
   'dead-letter',
   'disconnect',

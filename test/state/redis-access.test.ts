@@ -92,6 +92,7 @@ test('a user of Redis needs no more than the keys and channels of the prefix, an
     '+del',
     '+eval',
     '+evalsha',
+    '+script|load',
     '+publish',
     '+subscribe',
     '+exists',

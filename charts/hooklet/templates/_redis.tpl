@@ -76,6 +76,7 @@
 
 {{- define "hooklet.redis.env.common" -}}
 - { name: HOOKLET_REDIS_PREFIX, value: {{ .Values.redis.prefix | quote }} }
+- { name: HOOKLET_INSTALLATION, value: {{ printf "%s/%s" .Release.Namespace (include "hooklet.fullname" .) | quote }} }
 - { name: HOOKLET_PARTITIONS, value: {{ .Values.redis.partitions | quote }} }
 - { name: HOOKLET_LAPSE_SECONDS, value: {{ .Values.redis.lapseSeconds | quote }} }
 {{- end -}}
