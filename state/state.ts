@@ -58,6 +58,8 @@ export interface Once {
   fingerprint: string
   /** How long an accepted call, and what it was answered, is remembered. */
   ttlMs: number
+  /** That a run failed before it answered is not remembered: the key is free again, so that the sender's next try is taken. */
+  retryFailed: boolean
 }
 
 export type Verdict =

@@ -30,6 +30,8 @@ export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
     key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call.req) : key, 'hex')}`,
     fingerprint: once.sameRequest ? fingerprintOf(call) : '',
     ttlMs: once.ttlMs,
+    // A caller with a key of its own asks what became of that call; a provider that comes again wants it to be run.
+    retryFailed: !once.sameRequest,
   }
 }
 

@@ -6,13 +6,14 @@ export interface Taken {
   /** What there is to say to a call with this key; undefined: it is the first. */
   verdictOf(once: Once): Verdict | undefined
   add(once: Once, eventId: string): void
-  /** The answer of the event; the first one stays. */
+  /** The answer of the event; the first one stays. One that is to be tried again when it fails is forgotten instead. */
   remember(key: string, message: ReplyMessage): void
 }
 
 interface Entry {
   eventId: string
   fingerprint: string
+  retryFailed: boolean
   message: ReplyMessage | undefined
   expiresAt: number
 }
@@ -27,12 +28,15 @@ export function createTaken(now: () => number): Taken {
       const { eventId, message } = entry
       return { kind: 'repeated', eventId, ...(message === undefined ? {} : { message }) }
     },
-    add({ key, fingerprint, ttlMs }, eventId) {
-      entries.set(key, { eventId, fingerprint, message: undefined, expiresAt: now() + ttlMs })
+    add({ key, fingerprint, retryFailed, ttlMs }, eventId) {
+      const expiresAt = now() + ttlMs
+      entries.set(key, { eventId, fingerprint, retryFailed, message: undefined, expiresAt })
     },
     remember(key, message) {
       const entry = entries.get(key)
-      if (entry !== undefined) entry.message ??= message
+      if (entry === undefined || entry.message !== undefined) return
+      if (message.kind === 'failed' && entry.retryFailed) entries.delete(key)
+      else entry.message = message
     },
   }
 }

@@ -79,7 +79,7 @@ function argumentsOf(
   add(2, throttle && [throttle.requests, throttle.windowMs])
   add(3, lease && [lease.id, lease.limit, settings.lapseMs])
   add(3, (reply !== undefined || opens) && [reply?.ttlMs ?? '', channel, namespace])
-  add(3, event && once && [once.ttlMs, event.id, once.fingerprint])
+  add(4, event && once && [once.ttlMs, event.id, once.fingerprint, once.retryFailed ? '1' : ''])
   add(2, socket && [socket.id, lineCap])
   add(2, opens && [connectionTtlMs, socket.places])
   // Blanks at the end need not be sent.

@@ -5,7 +5,7 @@ import type { StartHarness, StateHarness } from './harness.ts'
 import { addressOf, callEvent, inbox, readEvents, waitingEvent } from './harness.ts'
 
 const partition = 2
-const once = { key: 'shop/orders/delivery-1', fingerprint: '', ttlMs: 60_000 }
+const once = { key: 'shop/orders/delivery-1', fingerprint: '', ttlMs: 60_000, retryFailed: false }
 const answer: ReplyMessage = { kind: 'reply', status: 201, headers: { 'x-a': 'b' }, body: { id: 7 } }
 
 /** Calls that are to be taken once. */
@@ -125,6 +125,43 @@ export function describeOnce(startHarness: StartHarness): void {
       await runner.settle(addressOf(event), { runId: 'run', failed, total: 1 })
       const message = { kind: failed ? 'failed' : 'ended' }
       expect(await admit(waitingEvent(partition))).toEqual({ kind: 'repeated', eventId: event.id, message })
+    })
+
+    describe('of an event that is tried again when it failed', () => {
+      const again = { once: { ...once, retryFailed: true } }
+
+      test('is not that it failed: the next one is taken', async () => {
+        const { admit, runner } = await start()
+        const [first, second] = [waitingEvent(partition), waitingEvent(partition)]
+        await admit(first, again)
+        expect((await admit(waitingEvent(partition), again)).kind).toBe('repeated')
+        await runner.settle(addressOf(first), { runId: 'run', failed: true, total: 1 })
+        expect(await admit(second, again)).toEqual({ kind: 'accepted' })
+        await runner.settle(addressOf(second), { runId: 'run', failed: false, total: 1 })
+        expect(await admit(waitingEvent(partition), again)).toEqual({
+          kind: 'repeated',
+          eventId: second.id,
+          message: { kind: 'ended' },
+        })
+      })
+
+      test('is known although the caller no longer waited', async () => {
+        const { admit, ingress, runner } = await start()
+        const event = waitingEvent(partition)
+        await admit(event, again)
+        await ingress.closeReply(partition, event.reply.id)
+        await runner.settle(addressOf(event), { runId: 'run', failed: true, total: 1 })
+        expect(await admit(waitingEvent(partition), again)).toEqual({ kind: 'accepted' })
+      })
+
+      test('stays when a run failed after it: the sender has been told that it was taken', async () => {
+        const { admit, runner } = await start()
+        const event = waitingEvent(partition)
+        await admit(event, again)
+        await runner.reply(addressOf(event), answer)
+        await runner.settle(addressOf(event), { runId: 'run', failed: true, total: 1 })
+        expect(await admit(waitingEvent(partition), again)).toMatchObject({ message: answer })
+      })
     })
   })
 }

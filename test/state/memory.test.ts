@@ -117,7 +117,7 @@ describe('memory state on a manual clock', () => {
   test.each([-86_400_000, 86_400_000])('nothing depends on the time of day, set by %s ms', async (step) => {
     const ingress = state.ingress('pod')
     const throttle = { key: 'orders', requests: 1, windowMs: 10_000 }
-    const once = { key: 'a', fingerprint: '', ttlMs: 60_000 }
+    const once = { key: 'a', fingerprint: '', ttlMs: 60_000, retryFailed: false }
     await ingress.admit({ partition: 0, throttle, once, event: callEvent() })
     const runner = state.runner('runner')
     await runner.save({ partition: 0, runId: 'run', epoch: 1 }, 'saved')

@@ -22,7 +22,7 @@ local
   -- The open reply, and where messages of it or of the connection go and whose Workflows may send them.
   replyTtlMs, channel, namespace,
   -- What is taken only once.
-  onceTtlMs, eventId, fingerprint,
+  onceTtlMs, eventId, fingerprint, retryFailed,
   -- The connection, and what one that is opened has: without it, it must be there.
   connection, lineCap, connectionTtlMs, placesKey = unpack(ARGV)
 
@@ -135,6 +135,9 @@ if asked(replyTtlMs) then
 end
 if once then
   redis.call('HSET', once, 'event', eventId, 'fingerprint', fingerprint)
+  if asked(retryFailed) then
+    redis.call('HSET', once, 'retry', '1')
+  end
   redis.call('PEXPIRE', once, onceTtlMs)
 end
 wake(idle, partition)

@@ -27,7 +27,7 @@ if settled < total then
   return
 end
 local message = failed and ARGV[7] or ARGV[6]
-remember(reply[5], message)
+remember(reply[5], message, failed)
 if not reply[3] then
   redis.call('HSET', KEYS[1], 'over', '1', 'msg', message)
   say(reply[2], ARGV[1], message)

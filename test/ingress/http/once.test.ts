@@ -238,6 +238,40 @@ describe('a delivery that comes again', () => {
     expect(await stored(site)).toBe(1)
   })
 
+  describe('where the provider waits for the reply', () => {
+    const waiting = { ...route, response: { ...route.response, mode: 'Reply' as const } }
+
+    test('runs again when the first run failed, so that nothing is lost', async () => {
+      const site = await sites.start({ routes: [waiting] })
+      const first = site.call(waiting, '', delivery('1', '{}'))
+      await site.reply(await site.nextEvent(), { kind: 'failed' })
+      expect((await first).status).toBe(502)
+      const second = site.call(waiting, '', delivery('1', '{}'))
+      await site.reply(await site.nextEvent(), { kind: 'reply', status: 201, headers: {}, body: 'done' })
+      expect((await second).status).toBe(201)
+      expect((await site.call(waiting, '', delivery('1', '{}'))).status).toBe(201)
+      expect(await stored(site)).toBe(0)
+    })
+
+    test('is told that it was taken as long as the first one runs', async () => {
+      const site = await sites.start({ routes: [waiting] })
+      const first = site.call(waiting, '', delivery('1', '{}'))
+      const event = await site.nextEvent()
+      expect((await site.call(waiting, '', delivery('1', '{}'))).status).toBe(200)
+      await site.reply(event, { kind: 'output', body: '{}' })
+      expect((await first).status).toBe(200)
+    })
+
+    test('is told so, too, when the run ended without a reply', async () => {
+      const site = await sites.start({ routes: [waiting] })
+      const first = site.call(waiting, '', delivery('1', '{}'))
+      await site.reply(await site.nextEvent(), { kind: 'ended' })
+      expect((await first).status).toBe(502)
+      expect((await site.call(waiting, '', delivery('1', '{}'))).status).toBe(200)
+      expect(await stored(site)).toBe(0)
+    })
+  })
+
   describe('may be known by a header of its own', () => {
     const byHeader = {
       ...route,
