@@ -7,16 +7,11 @@ export function serveHealth(options: {
   port: number
   ready: () => Promise<boolean>
 }): Promise<SideServer> {
-  return serveAside((request, response) => {
-    const answer = (status: number, body: object): void => {
-      response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-      response.end(JSON.stringify(body))
-    }
-    if (request.url === '/healthz') return answer(200, { status: 'ok' })
-    if (request.url !== '/readyz') return answer(404, { error: 'Not found' })
-    void options
-      .ready()
-      .catch(() => false)
-      .then((ready) => (ready ? answer(200, { status: 'ready' }) : answer(503, { error: 'Not ready' })))
+  return serveAside((router) => {
+    router.get('/healthz', (_, response) => void response.json({ status: 'ok' }))
+    router.get('/readyz', async (_, response) => {
+      const ready = await options.ready().catch(() => false)
+      response.status(ready ? 200 : 503).json(ready ? { status: 'ready' } : { error: 'Not ready' })
+    })
   }, options)
 }

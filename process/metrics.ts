@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SideServer } from './side-server.ts'
 import { serveAside } from './side-server.ts'
 
@@ -93,11 +92,12 @@ export async function serveMetrics(options: {
 }): Promise<SideServer | undefined> {
   const { host, port, metrics } = options
   if (port === undefined) return undefined
-  const answer = async ({ url, method }: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const found = url === '/metrics' && method === 'GET'
-    const text = found ? await renderMetrics(metrics) : ''
-    response.writeHead(found ? 200 : 404, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-    response.end(text)
-  }
-  return serveAside((request, response) => void answer(request, response), { host, port })
+  return serveAside(
+    (router) => {
+      router.get('/metrics', async (_, response) => {
+        response.type('text/plain; version=0.0.4; charset=utf-8').send(await renderMetrics(metrics))
+      })
+    },
+    { host, port },
+  )
 }
