@@ -1,6 +1,7 @@
 /** Programs of the part of jq that is evaluated natively, and data for them, as a property test wants them. */
 import fc from 'fast-check'
 import type { Arbitrary } from 'fast-check'
+import { compileValue } from '../../../../runner/expression/template.ts'
 import type { Json } from '../../../../state/event.ts'
 import type { Case } from './oracle.ts'
 
@@ -300,9 +301,22 @@ const { pipe, stream } = fc.letrec<Record<Rule, string>>((tie) => {
   return Object.fromEntries(made) as Record<Rule, Arbitrary<string>>
 })
 
+/** The program of a value with expressions in it. */
+const template = fc.tuple(pipe, stream, literal).map(([first, second, text]) => {
+  const value = compileValue(
+    { a: `\${ ${first} }`, 'b"\\(1)': [`\${ ${second} }`, text, null] },
+    { field: 'with' },
+  )
+  return 'jq' in value ? value.jq : 'null'
+})
+
 export const anyCase: Arbitrary<Case> = fc.record({
   text: fc
-    .oneof({ weight: 5, arbitrary: pipe }, { weight: 1, arbitrary: stream })
+    .oneof(
+      { weight: 5, arbitrary: pipe },
+      { weight: 1, arbitrary: stream },
+      { weight: 1, arbitrary: template },
+    )
     .filter((text) => text.length < 1500),
   input: fc.oneof({ weight: 1, arbitrary: scalar }, { weight: 4, arbitrary: json }),
   variables: fc.record({ v: json, n: number, m: number, s: string, t: string, l: list, o: object }),
