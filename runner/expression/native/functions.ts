@@ -30,9 +30,9 @@ export const FUNCTIONS: Record<string, Call> = {
   'all/0': (input, meter) => asArray(input, meter).every(isTrue),
   'any/0': (input, meter) => asArray(input, meter).some(isTrue),
   'ascii_downcase/0': (input, meter) =>
-    asString(input, meter).replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase()),
+    rewrite(asString(input, meter), /[A-Z]+/g, (letters) => letters.toLowerCase(), meter),
   'ascii_upcase/0': (input, meter) =>
-    asString(input, meter).replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase()),
+    rewrite(asString(input, meter), /[a-z]+/g, (letters) => letters.toUpperCase(), meter),
   'ceil/0': (input) => number(Math.ceil(asNumber(input))),
   'contains/1': (input, meter, [part = null]) =>
     contains(asString(input, meter), asString(part, meter), meter),
@@ -76,15 +76,21 @@ export const FORMATS: Record<string, (input: Json, meter: Meter) => string> = {
   '@text': toText,
   '@json': (input, meter) => toJson(input, meter),
   '@uri': (input, meter) =>
-    encodeURIComponent(toText(input, meter)).replaceAll(
-      /[!'()*]/g,
-      (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
-    ),
+    rewrite(encodeURIComponent(toText(input, meter)), /[!'()*]/g, percentEncode, meter),
   '@base64': (input, meter) => Buffer.from(toText(input, meter)).toString('base64'),
 }
 
 function leave(): never {
   throw new LeftToJq()
+}
+
+function rewrite(text: string, pattern: RegExp, write: (match: string) => string, meter: Meter): string {
+  meter.spendCharacters(text.length)
+  return text.replaceAll(pattern, write)
+}
+
+function percentEncode(mark: string): string {
+  return `%${mark.charCodeAt(0).toString(16).toUpperCase()}`
 }
 
 function contains(text: string, part: string, meter: Meter): boolean {
@@ -98,10 +104,8 @@ function length(input: Json, meter: Meter): Json {
       return 0
     case 'number':
       return Math.abs(input as number)
-    case 'string': {
-      const text = asString(input, meter)
-      return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0)
-    }
+    case 'string':
+      return countCharacters(asString(input, meter), meter)
     case 'array':
       return (input as Json[]).length
     case 'object':
@@ -109,6 +113,12 @@ function length(input: Json, meter: Meter): Json {
     case 'boolean':
       throw new LeftToJq()
   }
+}
+
+function countCharacters(text: string, meter: Meter): number {
+  if (!/[\ud800-\udbff]/.test(text)) return text.length
+  meter.spendCharacters(text.length)
+  return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0)
 }
 
 function has(input: Json, key: Json, meter: Meter): boolean {

@@ -25,6 +25,11 @@ export class Meter {
     this.spend(1 + (length >> 4))
   }
 
+  /** For characters that are looked at or written one by one. */
+  spendCharacters(length: number): void {
+    this.spend(1 + (length >> 2))
+  }
+
   /** For the search of one text in another, which may compare each character with each. */
   spendSearch(text: string, part: string): void {
     this.spend(1 + Math.floor((text.length * part.length) / 64))

@@ -6,7 +6,7 @@ import { compileExpression, compileValue } from '../../../../runner/expression/t
 import type { Json } from '../../../../state/event.ts'
 
 const MAX_OUTPUT = 100_000
-const jq = createJq({ maxOutput: MAX_OUTPUT })
+const jq = createJq({ maxOutput: MAX_OUTPUT, timeLimitMs: 20_000 })
 afterAll(() => jq.close())
 
 /** Undefined: it is left to jq. */
