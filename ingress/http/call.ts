@@ -23,7 +23,7 @@ import { createRateGate } from './rate-gate.ts'
 import type { RoutedCall } from './routed-call.ts'
 import { fieldsOf } from './routed-call.ts'
 import { parseTarget } from './target.ts'
-import type { Verified } from './verification.ts'
+import type { Passed, Verified } from './verification.ts'
 import { createVerification } from './verification.ts'
 import type { WaitingCalls } from './waiting.ts'
 
@@ -188,18 +188,18 @@ export function createCallHandler(deps: CallDeps) {
 
   function goOn(call: RoutedCall, body: Buffer, verified: Verified): Promise<void> {
     return verified.kind === 'pass'
-      ? admit(call, body, verified.deliveryId)
+      ? admit(call, body, verified)
       : answerCounted(call, verified.answer, verified.headers)
   }
 
   /** Throttle, lease and append in one act, then the answer, or the waiting for it. */
-  async function admit(call: RoutedCall, body: Buffer, deliveryId?: string): Promise<void> {
+  async function admit(call: RoutedCall, body: Buffer, passed: Passed = {}): Promise<void> {
     const { exchange, route, target, clientIP } = call
     if (exchange.upgrade !== undefined) {
       await openSocket(call, exchange.upgrade)
       return
     }
-    const once = route.once && onceOf({ req: exchange.req, route, target, body, deliveryId })
+    const once = route.once && onceOf({ req: exchange.req, route, target, body, ...passed })
     if (once === 'invalid') {
       await refuseCounted(call, 'IdempotencyKeyInvalid')
       return

@@ -14,7 +14,9 @@ export interface RepeatableCall {
   target: Target
   body: Buffer
   /** What the verification calls the delivery. */
-  deliveryId: string | undefined
+  deliveryId?: string | undefined
+  /** Who calls, by the verification. */
+  caller?: string | undefined
 }
 
 /** Undefined: the call is taken like any other. `invalid`: it must have a key and has none that can be one. */
@@ -27,7 +29,7 @@ export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
   if (key === '' || (once.sameRequest && key.length > longestKey)) return 'invalid'
   return {
     // Of a fixed length and form, whatever the caller sends.
-    key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call.req) : key, 'hex')}`,
+    key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call) : key, 'hex')}`,
     fingerprint: once.sameRequest ? fingerprintOf(call) : '',
     ttlMs: once.ttlMs,
     // A caller with a key of its own asks what became of that call; a provider that comes again wants it to be run.
@@ -43,11 +45,21 @@ function keyIn(req: IncomingMessage, name: string): string | undefined {
 }
 
 /**
- * Keys that callers choose may coincide, so those of callers with different credentials are different keys: else one would get the other's answer. No header
- * holds the line break.
+ * Keys that callers choose may coincide, so those of different callers are different keys: else one would get the other's answer. No header holds the line
+ * break, nor does the name of a caller.
  */
-const owned = (key: string, { headers: { authorization } }: IncomingMessage): string =>
-  authorization === undefined ? key : `${authorization}\n${key}`
+function owned(key: string, call: RepeatableCall): string {
+  const caller = callerOf(call)
+  return caller === undefined ? key : `${caller}\n${key}`
+}
+
+/** The same for a caller who comes again with a fresh token or a new password. Who shows another of the webhook's bearer tokens may be another. */
+function callerOf({ req, route, caller }: RepeatableCall): string | undefined {
+  if (caller !== undefined) return caller
+  const { authorization } = req.headers
+  const isTheUser = route.credentials?.basic !== undefined && /^basic /i.test(authorization ?? '')
+  return isTheUser ? 'basic' : authorization
+}
 
 function fingerprintOf({ req, target, body }: RepeatableCall): string {
   const line = `${req.method ?? ''} ${target.rest}?${target.query}\n`

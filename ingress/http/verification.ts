@@ -8,10 +8,17 @@ import { handshakeAnswer, preparedAnswers, verificationAnswer } from './prepared
 import { ReceivedCall } from './received-call.ts'
 import type { Target } from './target.ts'
 
+/** What is known of a call that was verified. */
+export interface Passed {
+  /** Only where the webhook drops repeated deliveries. */
+  deliveryId?: string | undefined
+  /** Who calls, where the protocol tells it. */
+  caller?: string | undefined
+}
+
 /** What becomes of a call to a webhook with a verification. */
 export type Verified =
-  /** `deliveryId` only where the webhook drops repeated deliveries. */
-  | { kind: 'pass'; deliveryId: string | undefined }
+  | ({ kind: 'pass' } & Passed)
   /** A refusal or a handshake: nothing is stored. `headers`: more, names and values in turn. */
   | { kind: 'answer'; answer: Prepared; headers?: readonly string[] }
 
@@ -40,7 +47,11 @@ export function createVerification({ publicUrl, now, tally, log }: VerificationD
     tally.add(route.verificationType, outcome)
     switch (outcome.kind) {
       case 'pass':
-        return { kind: 'pass', deliveryId: route.once && route.verification?.deliveryId?.(request) }
+        return {
+          kind: 'pass',
+          deliveryId: route.once && route.verification?.deliveryId?.(request),
+          caller: outcome.caller,
+        }
       case 'reject': {
         const { reason, why, status, headers } = outcome
         const told = { reason, ...(why === undefined ? {} : { why }), ...fieldsOf(call) }

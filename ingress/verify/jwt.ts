@@ -39,7 +39,7 @@ export const jwt: Verifier = {
     async function judge(token: string, now: number): Promise<VerificationOutcome> {
       try {
         const payload = await check(token, { ...options, currentDate: new Date(now) })
-        return claims.every(([name, text]) => payload[name] === text) ? PASS : INVALID
+        return claims.every(([name, text]) => payload[name] === text) ? passOf(payload) : INVALID
       } catch (error) {
         // jose rejects a token that it can't use with errors of many kinds; none may let it pass.
         return error instanceof KeysUnavailable ? { kind: 'unavailable', why: error.message } : INVALID
@@ -57,6 +57,10 @@ export const jwt: Verifier = {
     }
   },
 }
+
+/** A subject is one within its issuer (RFC 7519, 4.1.2). */
+const passOf = ({ iss, sub }: JWTPayload): VerificationOutcome =>
+  sub === undefined || sub === '' ? PASS : { kind: 'pass', caller: JSON.stringify([iss, sub]) }
 
 /** RFC 6750, 3: without an error where no token was shown. */
 const CHALLENGE = ['WWW-Authenticate', 'Bearer']

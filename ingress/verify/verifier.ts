@@ -45,8 +45,8 @@ export type Rejection =
 export type RejectStatus = 400 | 401 | 403 | 404 | 405 | 415
 
 export type VerificationOutcome =
-  /** Go on: store the event and start the workflows. */
-  | { kind: 'pass' }
+  /** Go on: store the event and start the workflows. `caller` names who calls, where the protocol tells it: the same with whatever token. */
+  | { kind: 'pass'; caller?: string }
   /** Answered with 401, or the status that the provider expects; the body is the same for all. */
   | {
       kind: 'reject'

@@ -83,6 +83,51 @@ describe('a call with the key of another', () => {
     expect(eventId(again)).toBe(eventId(ada))
   })
 
+  describe('is the same call of a caller', () => {
+    const secret = 'a-shared-secret-of-more-than-32-bytes'
+    const token = (claims: object) => {
+      const parts = [{ alg: 'HS256' }, { iss: 'https://a', aud: 'b', exp: 4_102_444_800, ...claims }]
+      const text = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+      return `Bearer ${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
+    }
+    const jwt = { issuer: 'https://a', audiences: ['b'], clockSkewMs: 0 }
+    const signed = routeOf('pay', { once: keyed, verification: { type: 'JWT', secrets: [secret], jwt } })
+    const ids = async (route: typeof signed, ...authorizations: string[]) => {
+      const site = await sites.start({ routes: [route] })
+      const found = []
+      for (const authorization of authorizations) {
+        const headers = { 'Idempotency-Key': 'a', authorization }
+        found.push(eventId(await site.call(route, '', { ...post('a'), headers })))
+      }
+      return found
+    }
+
+    test('whose token was refreshed meanwhile, and of no other subject', async () => {
+      const [first, again, other] = await ids(
+        signed,
+        token({ sub: 'ada', jti: '1' }),
+        token({ sub: 'ada', jti: '2' }),
+        token({ sub: 'bob' }),
+      )
+      expect(first).toBeTruthy()
+      expect(again).toBe(first)
+      expect(other).not.toBe(first)
+    })
+
+    test('whose token names nobody, with that token alone', async () => {
+      const [first, again, other] = await ids(signed, token({}), token({}), token({ jti: '2' }))
+      expect(again).toBe(first)
+      expect(other).not.toBe(first)
+    })
+
+    test('who logs in, in whatever spelling', async () => {
+      const basic = Buffer.from('ada:pass').toString('base64')
+      const route = routeOf('pay', { once: keyed, auth: { basic: sha256('ada:pass') } })
+      const [first, again] = await ids(route, `Basic ${basic}`, `BASIC ${basic}`)
+      expect(again).toBe(first)
+    })
+  })
+
   test('counts against the rate', async () => {
     const limited = routeOf('pay', { once: keyed, limits: { rate: { requests: 2 } } })
     const site = await sites.start({ routes: [limited] })
