@@ -6,6 +6,7 @@ import { createHash, createHmac, generateKeyPairSync, sign as signWith } from 'n
 import { sign as signGitHub } from '@octokit/webhooks-methods'
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import { Stripe } from 'stripe'
+import { Webhook as SvixWebhook } from 'svix'
 import twilio from 'twilio'
 import type { HmacSettings } from '../../../ingress/route.ts'
 import type { VERIFIERS } from '../../../ingress/verify/registry.ts'
@@ -56,13 +57,16 @@ const ED25519 = {
 const publicKeyOf = (signer: 'current' | 'next'): string =>
   `whpk_${ED25519[signer].publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64')}`
 
-function signStandard(message: Message, prefix: string): Headers {
+/** Who signs under which names. */
+const LIBRARIES = { webhook: StandardWebhook, svix: SvixWebhook }
+
+function signStandard(message: Message, prefix: keyof typeof LIBRARIES): Headers {
   const { body, signer } = message
   const id = 'msg_p5jXN8AQM9LWM0D4loKWxJek'
   const seconds = secondsOf(message)
   const signature =
     isText(body) && message.timeText === undefined
-      ? new StandardWebhook(WHSEC[signer]).sign(id, new Date(message.time), body.toString('utf8'))
+      ? new LIBRARIES[prefix](WHSEC[signer]).sign(id, new Date(message.time), body.toString('utf8'))
       : `v1,${hmac('sha256', Buffer.from(WHSEC[signer].slice(6), 'base64'), 'base64', `${id}.${seconds}.`, body)}`
   return [
     [`${prefix}-id`, id],

@@ -1,6 +1,7 @@
 /** What Discord asks before it delivers: interactions and webhook events have pings of their own. */
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { verifyKey } from 'discord-interactions'
 import { faultOf } from '../../../ingress/verify/registry.ts'
 import { send } from '../send.ts'
 import { createSites } from '../site.ts'
@@ -70,4 +71,12 @@ test.each([
   const fault = faultOf({ type: 'Discord', secrets: [key] })
   expect(fault?.path).toEqual(['secrets', 0])
   expect(fault?.message).not.toContain(KEY)
+})
+
+test('what these tests sign is what Discord signs, by its own library', async () => {
+  const [body, time] = [Buffer.from('{"type":1}'), '1767225600']
+  const signed = Buffer.concat([Buffer.from(time), body])
+  const signature = sign(null, signed, privateKey).toString('hex')
+  expect(await verifyKey(body, signature, time, KEY)).toBe(true)
+  expect(await verifyKey(body, signature, `${time}0`, KEY)).toBe(false)
 })
