@@ -89,7 +89,7 @@ export function createIngress(deps: IngressDeps): Ingress {
   const limits = { ...defaultLimits, ...deps.limits }
   const deadlines = createDeadlines(clock)
   const now = (): number => clock.now()
-  const calls = createActivity(now)
+  const calls = createActivity(() => clock.monotonic())
   const sender = createSender(deadlines, limits, (code) => calls.refusals.add(code))
   const waiting = createWaitingCalls({ state, deadlines, sender, limits, log })
   const publicUrl = deps.publicUrl ?? (() => undefined)

@@ -15,6 +15,7 @@ import { INGRESS_SETTINGS } from './config.ts'
 import { createIngress } from './ingress.ts'
 import type { Route } from './route.ts'
 import { ingressMetrics } from './metrics.ts'
+import { stateMetrics } from './state-metrics.ts'
 import { createRouteSink } from './routes/sink.ts'
 import { createRouteTable } from './routes/table.ts'
 import { createGuardedGet } from './verify/outbound/client.ts'
@@ -47,8 +48,9 @@ await runProcess(process, async (stop) => {
     })
     // Unique among all that run: what a former process of the same pod held must lapse, not come back.
     const pod = `${hostname()}-${randomBytes(4).toString('hex')}`
+    const ingressState = state.ingress(pod)
     const ingress = createIngress({
-      state: state.ingress(pod),
+      state: ingressState,
       table,
       clock,
       log,
@@ -69,6 +71,7 @@ await runProcess(process, async (stop) => {
         metrics: [
           ...processMetrics(process, { role: 'ingress', version: manifest.version }),
           ...ingressMetrics(ingress, table),
+          ...stateMetrics(ingressState, clock),
         ],
       })
       log.info(

@@ -19,6 +19,7 @@ import {
   countResources,
   createReconcileCounter,
   type ReconcileCount,
+  type ReconcileCounter,
   type ResourceCount,
 } from './control/counts.ts'
 import { createDependencies } from './control/dependencies.ts'
@@ -65,7 +66,11 @@ export interface Operator {
   isLeader(): boolean
   /** How many resources wait to be compiled. */
   readonly queued: number
+  /** How many wait for another attempt, after one that failed. */
+  readonly retrying: number
   reconciles(): ReconcileCount[]
+  /** How long they took. */
+  readonly durations: ReconcileCounter['durations']
   resources(): ResourceCount[]
   /** Gives the lease back and stops following. */
   stop(): Promise<void>
@@ -84,7 +89,7 @@ export function startOperator(deps: OperatorDeps): Operator {
   /** There while the operator leads. */
   let queue: WorkQueue | undefined
 
-  const counter = createReconcileCounter()
+  const counter = createReconcileCounter(() => performance.now())
   const dependencies = createDependencies()
   const enqueue = (key: string, urgency: Urgency = 'soon'): void => queue?.add(key, urgency)
   const onTouched = (references: Reference[]): void => {
@@ -215,7 +220,11 @@ export function startOperator(deps: OperatorDeps): Operator {
     get queued() {
       return queue?.size ?? 0
     },
+    get retrying() {
+      return queue?.retrying ?? 0
+    },
     reconciles: () => counter.read(),
+    durations: counter.durations,
     resources: () => countResources(cache),
     async stop() {
       await election.stop()

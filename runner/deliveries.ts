@@ -25,6 +25,7 @@ import type { Plan } from './plan.ts'
 import type { PlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
 import type { RunInput } from './request/input.ts'
+import type { Tally } from './tally.ts'
 import { decodeCall } from './request/input.ts'
 
 export interface DeliveriesDeps {
@@ -35,6 +36,7 @@ export interface DeliveriesDeps {
   conduct: Conduct
   patiently: Patience
   halt: AbortSignal
+  tally: Pick<Tally, 'delays'>
   log: Log
 }
 
@@ -51,7 +53,7 @@ const FOREIGN_REST_MS = 30_000
 
 /** Works on a delivery until it is settled, or left to another runner. Never rejects. */
 export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => Promise<void> {
-  const { state, plans, lookup, machinery, conduct, patiently, halt, log } = deps
+  const { state, plans, lookup, machinery, conduct, patiently, halt, tally, log } = deps
 
   async function work(delivery: Delivery): Promise<void> {
     try {
@@ -81,6 +83,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   async function workOnEvent(delivery: EventDelivery): Promise<void> {
     const { event } = delivery
     const isRetry = delivery.deliveries > 1
+    if (!isRetry) tally.delays.observe((machinery.clock.now() - Date.parse(event.time)) / 1000)
     const call = await decodeCall(event)
     const candidates = candidatesOf(delivery, plans)
     const begun = isRetry ? await takeOver(candidates) : []

@@ -10,6 +10,7 @@ import { settleRun } from './event-runs.ts'
 import type { Log } from '../process/log.ts'
 import type { Patience } from './patience.ts'
 import type { Plan } from './plan.ts'
+import type { Tally } from './tally.ts'
 
 /** The plan that a run goes by, or why it can't. */
 export type Bound = { plan: Plan; problem?: undefined } | { problem: Problem }
@@ -42,13 +43,16 @@ export interface ConductDeps {
   machinery: Machinery
   patiently: Patience
   halt: AbortSignal
+  tally: Pick<Tally, 'runs' | 'durations'>
   log: Log
 }
 
 /** How much a try raises the epoch, so that what an earlier one wrote has no effect if it comes late; with all of them it stays below the next owner's. */
 const TRY = 1 / 1_024
 
-export function createConduct({ state, machinery, patiently, halt, log }: ConductDeps): Conduct {
+export function createConduct(deps: ConductDeps): Conduct {
+  const { state, machinery, patiently, halt, tally, log } = deps
+
   return async (run) => {
     const { runState, endsWithEvent = false } = run
     const { workflow, reply } = runState
@@ -69,6 +73,7 @@ export function createConduct({ state, machinery, patiently, halt, log }: Conduc
         await patiently(() => state.end(ref), onAway)
       }
     }
+    count(runState, outcome)
     report(runId, runState, outcome, machinery.clock.now() - startedAt)
     return { kind: outcome.kind, stored: progress.stored }
   }
@@ -109,6 +114,13 @@ export function createConduct({ state, machinery, patiently, halt, log }: Conduc
       unsaved = true
       onAway()
     })
+  }
+
+  function count({ startedAt }: RunState, { kind }: Outcome): void {
+    tally.runs.add(kind)
+    // One that could not begin took no time.
+    if (kind === 'completed' || kind === 'failed')
+      tally.durations.observe(startedAt === 0 ? 0 : (machinery.clock.now() - startedAt) / 1000)
   }
 
   function report(run: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {

@@ -60,17 +60,23 @@ await runProcess(process, async (stop) => {
         runtime: { name: 'hooklet', version: manifest.version, metadata: { publicUrl: config.publicUrl } },
         concurrency: config.concurrency,
       })
+      const ready = async (): Promise<boolean> => !stop.aborted && (await runnerState.ready())
       const health = await serveHealth({
         host: config.host,
         port: config.port,
-        ready: async () => !stop.aborted && (await runnerState.ready()),
+        ready,
       })
       const metrics = await serveMetrics({
         host: config.host,
         port: config.metricsPort,
         metrics: [
           ...processMetrics(process, { role: 'runner', version: manifest.version }),
-          ...runnerMetrics(runner, { plans, concurrency: config.concurrency }),
+          ...runnerMetrics(runner, {
+            plans,
+            expressions,
+            concurrency: config.concurrency,
+            ready,
+          }),
         ],
       })
       runner.start()

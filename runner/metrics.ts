@@ -1,14 +1,29 @@
+import { counted } from '../process/counts.ts'
 import type { Metric } from '../process/metrics.ts'
 import { single } from '../process/metrics.ts'
+import type { MeasuredExpressions } from './expression/jq.ts'
 import type { PlanTable } from './plans/table.ts'
 import type { Runner } from './runner.ts'
 
-/** What can be measured of a runner process. */
-export function runnerMetrics(
-  runner: Runner,
-  { plans, concurrency }: { plans: PlanTable; concurrency: number },
-): Metric[] {
+export interface RunnerParts {
+  plans: PlanTable
+  expressions: Pick<MeasuredExpressions, 'ends' | 'waiting'>
+  concurrency: number
+  /** As the readiness probe is told. */
+  ready: () => Promise<boolean>
+}
+
+/** What can be measured of a runner process. No label has a value that a tenant or a caller could choose. */
+export function runnerMetrics(runner: Runner, parts: RunnerParts): Metric[] {
+  return [...loadOf(runner, parts), ...workOf(runner), ...expressionsOf(parts)]
+}
+
+function loadOf(runner: Runner, { plans, concurrency, ready }: RunnerParts): Metric[] {
   return [
+    single('gauge', 'hooklet_runner_ready', {
+      help: 'Whether the process reads events and the shared state answers: 1 or 0.',
+      read: async () => Number(await ready()),
+    }),
     single('gauge', 'hooklet_runner_in_hand', {
       help: 'Events and woken runs that the process works on.',
       read: () => runner.inHand,
@@ -20,6 +35,60 @@ export function runnerMetrics(
     single('gauge', 'hooklet_runner_plans', {
       help: 'Workflows that it can run.',
       read: () => plans.size,
+    }),
+  ]
+}
+
+function workOf({ tally }: Runner): Metric[] {
+  return [
+    counted('hooklet_runner_runs_total', {
+      help: 'Runs by how far they were brought: completed, failed, parked, or fenced, for another runner has them.',
+      label: 'result',
+      counts: tally.runs,
+    }),
+    {
+      name: 'hooklet_runner_run_duration_seconds',
+      help: 'How long runs took that completed or failed, from their beginning on, pauses included.',
+      type: 'histogram',
+      read: () => tally.durations.samples(),
+    },
+    {
+      name: 'hooklet_runner_event_delay_seconds',
+      help: 'How long events were stored before a runner began with them.',
+      type: 'histogram',
+      read: () => tally.delays.samples(),
+    },
+    single('counter', 'hooklet_runner_retries_total', {
+      help: 'Attempts of try tasks after the first.',
+      read: () => tally.retries.read('retry'),
+    }),
+    counted('hooklet_runner_replies_total', {
+      help: 'Replies by what became of them: first, late (answered before, or the caller stopped waiting), gone.',
+      label: 'result',
+      counts: tally.replies,
+    }),
+    counted('hooklet_runner_messages_total', {
+      help: 'Messages to WebSockets by what became of them: sent, or gone with the connection.',
+      label: 'result',
+      counts: tally.messages,
+    }),
+    single('counter', 'hooklet_runner_dead_letters_total', {
+      help: 'Events that the process put aside.',
+      read: () => tally.deadLetters.read('event'),
+    }),
+  ]
+}
+
+function expressionsOf({ expressions }: RunnerParts): Metric[] {
+  return [
+    counted('hooklet_runner_expressions_total', {
+      help: 'Evaluations by jq, which the simplest expressions do without, by their end: output, failed, timeout, aborted (memory, depth), refused (too many waited).',
+      label: 'result',
+      counts: expressions.ends,
+    }),
+    single('gauge', 'hooklet_runner_expressions_waiting', {
+      help: 'Evaluations that wait for a thread.',
+      read: () => expressions.waiting,
     }),
   ]
 }

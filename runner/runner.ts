@@ -11,6 +11,8 @@ import { createPatience, elapsed } from './patience.ts'
 import { createPlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
 import { createSchemaPool } from './schema/schemas.ts'
+import { createTally, tallied } from './tally.ts'
+import type { Tally } from './tally.ts'
 
 export interface RunnerDeps {
   /** Stays its owner's: the runner does not close it. One runner per state. */
@@ -31,6 +33,7 @@ export interface RunnerDeps {
 export interface Runner {
   /** How many events and woken runs are in hand. */
   readonly inHand: number
+  readonly tally: Tally
   /** Begins to read events. */
   start(): void
   /**
@@ -41,7 +44,9 @@ export interface Runner {
 
 /** Executes the runs of the events that the state delivers. */
 export function createRunner(deps: RunnerDeps): Runner {
-  const { state, plans, clock, log, concurrency = 256 } = deps
+  const { plans, clock, log, concurrency = 256 } = deps
+  const tally = createTally()
+  const state = tallied(deps.state, tally)
   const schemas = createSchemaPool()
   const halting = new AbortController()
   const { signal: halt } = halting
@@ -55,10 +60,11 @@ export function createRunner(deps: RunnerDeps): Runner {
     random: deps.random,
     runtime: deps.runtime,
     onFault,
+    onRetry: () => tally.retries.add('retry'),
   }
-  const conduct = createConduct({ state, machinery, patiently, halt, log })
+  const conduct = createConduct({ state, machinery, patiently, halt, tally, log })
   const lookup = createPlanLookup({ plans, clock, halt, log })
-  const work = createDeliveries({ state, plans, lookup, machinery, conduct, patiently, halt, log })
+  const work = createDeliveries({ state, plans, lookup, machinery, conduct, patiently, halt, tally, log })
   const intake = createIntake({ state, clock, concurrency, onFault, work })
   let stopped: Promise<void> | undefined
 
@@ -74,16 +80,18 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   return {
+    tally,
     get inHand() {
       return intake.inHand
     },
     start() {
-      state.onDeadLetter(({ eventId, webhook, reason }) =>
+      state.onDeadLetter(({ eventId, webhook, reason }) => {
+        tally.deadLetters.add('event')
         log.error(
           { event: eventId, namespace: webhook.namespace, webhook: webhook.name, reason },
           'Event put aside',
-        ),
-      )
+        )
+      })
       intake.start()
     },
     stop({ deadlineMs }) {

@@ -6,6 +6,7 @@
  * the caller's, so that pods with skewed clocks agree. A method rejects with {@link StateUnavailable} when the state can't be
  * reached: nothing was stored then, or it is unknown whether it was, and the caller must not claim success.
  */
+import type { Statistics } from './statistics.ts'
 import type { CallEvent, Json, ReplyMode } from './event.ts'
 
 /** The shared state can't be reached or did not answer in time. */
@@ -148,6 +149,8 @@ export interface IngressState {
   disconnect(socket: SocketRef, event: CallEvent): Promise<void>
   /** Set once, before the first connection. */
   onSocket(listener: SocketListener): void
+  /** How full the state is, over all partitions; some work for it, not for every call. */
+  statistics(): Promise<Statistics>
   /** Whether the state answers now. */
   ready(): Promise<boolean>
   close(): Promise<void>

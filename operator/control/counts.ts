@@ -1,3 +1,5 @@
+import { CALL_SECONDS, createHistogram } from '../../process/counts.ts'
+import type { Histogram } from '../../process/counts.ts'
 import type { ObjectCache, Resource } from './cache.ts'
 
 export interface ReconcileCount {
@@ -11,9 +13,13 @@ export interface ReconcileCounter {
   /** Counts the work by how it ends. */
   count(kind: Resource['kind'], work: Promise<void>): Promise<void>
   read(): ReconcileCount[]
+  /** How long the work on a kind took, in seconds. */
+  readonly durations: Readonly<Record<Resource['kind'], Histogram>>
 }
 
-export function createReconcileCounter(): ReconcileCounter {
+/** `now` in milliseconds. */
+export function createReconcileCounter(now: () => number): ReconcileCounter {
+  const durations = { Webhook: createHistogram(CALL_SECONDS), Workflow: createHistogram(CALL_SECONDS) }
   const counts = (['Webhook', 'Workflow'] as const).flatMap((kind) =>
     (['done', 'failed'] as const).map((result) => ({ kind, result, count: 0 })),
   )
@@ -22,13 +28,17 @@ export function createReconcileCounter(): ReconcileCounter {
     if (entry) entry.count += 1
   }
   return {
+    durations,
     async count(kind, work) {
+      const begun = now()
       try {
         await work
         increase(kind, 'done')
       } catch (error) {
         increase(kind, 'failed')
         throw error
+      } finally {
+        durations[kind].observe((now() - begun) / 1000)
       }
     },
     read: () => counts,

@@ -12,6 +12,8 @@ export interface WorkQueue {
   idle(): Promise<void>
   /** How many keys wait; those that wait after a failure don't count. */
   readonly size: number
+  /** How many keys wait after a failure. */
+  readonly retrying: number
   /** Takes up nothing more; resolves when what is under way has ended. */
   stop(): Promise<void>
 }
@@ -119,6 +121,9 @@ export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQu
     idle,
     get size() {
       return queued.size
+    },
+    get retrying() {
+      return retries.size
     },
     async stop() {
       stopped = true

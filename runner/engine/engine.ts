@@ -311,6 +311,7 @@ class Engine {
       milliseconds: (duration, input) => this.#evaluator.milliseconds(duration, input, this.#scope(frame)),
       checkpoint: () => this.#save(),
       effectDone: () => void (this.#unsaved = true),
+      retrying: () => this.#run.onRetry?.(),
       reply: (replyId, message) => this.#run.reply(replyId, message),
       send: (socketId, message) => this.#run.send(socketId, message),
       visits: {

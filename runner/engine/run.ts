@@ -18,6 +18,8 @@ export interface Machinery {
   runtime: Json
   /** Told of a fault of ours, not of a workflow. */
   onFault: (error: unknown) => void
+  /** Told of every attempt of a `try` after its first. */
+  onRetry?: () => void
 }
 
 /** One run in the hands of this runner. */

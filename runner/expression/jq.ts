@@ -1,10 +1,12 @@
 /** jq itself: evaluates programs in worker threads, each bounded in time, memory and output. */
+import type { Counts } from '../../process/counts.ts'
 import type { Json } from '../../state/event.ts'
 import { MAX_JSON_DEPTH, isWithinDepth } from './depth.ts'
 import { ExpressionError } from './expression.ts'
 import type { Expressions, Program, Variables } from './expression.ts'
 import type { Job } from './messages.ts'
 import { WorkerPool } from './workers.ts'
+import type { JobEnd } from './workers.ts'
 
 export interface JqOptions {
   /** How many evaluate at the same time; two at least, so that one runaway does not stop the others. Default 2. */
@@ -17,8 +19,15 @@ export interface JqOptions {
   maxQueue?: number
 }
 
+/** Expressions, and how those that went to a thread fared. */
+export interface MeasuredExpressions extends Expressions {
+  readonly ends: Counts<JobEnd>
+  /** How many wait for a thread. */
+  readonly waiting: number
+}
+
 /** Starts no worker before the first evaluation. */
-export function createJq(options: JqOptions = {}): Expressions {
+export function createJq(options: JqOptions = {}): MeasuredExpressions {
   const pool = new WorkerPool(new URL('./worker.ts', import.meta.url), {
     workers: Math.max(1, options.workers ?? 2),
     timeLimitMs: options.timeLimitMs ?? 1000,
@@ -39,6 +48,10 @@ export function createJq(options: JqOptions = {}): Expressions {
       return messages
     },
     close: () => pool.close(),
+    ends: pool.ends,
+    get waiting() {
+      return pool.waiting
+    },
   }
 }
 

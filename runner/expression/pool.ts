@@ -1,9 +1,9 @@
 /** Evaluates programs: simple ones at once, natively; all others, and all errors, by jq in worker threads. */
 import { setImmediate } from 'node:timers/promises'
 import type { Json } from '../../state/event.ts'
-import type { Expressions, Program, Variables } from './expression.ts'
+import type { Program, Variables } from './expression.ts'
 import { createJq } from './jq.ts'
-import type { JqOptions } from './jq.ts'
+import type { JqOptions, MeasuredExpressions } from './jq.ts'
 import { compileNative } from './native/native.ts'
 import type { Native } from './native/native.ts'
 
@@ -13,7 +13,7 @@ const WORK_PER_TURN = 10_000
 const WORK_AROUND = 100
 
 /** Starts no worker before the first evaluation that needs one. */
-export function createExpressionPool(options: JqOptions = {}): Expressions {
+export function createExpressionPool(options: JqOptions = {}): MeasuredExpressions {
   const { maxOutput = 1024 * 1024 } = options
   const jq = createJq({ ...options, maxOutput })
   const compiled = new WeakMap<Program, Native | 'jq'>()
@@ -46,6 +46,10 @@ export function createExpressionPool(options: JqOptions = {}): Expressions {
     },
     check: (programs) => jq.check(programs),
     close: () => jq.close(),
+    ends: jq.ends,
+    get waiting() {
+      return jq.waiting
+    },
   }
 }
 

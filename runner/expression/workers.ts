@@ -1,5 +1,7 @@
 /** Runs jobs in worker threads that can be stopped at any time: what a tenant wrote never runs in the thread that serves all. */
 import { Worker } from 'node:worker_threads'
+import { createCounts } from '../../process/counts.ts'
+import type { Counts } from '../../process/counts.ts'
 import { ExpressionError } from './expression.ts'
 import type { Job, Message, Outcome } from './messages.ts'
 
@@ -26,7 +28,11 @@ interface Seat {
   evaluations: number
 }
 
+/** How a job came to its end. `refused`: too many waited. */
+export type JobEnd = Outcome['kind'] | 'timeout' | 'refused'
+
 export class WorkerPool {
+  readonly ends: Counts<JobEnd> = createCounts(['output', 'failed', 'aborted', 'timeout', 'refused'])
   readonly #script: URL
   readonly #limits: PoolLimits
   readonly #seats = new Set<Seat>()
@@ -43,12 +49,19 @@ export class WorkerPool {
   run(job: Job): Promise<Outcome> {
     if (this.#closed)
       return Promise.reject(new ExpressionError('the evaluation of expressions has been stopped'))
-    if (this.#queue.length >= this.#limits.maxQueue)
+    if (this.#queue.length >= this.#limits.maxQueue) {
+      this.ends.add('refused')
       return Promise.reject(new ExpressionError('too many expressions wait to be evaluated'))
+    }
     return new Promise<Outcome>((resolve, reject) => {
       this.#queue.push({ job, settle: resolve, fail: reject })
       this.#assign()
     })
+  }
+
+  /** How many jobs wait for a worker. */
+  get waiting(): number {
+    return this.#queue.length
   }
 
   async close(): Promise<void> {
@@ -76,6 +89,7 @@ export class WorkerPool {
     seat.worker.ref()
     seat.evaluations += 1
     seat.deadline = setTimeout(() => {
+      this.ends.add('timeout')
       ticket.fail(new ExpressionError(`the expression took longer than ${this.#limits.timeLimitMs} ms`))
       this.#replace(seat)
     }, this.#limits.timeLimitMs)
@@ -109,6 +123,7 @@ export class WorkerPool {
     } else {
       clearTimeout(seat.deadline)
       seat.ticket?.settle(message)
+      this.ends.add(message.kind)
       seat.ticket = undefined
       // An idle worker does not keep the process alive.
       seat.worker.unref()
@@ -123,6 +138,7 @@ export class WorkerPool {
     // Without a ticket it never came up: the job that waits longest fails, so that a worker that can't start ends in errors, not in a loop.
     const ticket = seat.ticket ?? this.#queue.shift()
     ticket?.settle({ kind: 'aborted' })
+    this.ends.add('aborted')
     this.#replace(seat)
   }
 

@@ -41,6 +41,8 @@ export interface TaskAtWork<Task extends TaskPlan> {
   checkpoint(): Promise<void>
   /** Called after an effect: it is stored before anything else happens. */
   effectDone(): void
+  /** The tasks of a `try` are going to be tried again. */
+  retrying(): void
   reply(replyId: string, message: ReplyMessage): Promise<ReplyOutcome>
   send(socketId: string, message: SocketMessage): Promise<SendOutcome>
   /** The counts of effects, for a task that repeats tasks as the same attempt. */

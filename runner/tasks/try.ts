@@ -48,6 +48,7 @@ export const tryTask: TaskType<TryTask> = {
     const delay = await nextDelay(at, task.catch.retry)
     if (delay === undefined) return recover(at)
     memory.retries += 1
+    at.retrying()
     memory.nextAt = at.clock.now() + delay
     return delay > 0 ? { kind: 'park', until: memory.nextAt } : await attempt(at)
   },

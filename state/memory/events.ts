@@ -12,6 +12,8 @@ export interface Events {
   take(consumer: string): EventDelivery | undefined
   /** False when the consumer does not have it (any more), or has got it again since. */
   settle(delivery: Pick<EventDelivery, 'entry' | 'deliveries'>, consumer: string): boolean
+  /** See `Statistics`. */
+  statistics(): { events: number; oldestEventMs: number; fullest: number }
   /** How many consumers have failed at the event since it came further last. */
   attempts(entry: string): number
   /** A run of the event has come further. */
@@ -32,6 +34,8 @@ export interface Backlog {
 interface Entry {
   id: string
   event: CallEvent
+  /** When it was appended. */
+  at: number
   deliveries: number
   attempts: number
   consumer: string | undefined
@@ -40,8 +44,16 @@ interface Entry {
 /** How many events of one WebSocket may wait for those before them. */
 const lineCap = 1_000
 
-/** `onTurn` is called when there is an event to take again, or one that waited for another has its turn. */
-export function createEvents(partition: number, backlog: Backlog, onTurn: () => void): Events {
+export interface EventsOptions {
+  partition: number
+  backlog: Backlog
+  /** In milliseconds, and never set back. */
+  now: () => number
+  /** Called when there is an event to take again, or one that waited for another has its turn. */
+  onTurn: () => void
+}
+
+export function createEvents({ partition, backlog, now, onTurn }: EventsOptions): Events {
   const waiting = new Fifo<Entry>()
   const taken = new Map<string, Entry>()
   const lines = createLines<Entry>()
@@ -69,7 +81,7 @@ export function createEvents(partition: number, backlog: Backlog, onTurn: () => 
     append(event) {
       lastId += 1
       bytes += event.body.length
-      const entry = { id: String(lastId), event, deliveries: 0, attempts: 0, consumer: undefined }
+      const entry = { id: String(lastId), event, at: now(), deliveries: 0, attempts: 0, consumer: undefined }
       if (event.socket === undefined || lines.join(event.socket.id, entry)) waiting.push(entry)
     },
     take(consumer) {
@@ -92,6 +104,16 @@ export function createEvents(partition: number, backlog: Backlog, onTurn: () => 
         onTurn()
       }
       return true
+    },
+    statistics() {
+      const all = [...taken.values(), ...waiting.items()]
+      const oldest = all.reduce((earliest, { at }) => Math.min(earliest, at), Infinity)
+      const count = waiting.size + taken.size
+      return {
+        events: count,
+        oldestEventMs: count === 0 ? 0 : now() - oldest,
+        fullest: Math.max((count + lines.waiting) / backlog.events, bytes / backlog.bytes),
+      }
     },
     attempts: (id) => taken.get(id)?.attempts ?? 0,
     advanced(id) {

@@ -23,6 +23,11 @@ export class Fifo<T> {
     return item
   }
 
+  /** All of them, in their order. */
+  items(): T[] {
+    return this.#items.slice(this.#head) as T[]
+  }
+
   /** Puts these before all others, in their order. */
   giveBack(items: T[]): void {
     this.#items = [...items, ...this.#items.slice(this.#head)]

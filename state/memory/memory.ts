@@ -11,6 +11,7 @@ import type {
   SocketListener,
 } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
+import { sumOf } from '../statistics.ts'
 import type { Backlog } from './events.ts'
 import type { DeadLetter, Partition } from './partition.ts'
 import { createPartition, noticeOf } from './partition.ts'
@@ -109,6 +110,10 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
       },
       disconnect: async (socket, event) => partitionOf(socket.partition).disconnect(socket, event),
       onSocket: (listener) => void socketListeners.set(pod, listener),
+      statistics: async () => {
+        if (closed) throw unavailable()
+        return sumOf([...partitions.values()].map((partition) => partition.statistics()))
+      },
       ready: async () => !closed,
       close: async () => {
         if (closed) return

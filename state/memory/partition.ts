@@ -19,6 +19,7 @@ import type { Replies } from './replies.ts'
 import { createReplies } from './replies.ts'
 import type { Runs } from './runs.ts'
 import { createRuns } from './runs.ts'
+import type { Statistics } from '../statistics.ts'
 import type { Sockets } from './sockets.ts'
 import { createSockets } from './sockets.ts'
 import { createTaken } from './taken.ts'
@@ -61,6 +62,7 @@ export interface Partition {
   readonly runs: Runs
   readonly sockets: Sockets
   readonly deadLetters: DeadLetter[]
+  statistics(): Statistics
   admit(admission: Admission, pod: string): Verdict
   connect(socket: SocketRef, opening: Parameters<IngressState['connect']>[1], pod: string): Verdict
   receive(socket: SocketRef, message: Parameters<IngressState['receive']>[1]): Verdict | { kind: 'gone' }
@@ -85,12 +87,13 @@ export function createPartition(options: PartitionOptions): Partition {
   const now = (): number => clock.monotonic()
   const windows = createWindows(now)
   const leases = createLeases()
-  const events = createEvents(partition, options.backlog, onWork)
+  const events = createEvents({ partition, backlog: options.backlog, now, onTurn: onWork })
   const taken = createTaken(now)
   const replies = createReplies(now, options.deliverReply, taken.remember)
   const runs = createRuns({ ...options, onDue: onWork })
   const sockets = createSockets(() => clock.now(), options.deliverMessage)
   const deadLetters: DeadLetter[] = []
+  let deadLettersEver = 0
 
   function putAside(delivery: EventDelivery, reason: string, consumer: string): boolean {
     const { event, deliveries } = delivery
@@ -101,6 +104,7 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function store({ event, deliveries, reason }: DeadLetter): void {
     deadLetters.push({ event, deliveries, reason })
+    deadLettersEver += 1
     if (deadLetters.length > options.deadLetters) deadLetters.shift()
     if (event.reply !== undefined)
       replies.reply({ replyId: event.reply.id, namespace: event.webhook.namespace }, { kind: 'failed' })
@@ -157,6 +161,17 @@ export function createPartition(options: PartitionOptions): Partition {
     runs,
     sockets,
     deadLetters,
+    statistics() {
+      const { fullest, ...counted } = events.statistics()
+      return {
+        ...counted,
+        fullest: Math.max(fullest, runs.parked / options.parked),
+        parkedRuns: runs.parked,
+        dueRuns: runs.due,
+        deadLetters: deadLetters.length,
+        deadLettersEver,
+      }
+    },
     admit,
     connect(socket, { throttle, limit, event }, pod) {
       const { id, places } = socket

@@ -19,6 +19,8 @@ export interface Runs {
   abandon(run: RunRef): void
   /** How many runs are parked or resumed. */
   readonly parked: number
+  /** How many of them could go on now. */
+  readonly due: number
   close(): void
 }
 
@@ -173,6 +175,9 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
     },
     get parked() {
       return detached.size
+    },
+    get due() {
+      return [...detached.values()].filter(({ stage }) => stage === 'due').length
     },
     close() {
       for (const run of detached.values()) run.cancelTimer?.()

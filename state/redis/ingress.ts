@@ -10,6 +10,7 @@ import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
 import type { Scripts } from './script.ts'
 import { createSockets } from './sockets.ts'
+import { createStatistics } from './statistics.ts'
 import { verdictOf } from './verdict.ts'
 
 export interface IngressDeps {
@@ -179,6 +180,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     receive: sockets.receive,
     disconnect: sockets.disconnect,
     onSocket: sockets.onSocket,
+    statistics: createStatistics({ keys, scripts, settings, connection }),
     ready: () => connection.ready(),
     async close() {
       if (closed) return

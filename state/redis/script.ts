@@ -28,6 +28,7 @@ const names = [
   'save',
   'send',
   'settle',
+  'statistics',
   'take-over',
   'trim-outboxes',
   'wake',

@@ -6,6 +6,7 @@ import { describeOnce } from './once.ts'
 import { describeReplies } from './replies.ts'
 import { describeRuns } from './runs.ts'
 import { describeSockets } from './sockets.ts'
+import { describeStatistics } from './statistics.ts'
 
 /** What every implementation of the state has to keep; see `StateHarness` for what it brings along. */
 export function describeState(name: string, start: StartHarness): void {
@@ -15,6 +16,7 @@ export function describeState(name: string, start: StartHarness): void {
     describe('replies', () => describeReplies(start))
     describe('once', () => describeOnce(start))
     describe('runs', () => describeRuns(start))
+    describe('statistics', () => describeStatistics(start))
     describe('sockets', () => describeSockets(start))
   })
 }

@@ -34,6 +34,7 @@ async function expectToServe(options: RedisStateOptions): Promise<RedisState> {
   expect(await ingress.admit({ partition: 3, event, replyTtlMs: 60_000 })).toEqual({ kind: 'accepted' })
   expect((await readEvent(runner)).event).toEqual(event)
   expect(await runner.reply(addressOf(event), { kind: 'ended' })).toBe('first')
+  expect((await ingress.statistics()).events).toBe(1)
   expect((await replies.next()).replyId).toBe(event.reply.id)
   const sockets = ears(ingress)
   const socket = newSocket()
