@@ -219,6 +219,22 @@ describe('an HTTPRoute', () => {
   })
 })
 
+describe('the notes', () => {
+  const notes = async (...args: string[]): Promise<string> => {
+    const values = ['--values', VALUE_SETS['default'] ?? '', ...args]
+    const { code, stdout, stderr } = await helm(['install', 'hooklet', CHART, '--dry-run=client', ...values])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('Error') })
+    return stdout.slice(stdout.indexOf('\nNOTES:'))
+  }
+  const proxied = ['--set', 'ingress.route.enabled=true,ingress.route.hosts={hooks.example.com}']
+
+  test('warn of a proxy in front that is not trusted', async () => {
+    expect(await notes(...proxied)).toContain('WARNING: all callers seem to come from the proxy in front')
+    expect(await notes()).not.toContain('WARNING')
+    expect(await notes(...proxied, '--set', 'ingress.trustedProxies={10.0.0.0/8}')).not.toContain('WARNING')
+  })
+})
+
 describe('as part of another chart', () => {
   const parentValues = (enabled: boolean): string[] => [
     '--set',
