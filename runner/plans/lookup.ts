@@ -67,12 +67,11 @@ export function createPlanLookup({ plans, clock, halt, log }: PlanLookupDeps): P
     async bound(ref) {
       const known = plans.find(ref, ref.generation)
       if (known) return known
-      const plan = await ask(
+      return await ask(
         ref,
-        () => plans.confirm(ref),
+        () => plans.bound(ref),
         () => false,
       )
-      return plan?.generation === ref.generation ? plan : undefined
     },
   }
 }

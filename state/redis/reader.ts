@@ -134,8 +134,9 @@ export function createReader({
       const weights = events.map(([, , head, body]) => Math.max(head.length + body.length, least))
       for (const [index, delivery] of deliveries.entries())
         held.add(delivery, weights[index - runs.length] ?? 0)
-      // One that had nothing says when it has; the others are read until then.
-      if (deliveries.length > 0) heat(partition, false)
+      // One that had nothing says when it has; the others are read until then, and what the dead have left until there is none.
+      const leftBehind = deliveries.some((delivery) => delivery.kind === 'event' && delivery.deliveries > 1)
+      if (deliveries.length > 0) heat(partition, abandoned && leftBehind)
       return deliveries
     } catch (error) {
       heat(partition, abandoned)

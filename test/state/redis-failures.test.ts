@@ -228,6 +228,32 @@ test('a runner that stalls loses its events and runs, and can not acknowledge or
   expect(await readEvent(state.runner('third'))).toMatchObject({ entry: deliveries[0]?.entry, deliveries: 3 })
 })
 
+test('what a dead runner has left is taken at once, not a little with each look for it', async () => {
+  const dead = open({ lapseMs: 600_000 }).runner('dead')
+  const state = open({ lapseMs: 100, sweepMs: 1_000 })
+  const ingress = state.ingress('pod')
+  for (let calls = 0; calls < 40; calls += 1) await ingress.admit({ partition, event: callEvent() })
+  await readEvents(dead, 40)
+  // One of each partition at a time: forty looks would take longer than the test may.
+  const runner = state.runner('runner')
+  const taken = new Set<string>()
+  while (taken.size < 40) {
+    const deliveries = await runner.read({ count: 8, blockMs: 10_000 })
+    for (const delivery of deliveries) if (delivery.kind === 'event') taken.add(delivery.entry)
+  }
+}, 30_000)
+
+test('an event that a runner has let go of does not count as one that it died over', async () => {
+  const state = open({ lapseMs: 50, sweepMs: 50 })
+  await state.ingress('pod').admit({ partition, event: callEvent() })
+  const runner = state.runner('runner')
+  for (let deliveries = 1; deliveries <= 8; deliveries += 1) {
+    const delivery = await readEvent(runner)
+    expect(delivery).toMatchObject({ deliveries })
+    runner.abandon(delivery)
+  }
+})
+
 test('when a runner is busy, another that waits gets the event', async () => {
   const state = open({ sweepMs: 60_000 })
   const ingress = state.ingress('pod')
