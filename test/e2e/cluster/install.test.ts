@@ -39,7 +39,7 @@ const opened: Daemon[] = []
 
 beforeAll(async () => {
   place = await preparePlace()
-  server = await startEffectServer(0, place.node.address)
+  server = await startEffectServer(0, { host: place.node.address })
   ownRedis = await startOwnRedis(place.node.address, path.join(place.folder, 'source'))
   before = await everything(place)
 })

@@ -16,20 +16,29 @@ const SAFE = ['--appendonly', 'yes', '--appendfsync', 'always']
 
 async function stage(
   counts: { ingress: number; runners: number },
-  more: { effectMs?: number; redisArgs?: string[]; replies?: boolean } = {},
+  more: {
+    effectMs?: number
+    redisArgs?: string[]
+    /** The run answers the caller: before its effects, or between them. */
+    replies?: 'first' | 'between'
+    /** Effects take until they are released. */
+    held?: boolean
+  } = {},
 ): Promise<{ fleet: Fleet; server: EffectServer }> {
-  const server = await startEffectServer(more.effectMs)
+  const server = await startEffectServer(more.effectMs, { held: more.held ?? false })
   cleanup.push(() => server.close())
   const effect = (step: string): object => ({
     call: 'http',
     with: { method: 'post', endpoint: `${server.url}/${step}`, body: { n: '${ $workflow.input.body.n }' } },
   })
+  const answer = { answer: { call: 'reply', with: { body: '${ {n: $workflow.input.body.n} }' } } }
   const fleet = await startFleet({
     ...counts,
     ...(more.redisArgs ? { redisArgs: more.redisArgs } : {}),
     manifests: hook('job', { limits: WIDE, ...(more.replies ? { response: { mode: 'Reply' } } : {}) }, [
-      ...(more.replies ? [{ answer: { call: 'reply', with: { body: '${ {n: .body.n} }' } } }] : []),
+      ...(more.replies === 'first' ? [answer] : []),
       { first: effect('first') },
+      ...(more.replies === 'between' ? [answer] : []),
       { second: effect('second') },
     ]),
   })
@@ -166,7 +175,7 @@ test('kill -9 of Redis under load, with appendfsync always', async () => {
 })
 
 test('kill -9 of a runner between replies and the rest of their runs: each caller is answered once', async () => {
-  const { fleet, server } = await stage({ ingress: 3, runners: 2 }, { effectMs: 20, replies: true })
+  const { fleet, server } = await stage({ ingress: 3, runners: 2 }, { effectMs: 20, replies: 'first' })
   const calling = Promise.all(sequence(200).map((n) => callOnce(fleet, n)))
   await server.reached('first', 60)
   await fleet.runners[0]?.kill()
@@ -177,20 +186,26 @@ test('kill -9 of a runner between replies and the rest of their runs: each calle
   for (const { finish } of callers) expect(await finish()).toEqual(['200', '404'])
 })
 
-test('kill -9 of Redis while callers wait: each is answered once, with his own answer or 503', async () => {
+test('kill -9 of Redis while callers wait: who was accepted gets his own answer, and everybody one', async () => {
   const { fleet, server } = await stage(
     { ingress: 2, runners: 2 },
-    { effectMs: 20, replies: true, redisArgs: SAFE },
+    { replies: 'between', held: true, redisArgs: SAFE },
   )
-  const calling = Promise.all(sequence(300).map((n) => callOnce(fleet, n)))
-  await server.reached('first', 20)
+  const early = sequence(200)
+  const calling = early.map((n) => callOnce(fleet, n))
+  // Accepted, and within its first task: none has its answer yet.
+  await server.reached('first', early)
+  const late = sequence(50).map((n) => callOnce(fleet, 200 + n))
   await fleet.redis.kill()
   await fleet.redis.start()
-  const callers = await calling
+  server.release()
+  const callers = await Promise.all([...calling, ...late])
+  const statuses = callers.map(({ status }) => status)
+  expect(statuses.slice(0, early.length)).toEqual(early.map(() => '200'))
+  expect(statuses.filter((status) => status !== '200' && status !== '503')).toEqual([])
   const answered = callers.filter(({ status }) => status === '200').map(({ n }) => n)
   await server.reached('second', answered)
   expectEffects(server, answered)
-  expect(callers.filter(({ status }) => status !== '200' && status !== '503')).toEqual([])
   for (const { status, finish } of callers) expect(await finish()).toEqual([status, '404'])
 })
 

@@ -96,11 +96,18 @@ export interface EffectServer {
   effects: { n: number; step: string; key: string }[]
   /** Resolves when so many different calls, or all of these, have had the step. */
   reached(step: string, calls: number | number[]): Promise<void>
+  /** Lets the effects have their answers that are held, and all that come. */
+  release(): void
   close(): Promise<void>
 }
 
-/** `delayMs` is how long each effect takes; `host` the address where it is reached. */
-export async function startEffectServer(delayMs = 0, host = '127.0.0.1'): Promise<EffectServer> {
+/** `delayMs` is how long each effect takes, `host` the address where it is reached; `held` ones take until they are released. */
+export async function startEffectServer(
+  delayMs = 0,
+  { host = '127.0.0.1', held = false }: { host?: string; held?: boolean } = {},
+): Promise<EffectServer> {
+  const released = Promise.withResolvers<void>()
+  if (!held) released.resolve()
   const effects: EffectServer['effects'] = []
   const waiting = new Set<() => void>()
   const seen = new Map<string, Set<number>>()
@@ -110,6 +117,7 @@ export async function startEffectServer(delayMs = 0, host = '127.0.0.1'): Promis
     effects.push({ n, step, key: String(request.headers['idempotency-key']) })
     seen.set(step, (seen.get(step) ?? new Set()).add(n))
     for (const look of waiting) look()
+    await released.promise
     setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), delayMs)
   }
   const server = createServer((request, response) => void handle(request, response))
@@ -129,7 +137,9 @@ export async function startEffectServer(delayMs = 0, host = '127.0.0.1'): Promis
         waiting.add(look)
         look()
       }),
+    release: released.resolve,
     async close() {
+      released.resolve()
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
