@@ -64,6 +64,10 @@ export const REASONS = {
   UrlSecretRefused:
     'The Secret NAME-webhook-url could not be written, because of a quota, say, or because there is one that is not of Hooklet. The message says why.',
   TooLarge: 'What it compiles to is larger than an API server keeps. Make it smaller, or split it.',
+  PublishRefused:
+    "The API server does not take what it compiles to into the operator's namespace, because of a quota or a policy, say. The message says why; it is tried again, and what was published before stays.",
+  DeleteRefused:
+    'The Webhook is to be deleted, and what has to go before it is not allowed to. The message says what and why; it is tried again.',
   InvalidResponse: 'The static answer can not be sent, for example because its body is too large.',
 
   // Protected

@@ -30,7 +30,6 @@ export interface FollowOptions<Followed> {
   /** Of the collection, as `resourcePath` makes it. */
   path: string
   labelSelector?: string
-  fieldSelector?: string
   /** Metadata only: objects come as `PartialObjectMetadata`. */
   metadataOnly?: boolean
   /** Objects a page of the list. Default 500. */
@@ -46,6 +45,11 @@ export interface Following {
   readonly synced: Promise<void>
   /** Whether a watch is under way, so that changes are heard of. */
   isWatching(): boolean
+  /**
+   * Lists anew and watches from there: a watch whose connection has died without a word misses what happens until that is noticed. Resolves when the sink
+   * is told of everything that was there when this was called. Rejects when closed before.
+   */
+  refresh(): Promise<void>
   close(): Promise<void>
 }
 
@@ -83,18 +87,27 @@ export function followObjects<Followed extends ApiObject>(options: FollowOptions
   first.promise.catch(() => undefined)
   const known = new KnownObjects(options)
   let watching = false
+  /** Ends the list, watch or pause that is under way. */
+  let round = new AbortController()
+  let asked: PromiseWithResolvers<void> | undefined
 
   async function follow(): Promise<void> {
     let failures = 0
     /** Where the next watch begins; undefined asks for a list. */
     let version: string | undefined
     while (!signal.aborted) {
+      round = new AbortController()
+      const either = AbortSignal.any([signal, round.signal])
+      const refreshing = asked
+      if (refreshing) version = undefined
       try {
         if (version === undefined) {
-          version = await list(options, known, signal)
+          version = await list(options, known, either)
           first.resolve()
+          refreshing?.resolve()
+          if (asked === refreshing) asked = undefined
         }
-        const stream = await openWatch(version, { ...options, random, signal })
+        const stream = await openWatch(version, { ...options, random, signal: either })
         watching = true
         const begun = performance.now()
         for await (const event of readEvents<Followed>(stream)) {
@@ -106,21 +119,31 @@ export function followObjects<Followed extends ApiObject>(options: FollowOptions
       } catch (error) {
         if (signal.aborted) break
         watching = false
+        if (round.signal.aborted) continue
         if (isExpired(error)) version = undefined
         else onFault(error as Error)
-        const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
-        await pause(Math.max(asked, backoffMs(failures, { ...BACKOFF, random })), signal)
+        const atLeastMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+        await pause(Math.max(atLeastMs, backoffMs(failures, { ...BACKOFF, random })), either)
         failures += 1
       }
     }
     watching = false
-    first.reject(new Error('following was closed before the first list was complete'))
+    const closed = new Error('following was closed before the list was complete')
+    first.reject(closed)
+    asked?.reject(closed)
   }
 
   const following = follow()
   return {
     synced: first.promise,
     isWatching: () => watching,
+    refresh() {
+      if (signal.aborted) return Promise.reject(new Error('following is closed'))
+      asked ??= Promise.withResolvers<void>()
+      // Also a list: it may have begun before.
+      round.abort()
+      return asked.promise
+    },
     async close() {
       closing.abort()
       await following
@@ -179,14 +202,14 @@ async function list<Followed extends ApiObject>(
   known: KnownObjects<Followed>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { api, path, labelSelector, fieldSelector, metadataOnly, pageSize = PAGE_SIZE } = options
+  const { api, path, labelSelector, metadataOnly, pageSize = PAGE_SIZE } = options
   const present = new Set<string>()
   let more: string | undefined
   for (;;) {
     const page: ListPage<Followed> = await api.send({
       method: 'GET',
       path,
-      query: { labelSelector, fieldSelector, limit: String(pageSize), continue: more },
+      query: { labelSelector, limit: String(pageSize), continue: more },
       ...(metadataOnly ? { accept: METADATA_ONLY.list } : {}),
       timeoutMs: LIST_TIMEOUT_MS,
       signal,
@@ -207,13 +230,12 @@ function openWatch<Followed>(
   version: string | undefined,
   options: FollowOptions<Followed> & { random: () => number; signal: AbortSignal },
 ): Promise<IncomingMessage> {
-  const { api, path, labelSelector, fieldSelector, metadataOnly, random, signal } = options
+  const { api, path, labelSelector, metadataOnly, random, signal } = options
   return api.open({
     method: 'GET',
     path,
     query: {
       labelSelector,
-      fieldSelector,
       watch: '1',
       allowWatchBookmarks: 'true',
       resourceVersion: version,

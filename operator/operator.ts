@@ -123,6 +123,15 @@ export function startOperator(deps: OperatorDeps): Operator {
   // Closing before is no fault.
   synced.catch(() => undefined)
 
+  /**
+   * Who waited with everything read for the lease may have a watch whose connection died without a word, and would not know of the newest resources: what
+   * another leader made of them must not be taken for left over.
+   */
+  async function seeAll(): Promise<void> {
+    if (!ready) return synced
+    await Promise.all(followings.map((following) => following.refresh()))
+  }
+
   function createControl(signal: AbortSignal): Control {
     return {
       api: boundBy(api, signal),
@@ -144,16 +153,18 @@ export function startOperator(deps: OperatorDeps): Operator {
 
   /** Everything anew with each time that the lease is won: what another leader did meanwhile has been followed. */
   async function lead(signal: AbortSignal): Promise<void> {
-    await Promise.race([synced, aborted(signal)])
+    await Promise.race([seeAll(), aborted(signal)])
     if (signal.aborted) return
     log.info({ identity: deps.identity }, 'This operator leads')
     const control = createControl(signal)
     // Nothing is compiled before it is known who has which token; what changes meanwhile is queued.
-    const claimed = claimTokens(
+    const claimed = claimTokens({
       cache,
-      control.claims,
-      (webhook, token) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? '') === token,
-    )
+      claims: control.claims,
+      publishedToken: (webhook) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? ''),
+      onFault: (webhook, error) =>
+        log.warn({ webhook: nameOf(webhook), err: error }, 'The token of a Webhook can not be read'),
+    })
     queue = createQueue(claimed, control, signal)
     const sweeping = setInterval(sweep, SWEEP_MS)
     try {

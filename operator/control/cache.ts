@@ -44,6 +44,8 @@ export interface ObjectCache extends ObjectSource {
   takeUrlSecret(webhook: ObjectName, secret: Secret): void
   /** Takes what was read just now, although the watch did not tell of it. */
   foundUrlSecret(webhook: ObjectName, secret: Secret): void
+  /** Whether the end of the object with this uid has been seen. */
+  hasEnded(uid: string): boolean
   /** Drops the content of Secrets and ConfigMaps that nothing reads any more. */
   retain(isRead: (reference: Reference) => boolean): void
 }
@@ -205,6 +207,8 @@ export function createObjectCache({ read, onResource, onTouched }: ObjectCacheOp
       removed.forget(secret.metadata.uid)
       this.takeUrlSecret(webhook, secret)
     },
+
+    hasEnded: (uid) => removed.has(uid),
 
     retain(isRead) {
       for (const key of contents.keys()) {

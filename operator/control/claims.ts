@@ -1,28 +1,53 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Webhook } from '../../crds/types.gen.ts'
+import { ApiError } from '../../kube/error.ts'
 import { readKey } from '../values/data.ts'
 import { compareAge, type TokenClaims } from '../webhook/token.ts'
 import { nameOf, type ObjectCache } from './cache.ts'
 
 /** How many Secrets with pinned tokens are read at the same time. */
 const BATCH = 32
+/** How often one that can't be read is tried; then it is left out, for no Secret may keep all others waiting. */
+const TRIES = 3
+const PAUSE_MS = 500
+/** Whoever asks for a longer pause gets none. */
+const MOST_MS = 5_000
+
+export interface ClaimTokensDeps {
+  cache: ObjectCache
+  claims: TokenClaims<Webhook>
+  /** The token of the route that is published of this Webhook. */
+  publishedToken(webhook: Webhook): string | undefined
+  /** Told of what can't be read. */
+  onFault(webhook: Webhook, error: Error): void
+}
 
 /**
- * Notes who has which token before the first Webhook is compiled: those whose routes are published have them; what is left goes by age.
+ * Notes who has which token before the first Webhook is compiled: those whose routes are published have them; what is left goes by age. Never rejects: who
+ * has a pinned token that can't be read keeps that of its route, if it has one, and else claims none until it is compiled.
  */
-export async function claimTokens(
-  cache: ObjectCache,
-  claims: TokenClaims<Webhook>,
-  isPublished: (webhook: Webhook, token: string) => boolean,
-): Promise<void> {
+export async function claimTokens({
+  cache,
+  claims,
+  publishedToken,
+  onFault,
+}: ClaimTokensDeps): Promise<void> {
   const webhooks = [...cache.webhooks()].toSorted(compareAge)
   const later: [Webhook, string][] = []
   for (let start = 0; start < webhooks.length; start += BATCH) {
     const batch = webhooks.slice(start, start + BATCH)
-    const tokens = await Promise.all(batch.map((webhook) => tokenOf(cache, webhook)))
+    const tokens = await Promise.all(
+      batch.map((webhook) =>
+        tokenOf(cache, webhook).catch((error: unknown) => {
+          onFault(webhook, error as Error)
+          return publishedToken(webhook)
+        }),
+      ),
+    )
     for (const [index, webhook] of batch.entries()) {
       const token = tokens[index]
       if (token === undefined) continue
-      if (isPublished(webhook, token)) claims.claim(webhook, token)
+      if (publishedToken(webhook) === token) claims.claim(webhook, token)
       else later.push([webhook, token])
     }
   }
@@ -40,11 +65,26 @@ async function pinnedToken(
   namespace: string,
   { name, key }: { name: string; key: string },
 ): Promise<string | undefined> {
-  const secret = await cache.secret(namespace, name)
+  const secret = await tried(() => cache.secret(namespace, name))
   try {
     return secret && readKey(secret, key)
   } catch {
     // What is not UTF-8 is no token; compiling it says so.
     return undefined
+  }
+}
+
+/** Tries again what may go better the next time. */
+async function tried<Result>(act: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await act()
+    } catch (error) {
+      const isRefused =
+        error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429
+      if (isRefused || attempt === TRIES) throw error
+      const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+      await pause(Math.min(MOST_MS, Math.max(asked, PAUSE_MS * attempt)))
+    }
   }
 }

@@ -21,12 +21,20 @@ export interface Occurrence {
 }
 
 export interface EventRecorder {
-  /** Never rejects: an Event that can't be written is only logged. */
+  /**
+   * Never rejects: an Event that can't be written is only logged. Of one object so many are written at once, and then one now and then: what flips all the time
+   * tells nobody anything, and fills the API server.
+   */
   record(regarding: Regarded, occurrence: Occurrence, api: ApiServer): Promise<void>
 }
 
 /** The API server takes no longer note, in bytes. */
 const MAX_NOTE = 1024
+
+/** As the spam filter of client-go: 25 at once, then one every five minutes, of the last 4096 objects. */
+const BURST = 25
+const REFILL_MS = 300_000
+const MAX_OBJECTS = 4096
 
 export function createEventRecorder(deps: {
   /** The process, among those of the operator. */
@@ -37,9 +45,24 @@ export function createEventRecorder(deps: {
   onFault(error: Error): void
 }): EventRecorder {
   const { instance, now, newSuffix, onFault } = deps
+  /** How many Events each object may have at once, and since when. The one that had one last is the last. */
+  const buckets = new Map<string, { tokens: number; at: number }>()
+
+  function mayTell(uid: string): boolean {
+    const time = now()
+    const { tokens, at } = buckets.get(uid) ?? { tokens: BURST, at: time }
+    const refilled = Math.min(BURST, tokens + Math.max(0, time - at) / REFILL_MS)
+    const may = refilled >= 1
+    buckets.delete(uid)
+    buckets.set(uid, { tokens: may ? refilled - 1 : refilled, at: time })
+    if (buckets.size > MAX_OBJECTS) buckets.delete(buckets.keys().next().value ?? '')
+    return may
+  }
+
   return {
     async record({ kind, metadata }, { type, reason, action, note }, api) {
       const namespace = metadata.namespace ?? 'default'
+      if (!mayTell(metadata.uid ?? `${namespace}/${metadata.name}`)) return
       const body = {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',

@@ -34,6 +34,8 @@ export interface Publisher {
   publishedToken(webhook: ObjectName, uid: string): string | undefined
   /** Whether there is one that was made of this very resource. */
   isPublished(kind: ArtefactKind, source: ObjectName, uid: string): boolean
+  /** The uid of the resource that it was made of. */
+  publishedUid(kind: ArtefactKind, source: ObjectName): string | undefined
   /** The plan of the Workflow as runners have it. */
   publishedPlan(workflow: ObjectName): PublishedPlan | undefined
   /** What is published, whether its source is still there or not. */
@@ -155,6 +157,7 @@ export function createPublisher({ namespace, onForeignChange, onPlan }: Publishe
     },
 
     isPublished: (kind, source, uid) => entries.get(artefactSecretName(source, kind))?.uid === uid,
+    publishedUid: (kind, source) => entries.get(artefactSecretName(source, kind))?.uid,
     publishedPlan: (workflow) => entries.get(artefactSecretName(workflow, 'plan'))?.plan,
     published: () => entries.values(),
   }

@@ -26,6 +26,15 @@ const named = ({ kind, metadata }: Resource, subresource?: 'status'): string =>
     ...(subresource === undefined ? {} : { subresource }),
   })
 
+/** As it is stored now. */
+export function getResource<Found extends Resource>(
+  kind: Resource['kind'],
+  name: ObjectName,
+  api: ApiServer,
+): Promise<Found> {
+  return api.send<Found>({ method: 'GET', path: resourcePath(TYPES[kind], { ...name }) })
+}
+
 /** Writes the finalizers; fails with a conflict when the resource has changed since it was read. */
 export function patchFinalizers<Kind extends Resource>(
   resource: Kind,
@@ -79,5 +88,8 @@ export const isTooLarge = (error: unknown): boolean =>
   (error.status === 413 || (error.status >= 422 && /too (long|large)/i.test(error.message)))
 
 /** What the API server does not allow here: a quota, a rule of admission, a right that is missing. */
-export const isRefused = (error: unknown): boolean =>
+export const isRefused = (error: unknown): error is ApiError =>
   error instanceof ApiError && (error.status === 403 || error.status === 422)
+
+/** What it says of a refusal, as the middle of a sentence. */
+export const refusalOf = ({ message }: ApiError): string => `was refused: ${message.replace(/\.$/, '')}`

@@ -1,16 +1,19 @@
-import { FINALIZER, INCLUDE_WORKFLOWS_ANNOTATION, urlSecretName } from '../../crds/contract.ts'
+import { FINALIZER, urlSecretName } from '../../crds/contract.ts'
 import type { Secret } from '../../crds/object.ts'
 import type { Webhook } from '../../crds/types.gen.ts'
 import { MERGE_PATCH } from '../../kube/api-server.ts'
-import { isConflict, isNotFound } from '../../kube/error.ts'
+import { isConflict } from '../../kube/error.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import { resourcePath, SECRETS } from '../../kube/paths.ts'
 import { compileWebhook } from '../compile.ts'
 import { nameOf } from '../control/cache.ts'
 import { report, type Control } from '../control/control.ts'
-import { deleteResource, isRefused, isTooLarge, keyOf, patchFinalizers } from '../control/resources.ts'
+import { findOverlooked } from '../control/overlooked.ts'
+import { isRefused, isTooLarge, keyOf, patchFinalizers, refusalOf } from '../control/resources.ts'
 import type { Problem } from '../problem.ts'
+import { claimToken } from './claim.ts'
 import { withProblem } from './conditions.ts'
+import { finalizeWebhook, forgetWebhook } from './finalize.ts'
 import { TOKEN_PATTERN } from './token.ts'
 import { isUpToDate, standingOf, tokenIn, urlSecret, webhookUrl } from './url-secret.ts'
 import type { CompiledWebhook } from './webhook.ts'
@@ -20,15 +23,16 @@ const MAX_LISTED = 1000
 
 /** Brings what callers meet in line with the Webhook of this name, whatever happened to it. */
 export async function reconcileWebhook(name: ObjectName, control: Control): Promise<void> {
-  const webhook = control.cache.findWebhook(name)
-  if (!webhook) return forget(name, control)
-  if (webhook.metadata.deletionTimestamp !== undefined) return finalize(webhook, control)
+  const webhook = control.cache.findWebhook(name) ?? (await findOverlooked('Webhook', name, control))
+  if (!webhook) return forgetWebhook(name, control)
+  if (webhook.metadata.deletionTimestamp !== undefined) return finalizeWebhook(webhook, control)
 
   // Neither needs the other, and callers wait.
   const [, refused] = await Promise.all([addFinalizer(webhook, control), ensureToken(webhook, control)])
   const compiled = await compile(webhook, control)
   if (awaitsPlans(webhook, control)) return
-  const problem = refused ?? (await publish(compiled, control)) ?? (await ensureUrl(compiled, control))
+  const unpublished = refused ? undefined : await publish(compiled, control)
+  const problem = refused ?? unpublished ?? (await ensureUrl(compiled, control))
   const { route, workflows, conditions } = compiled
   const url = route && webhookUrl(control.publicUrl, webhook, route.token)
   await report(
@@ -40,6 +44,8 @@ export async function reconcileWebhook(name: ObjectName, control: Control): Prom
     control,
   )
   bind(compiled, control)
+  // No change of the Webhook mends it.
+  if (unpublished?.refusal) throw unpublished.refusal
 }
 
 /**
@@ -61,45 +67,6 @@ function bind({ webhook, targets }: CompiledWebhook, { bindings, enqueue }: Cont
     plan ? [[keyOf('Workflow', { namespace, name: workflow }), plan] as const] : [],
   )
   for (const key of bindings.bind(keyOf('Webhook', { namespace, name }), new Map(plans))) enqueue(key)
-}
-
-/** It is gone: so is everything that was known of it. */
-async function forget(name: ObjectName, control: Control): Promise<void> {
-  const { dependencies, publisher, bindings, enqueue, api } = control
-  for (const key of bindings.forgetWebhook(keyOf('Webhook', name))) enqueue(key)
-  dependencies.forget(keyOf('Webhook', name))
-  await publisher.withdraw('route', name, api)
-  claim({ kind: 'Webhook', metadata: name } as Webhook, undefined, control)
-}
-
-/** Out of the data plane first, then the Workflows that are to go with it, then it may go. */
-async function finalize(webhook: Webhook, control: Control): Promise<void> {
-  const { api, cache } = control
-  const { finalizers = [], annotations } = webhook.metadata
-  await forget(nameOf(webhook), control)
-  if (!finalizers.includes(FINALIZER)) return
-  if (annotations?.[INCLUDE_WORKFLOWS_ANNOTATION] === 'true') await deleteWorkflows(webhook, control)
-  const rest = finalizers.filter((finalizer) => finalizer !== FINALIZER)
-  try {
-    cache.take(await patchFinalizers(webhook, rest, api))
-  } catch (error) {
-    if (!isNotFound(error)) throw error
-  }
-}
-
-async function deleteWorkflows(webhook: Webhook, { api, cache, events }: Control): Promise<void> {
-  const { namespace, name } = nameOf(webhook)
-  for (const workflow of await cache.workflowsOf(namespace, name)) {
-    if (workflow.metadata.deletionTimestamp !== undefined) continue
-    try {
-      await deleteResource(workflow, api)
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      continue
-    }
-    const note = `Deleted together with the Webhook ${name}, as its annotation ${INCLUDE_WORKFLOWS_ANNOTATION} asks.`
-    await events.record(workflow, { type: 'Normal', reason: 'Deleted', action: 'Finalize', note }, api)
-  }
 }
 
 async function addFinalizer(webhook: Webhook, { api, cache }: Control): Promise<void> {
@@ -161,7 +128,7 @@ async function writeUrlSecret(
     cache.takeUrlSecret(name, written)
     return undefined
   } catch (error) {
-    if (isRefused(error)) return urlSecretProblem(webhook, `was refused: ${(error as Error).message}`)
+    if (isRefused(error)) return urlSecretProblem(webhook, refusalOf(error))
     if (!isConflict(error) || known) throw error
     // One is there that is not in the cache: it is not ours, or it came a moment ago.
     const found = await api.send<Secret>({ method: 'GET', path })
@@ -176,7 +143,7 @@ async function writeUrlSecret(
 const urlSecretProblem = ({ metadata }: Webhook, message: string): Problem => ({
   reason: 'UrlSecretRefused',
   path: ['metadata', 'name'],
-  message: `the Secret ${urlSecretName(metadata.name)} for the URL ${message.replace(/\.$/, '')}`,
+  message: `the Secret ${urlSecretName(metadata.name)} for the URL ${message}`,
 })
 
 async function compile(webhook: Webhook, control: Control): Promise<CompiledWebhook> {
@@ -190,7 +157,7 @@ async function compile(webhook: Webhook, control: Control): Promise<CompiledWebh
       planOf: (namespace, name) => publisher.publishedPlan({ namespace, name }),
       ...(sharedNamespace === undefined ? {} : { sharedNamespace }),
       tokenOwner(token) {
-        claim(webhook, token, control)
+        claimToken(webhook, token, control)
         return token === undefined ? undefined : control.claims.owner(token)
       },
     })
@@ -202,25 +169,21 @@ async function compile(webhook: Webhook, control: Control): Promise<CompiledWebh
   return compiled
 }
 
-/** Whoever gains or loses a token by this is compiled again. */
-function claim(webhook: Webhook, token: string | undefined, { claims, enqueue }: Control): void {
-  for (const affected of claims.claim(webhook, token)) enqueue(keyOf('Webhook', nameOf(affected)))
-}
-
 /** The route as compiled, or none. */
 async function publish(
   { webhook, route }: CompiledWebhook,
   { publisher, api }: Control,
-): Promise<Problem | undefined> {
-  if (!route) {
-    await publisher.withdraw('route', nameOf(webhook), api)
-    return undefined
-  }
+): Promise<(Problem & { refusal?: Error }) | undefined> {
   try {
-    await publisher.publish('route', route, api)
+    if (route) await publisher.publish('route', route, api)
+    else await publisher.withdraw('route', nameOf(webhook), api)
     return undefined
   } catch (error) {
-    if (!isTooLarge(error)) throw error
+    if (!isTooLarge(error)) {
+      if (!isRefused(error)) throw error
+      const message = `the Secret of its route, in the namespace of the operator, ${refusalOf(error)}`
+      return { reason: 'PublishRefused', path: ['metadata', 'name'], message, refusal: error }
+    }
     // The former route may let in whom the spec no longer does.
     await publisher.withdraw('route', nameOf(webhook), api)
     const message =

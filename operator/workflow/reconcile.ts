@@ -1,22 +1,25 @@
-import type { ConditionDraft, WorkflowConditionType } from '../../crds/contract.ts'
+import type { ConditionDraft, Reason, WorkflowConditionType } from '../../crds/contract.ts'
 import type { Workflow } from '../../crds/types.gen.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import { compileWorkflow } from '../compile.ts'
 import { nameOf } from '../control/cache.ts'
 import { report, type Control } from '../control/control.ts'
-import { isTooLarge, keyOf } from '../control/resources.ts'
+import { findOverlooked } from '../control/overlooked.ts'
+import { isRefused, isTooLarge, keyOf, refusalOf } from '../control/resources.ts'
 import type { CompiledWorkflow } from './workflow.ts'
 
 /** Brings what runners execute in line with the Workflow of this name, whatever happened to it. */
 export async function reconcileWorkflow(name: ObjectName, control: Control): Promise<void> {
-  const workflow = control.cache.findWorkflow(name)
+  const workflow = control.cache.findWorkflow(name) ?? (await findOverlooked('Workflow', name, control))
   if (!workflow || workflow.metadata.deletionTimestamp !== undefined) return forget(name, control)
 
   const compiled = await compile(workflow, control)
-  const conditions = await publish(compiled, control)
+  const { conditions, refusal } = await publish(compiled, control)
   // It comes again when the last of its Webhooks leads to it.
-  if (!leadTo(compiled, control)) return
+  if (!leadTo(compiled, control) && !refusal) return
   await report(workflow, { status: { webhooks: compiled.webhooks }, conditions }, control)
+  // No change of the Workflow mends it.
+  if (refusal) throw refusal
 }
 
 /** Whether the routes of its Webhooks lead to its plan as it is published by now; those that wait for it hear of it. */
@@ -61,20 +64,24 @@ async function compile(workflow: Workflow, control: Control): Promise<CompiledWo
   return compiled
 }
 
-type Conditions = ConditionDraft<WorkflowConditionType>[]
+interface Published {
+  conditions: ConditionDraft<WorkflowConditionType>[]
+  /** What the API server said when it did not take the plan. */
+  refusal?: Error
+}
 
 /** The plan as compiled. With a fault in the Workflow its last good plan stays. */
 async function publish(
   { workflow, plan, conditions }: CompiledWorkflow,
   { publisher, formerPlans, api }: Control,
-): Promise<Conditions> {
+): Promise<Published> {
   const name = nameOf(workflow)
   const former = publisher.publishedPlan(name)
   if (!plan) {
     // A former Workflow of this name is not a former version of this one.
     if (!publisher.isPublished('plan', name, workflow.metadata.uid ?? ''))
       await publisher.withdraw('plan', name, api)
-    return conditions
+    return { conditions }
   }
   try {
     // Runs that sleep must find it at any time.
@@ -82,13 +89,19 @@ async function publish(
       await formerPlans.keep(name, former, api)
     await publisher.publish('plan', plan, api)
     await formerPlans.prune(name, plan, api)
-    return conditions
+    return { conditions }
   } catch (error) {
-    if (!isTooLarge(error)) throw error
-    const message =
-      'spec: compiles to a plan of more than 1 MiB, the most that an API server keeps: split the Workflow, or name smaller Secrets.'
-    return conditions.map((draft) =>
-      draft.type === 'Ready' ? { ...draft, status: 'False', reason: 'TooLarge', message } : draft,
-    )
+    const notReady = (reason: Reason, message: string): Published['conditions'] =>
+      conditions.map((draft) =>
+        draft.type === 'Ready' ? { ...draft, status: 'False', reason, message } : draft,
+      )
+    if (isTooLarge(error)) {
+      const message =
+        'spec: compiles to a plan of more than 1 MiB, the most that an API server keeps: split the Workflow, or name smaller Secrets.'
+      return { conditions: notReady('TooLarge', message) }
+    }
+    if (!isRefused(error)) throw error
+    const message = `metadata.name: the Secret of its plan, in the namespace of the operator, ${refusalOf(error)}.`
+    return { conditions: notReady('PublishRefused', message), refusal: error }
   }
 }

@@ -188,4 +188,28 @@ describe('following objects', () => {
     await close()
     await expect(synced).rejects.toThrow('closed')
   })
+
+  test('lists anew when asked to, however silent its watch is, and tells when that is done', async () => {
+    server.answer(list('1', []), stream([event('ADDED', object('a', '2'))]))
+    const { refresh } = follow()
+    await until(() => seen.length === 1)
+    server.answer(list('5', [object('a', '2'), object('b', '5')]))
+    await refresh()
+    expect(seen).toEqual(['put a 2', 'put b 5'])
+    expect(faults).toEqual([])
+    await following?.close()
+    await expect(refresh()).rejects.toThrow('closed')
+  })
+
+  test('a refresh goes on trying, and ends with following', async () => {
+    server.answer(list('1', []), stream([event('ADDED', object('a', '2'))]))
+    const { refresh } = follow()
+    await until(() => seen.length === 1)
+    server.answer(status(500, 'InternalError'))
+    const refreshed = refresh()
+    await until(() => faults.length > 0)
+    const rejected = expect(refreshed).rejects.toThrow('closed')
+    await following?.close()
+    await rejected
+  })
 })
