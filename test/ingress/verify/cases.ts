@@ -1,7 +1,4 @@
-/**
- * The case of each verifier for the contract suite. A verifier without one does not build; only CloudEvents has none, for it asks where events go and
- * proves nothing of a sender.
- */
+/** The case of each verifier for the contract suite. A verifier without one does not build. */
 import { createHash, createHmac, generateKeyPairSync, sign as signWith } from 'node:crypto'
 import { sign as signGitHub } from '@octokit/webhooks-methods'
 import { Webhook as StandardWebhook } from 'standardwebhooks'
@@ -80,7 +77,7 @@ const graphBody = (...states: string[]): Buffer =>
     JSON.stringify({ value: states.map((clientState) => ({ clientState, changeType: 'created' })) }),
   )
 
-export const CASES: Record<Exclude<keyof typeof VERIFIERS, 'CloudEvents'>, VerifierCase> = {
+export const CASES: Record<keyof typeof VERIFIERS, VerifierCase> = {
   Alexa: ALEXA,
   SNS,
   Discord: DISCORD,
@@ -195,6 +192,8 @@ export const CASES: Record<Exclude<keyof typeof VERIFIERS, 'CloudEvents'>, Verif
     ...secretsOf('X', SECRETS),
     checked: ['x-twitter-webhooks-signature'],
     alsoPass: [form('{"a" :\t1,\n\n"b":[ ]}  \n'), Buffer.from([0x7b, 0xff, 0x7d])],
+    // An event begins with a brace, so that no answer to a challenge is one.
+    oddPass: ['no valid UTF-8'],
     sign: ({ body, signer }) => [
       ['x-twitter-webhooks-signature', `sha256=${hmac('sha256', SECRETS[signer], 'base64', body)}`],
     ],
@@ -231,6 +230,8 @@ export const CASES: Record<Exclude<keyof typeof VERIFIERS, 'CloudEvents'>, Verif
     rest: '/sms?from=a%2Fb&x=1',
     body: form('ToCountry=US&Body=Hello%2C+W%C3%B6rld+%26+more&Empty=&From=%2B14158675310&a=2&a=1&a=2'),
     alsoPass: [form('Digits=1'), Buffer.alloc(0), form('b=1&A=2&%C3%A4=3&a=4')],
+    // Anything is a form, if it is text.
+    oddPass: ['odd whitespace', 'a byte order mark', 'more than one packet', 'nothing'],
     sign({ body, url, signer }) {
       const parameters: Record<string, string | string[]> = {}
       const pairs = new URLSearchParams(body.toString('utf8'))
@@ -253,6 +254,29 @@ export const CASES: Record<Exclude<keyof typeof VERIFIERS, 'CloudEvents'>, Verif
     alsoPass: [form(`\n{ "value" :[\t{"clientState": ${JSON.stringify(SECRETS.current)} }]}`)],
     coversBody: false,
     sign: () => [],
+  },
+
+  CloudEvents: {
+    verification: {
+      type: 'CloudEvents',
+      cloudEvents: {
+        allowedOrigins: ['current.example.com'],
+        allowedRate: 120,
+        accessTokenInQuery: false,
+      },
+    },
+    secrets: [],
+    // Any value of these will do, so that tests of their own show what is refused. Who sends is proven by the webhook's credentials.
+    checked: [],
+    coversBody: false,
+    refusedWith: 403,
+    sign: ({ signer }) => [
+      ['origin', `${signer}.example.com`],
+      ['ce-specversion', '1.0'],
+      ['ce-id', '1'],
+      ['ce-source', '/orders'],
+      ['ce-type', 'order.paid'],
+    ],
   },
 
   HMAC: hmacCase(
