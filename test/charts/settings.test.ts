@@ -229,7 +229,7 @@ describe('the notes', () => {
   const proxied = ['--set', 'ingress.route.enabled=true,ingress.route.hosts={hooks.example.com}']
 
   test('warn of a proxy in front that is not trusted', async () => {
-    expect(await notes(...proxied)).toContain('WARNING: all callers seem to come from the proxy in front')
+    expect(await notes(...proxied)).toContain('WARNING: ingress.trustedProxies is empty.')
     expect(await notes()).not.toContain('WARNING')
     expect(await notes(...proxied, '--set', 'ingress.trustedProxies={10.0.0.0/8}')).not.toContain('WARNING')
   })
