@@ -23,6 +23,8 @@ export interface HandshakeRefusal {
 }
 
 interface Options extends ClientOptions {
+  /** User and password, as `user:password`. */
+  auth?: string
   protocols?: string[]
 }
 

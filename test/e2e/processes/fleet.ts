@@ -25,6 +25,8 @@ export interface Fleet {
     body: unknown,
     nth: number,
   ): Promise<{ status: number; text: string; headers: Headers }>
+  /** Compiles these instead of those from before; the processes follow. URLs stay. */
+  apply(manifests: object[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -46,12 +48,13 @@ export async function startFleet(options: {
   }
   try {
     const artefacts = path.join(folder, 'compiled')
-    await writeFile(
-      path.join(folder, 'manifests.yaml'),
-      options.manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n'),
-    )
-    const compiled = await runHooklet(['compile', path.join(folder, 'manifests.yaml'), '--out', artefacts])
-    if (compiled.code !== 0) throw new Error(compiled.stderr)
+    const apply = async (manifests: object[]): Promise<void> => {
+      const file = path.join(folder, 'manifests.yaml')
+      await writeFile(file, manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n'))
+      const compiled = await runHooklet(['compile', file, '--out', artefacts])
+      if (compiled.code !== 0) throw new Error(compiled.stderr)
+    }
+    await apply(options.manifests)
     const env = { HOOKLET_REDIS: redis.url, HOOKLET_ARTEFACTS: artefacts, ...options.env }
     const start = async (role: 'ingress' | 'runner'): Promise<Member> => {
       const member = await startMember(role, env)
@@ -81,6 +84,7 @@ export async function startFleet(options: {
         })
         return { status: response.status, text: await response.text(), headers: response.headers }
       },
+      apply,
       close,
     }
   } catch (error) {
