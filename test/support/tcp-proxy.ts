@@ -7,13 +7,19 @@ export interface TcpProxy {
   port: number
   /** Breaks all connections and refuses new ones. */
   cut(): Promise<void>
+  /** Lets nothing more through of what comes back on the connections that there are, and leaves them open: as when a firewall has forgotten them. */
+  silence(): void
 }
 
 /** `onSent` sees what clients send, and says whether it arrives. */
 export async function startTcpProxy(target: number, onSent?: (chunk: Buffer) => boolean): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
+  const pairs = new Set<[client: Socket, upstream: Socket]>()
   const server = createServer((client) => {
     const upstream = createConnection(target, '127.0.0.1')
+    const pair: [Socket, Socket] = [client, upstream]
+    pairs.add(pair)
+    client.once('close', () => pairs.delete(pair))
     client.setNoDelay()
     upstream.setNoDelay()
     for (const [socket, other] of [
@@ -37,6 +43,9 @@ export async function startTcpProxy(target: number, onSent?: (chunk: Buffer) => 
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
+    silence() {
+      for (const [client, upstream] of pairs) upstream.unpipe(client)
+    },
     async cut() {
       if (!server.listening) return
       const closed = once(server, 'close')
