@@ -33,9 +33,8 @@ async function apply(objects: object[]): Promise<void> {
   await site.cluster.apply(
     (objects as KubeObject[]).map((object) => ({ ...object, metadata: { ...object.metadata, namespace } })),
   )
-  const waited = await site.cluster.kubectl([
-    ...['-n', namespace, 'wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=60s'],
-  ])
+  const ready = ['wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=60s']
+  const waited = await site.cluster.kubectl(['-n', namespace, ...ready])
   expect(waited).toMatchObject({ code: 0 })
 }
 
