@@ -11,7 +11,7 @@ helm install hooklet charts/hooklet --namespace hooklet-system --create-namespac
 
 From nothing to the first call, upgrades, high availability, backup and the security model: [Install on Kubernetes](../../docs/install.md).
 
-The chart needs Kubernetes 1.30 or newer and Helm 3.14 or newer; tests run Helm 4.3 and Kubernetes 1.36. All pods run under the \`restricted\` Pod Security Standard.
+The chart needs Kubernetes 1.30 or newer and Helm 3.14 or newer; tests run Helm 3.14 and 4.3, and Kubernetes 1.36. All pods run under the \`restricted\` Pod Security Standard.
 
 ## Values
 `

@@ -16,7 +16,7 @@ class Network {
 
   constructor(objects: Rendered[]) {
     this.policies = objects.filter(({ kind }) => kind === 'NetworkPolicy')
-    const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
+    const workloads = objects.filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind))
     this.pods = new Map(
       (workloads as (Rendered & Workload)[]).map(({ metadata, spec }) => [
         metadata.name.replace('hooklet-', ''),
@@ -170,6 +170,12 @@ test('the embedded Redis is reached by those that share the state, and by KEDA w
 test('egress of ingress pods can be widened', async () => {
   const keycloak = { pod: {}, namespace: { 'kubernetes.io/metadata.name': 'keycloak' } }
   expect((await network(VALUE_SETS['openshift'] ?? '')).reachedBy(keycloak, 8443)).toEqual(['ingress'])
+})
+
+test('the Job before an uninstallation reaches the API server, and nothing else', async () => {
+  const found = await network('networkPolicy.enabled=true', 'crds.keep=false')
+  expect(found.reachedBy({ address: '10.20.0.10' }, 6443)).toContain('uninstall')
+  expect(found.reachedBy({ address: '203.0.113.9' }, 80)).toEqual(['runner'])
 })
 
 test('a single rule without addresses would be noticed', async () => {

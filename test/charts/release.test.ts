@@ -125,7 +125,7 @@ describe('a release', () => {
   })
 
   test('is the only one of its namespace', async () => {
-    const { code, stderr } = await release('second', ['crds.enabled=false'])
+    const { code, stderr } = await release('second', ['crds.enabled=false', 'commonLabels.team=other'])
     expect(code).not.toBe(0)
     expect(stderr).toContain(`the release hooklet of Hooklet lives in the namespace ${NAMESPACE} already`)
   })

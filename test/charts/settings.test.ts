@@ -279,6 +279,7 @@ describe('refused', () => {
       'runner.autoscaling.minReplicas is above',
     ],
     [['runner.keda={"enabled":true,"minReplicas":21}'], 'runner.keda.minReplicas is above'],
+    [['runner.serviceAccount.create=false'], 'name the account that is there in runner.serviceAccount.name'],
     [['runner.keda.minReplicas=0'], "at '/runner/keda/minReplicas': minimum: got 0, want 1"],
     [['ingress.rollingUpdate={"maxSurge":true}'], "at '/ingress/rollingUpdate/maxSurge'"],
     [['networkPolicy.dnsPorts=[]'], "at '/networkPolicy/dnsPorts'"],

@@ -50,7 +50,11 @@ labels:
 {{- define "hooklet.serviceAccount" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
-{{- (index $root.Values $component).serviceAccount.name | default (printf "%s-%s" (include "hooklet.fullname" $root) $component) -}}
+{{- $given := (index $root.Values $component).serviceAccount -}}
+{{- if not (or $given.create $given.name) -}}
+{{- fail (printf "%s.serviceAccount.create is false: name the account that is there in %s.serviceAccount.name" $component $component) -}}
+{{- end -}}
+{{- $given.name | default (printf "%s-%s" (include "hooklet.fullname" $root) $component) -}}
 {{- end -}}
 
 {{/* An image, from the registry that all charts of a parent share: (list $ "valkey/valkey:8.1"). */}}
@@ -98,9 +102,10 @@ http://{{ include "hooklet.fullname" . }}-ingress.{{ .Release.Namespace }}.svc{{
 {{/* Fails when another release lives in this namespace: both would elect leaders by one Lease, and serve the compiled routes of both. */}}
 {{- define "hooklet.checkAlone" -}}
 {{- range (lookup "apps/v1" "Deployment" .Release.Namespace "").items -}}
-{{- $labels := default dict .metadata.labels -}}
-{{- $instance := get $labels "app.kubernetes.io/instance" -}}
-{{- if and (eq (get $labels "app.kubernetes.io/part-of") "hooklet") (ne $instance $.Release.Name) -}}
+{{- $instance := get (default dict .metadata.labels) "app.kubernetes.io/instance" -}}
+{{- /* By what it runs: labels may be the user's. */}}
+{{- $runs := default list (first .spec.template.spec.containers).args -}}
+{{- if and (has "operator/main.ts" $runs) (ne $instance $.Release.Name) -}}
 {{- fail (printf "the release %s of Hooklet lives in the namespace %s already: give each a namespace of its own" $instance $.Release.Namespace) -}}
 {{- end -}}
 {{- end -}}
