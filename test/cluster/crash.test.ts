@@ -79,7 +79,7 @@ const on = (ingress: { url: string } | undefined, url: string): string =>
 async function loadOn(ingress: { url: string } | undefined, name: string): Promise<Load> {
   await create(answering(name))
   await kubectl('wait', '--for=condition=Ready', `webhook/${name}`, `workflow/${name}`, '--timeout=60s')
-  await site.caughtUp()
+  await site.routed()
   const url = on(ingress, await kubectl('get', 'webhook', name, '-o', 'jsonpath={.status.url}'))
   const once = async (): Promise<string | undefined> => {
     const said = await call(url)
@@ -115,7 +115,7 @@ test('kill -9 of the operator that leads, and of an ingress, in the middle of 20
   const [back] = await Promise.all([site.start('ingress'), site.start('operator')])
   const webhooks = await allReady('webhooks')
   await allReady('workflows')
-  await site.caughtUp()
+  await site.routed()
   expect(webhooks).toHaveLength(APPLIES + 1)
   for (const ingress of [staying, back]) {
     const answers = webhooks.map(({ status }) => call(on(ingress, status.url)))

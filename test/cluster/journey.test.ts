@@ -40,7 +40,7 @@ async function apply(manifest: string): Promise<void> {
 
 async function allReady(): Promise<void> {
   await kubectl('wait', '--for=condition=Ready', 'webhooks,workflows', '--all', '--timeout=60s')
-  await site.caughtUp()
+  await site.routed()
 }
 
 const urlOf = (webhook: string): Promise<string> =>

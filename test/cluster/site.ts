@@ -21,9 +21,11 @@ export interface Site {
   ingress: Member[]
   runners: Member[]
   /**
-   * Resolves when ingress and runner have everything that was published before: they have seen what came after it. Watches keep the order. For sites of
-   * one runner.
+   * Resolves when every ingress serves what was published before: it serves what came after, and watches keep the order. Callers meet 404 until then, which
+   * promises nothing. A runner that is behind is no reason to wait: it asks before it lets go of what was accepted.
    */
+  routed(): Promise<void>
+  /** The same, and the runner has every change of a global or Secret, too: these make no new generation that an event could name. For sites of one runner. */
   caughtUp(): Promise<void>
   /** Starts one more process. */
   start(role: MemberRole, env?: NodeJS.ProcessEnv): Promise<Member>
@@ -84,9 +86,8 @@ export async function startSite(options: SiteOptions & { cluster?: Cluster } = {
       many(options.runners ?? 1, 'runner'),
     ])
     const ingress = [first, ...others]
-    const caughtUp = async (): Promise<void> => {
+    const sung = async (manifests: object[]): Promise<void> => {
       const namespace = await cluster.namespace('canary')
-      const manifests = hook('canary', { response: { mode: 'Reply' } }, [{ sing: { call: 'reply' } }])
       await cluster.apply(manifests.map((object) => ({ ...object, metadata: { name: 'canary', namespace } })))
       const path = `/apis/hooklet.dev/v1alpha1/namespaces/${namespace}/webhooks/canary`
       for (const { url } of ingress.filter((member) => member.alive()))
@@ -98,7 +99,8 @@ export async function startSite(options: SiteOptions & { cluster?: Cluster } = {
         }
     }
     return {
-      caughtUp,
+      routed: () => sung(hook('canary', {}, []).slice(0, 1)),
+      caughtUp: () => sung(hook('canary', { response: { mode: 'Reply' } }, [{ sing: { call: 'reply' } }])),
       cluster,
       redis,
       system,
