@@ -23,8 +23,9 @@ export function createRateGate(now: () => number): RateGate {
   return {
     enter(throttle) {
       const key = keyOf(throttle)
-      const filled = full.get(key)
-      if (filled !== undefined) return filled.expiresAt - now()
+      const leftMs = (full.get(key)?.expiresAt ?? 0) - now()
+      // No window is full for longer: the clock was set back, and must not keep calls out.
+      if (leftMs > 0 && leftMs <= throttle.windowMs) return leftMs
       const others = entered.get(key) ?? 0
       // Those before it will take all the room there can be.
       if (others >= throttle.requests) return throttle.windowMs

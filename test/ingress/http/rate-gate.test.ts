@@ -1,6 +1,7 @@
 /** The rate holds back what verifying costs, and not only what comes after it. */
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { afterEach, expect, test } from '@jest/globals'
+import { createRateGate } from '../../../ingress/http/rate-gate.ts'
 import type { Fetched, VerifierDeps } from '../../../ingress/verify/verifier.ts'
 import { StateUnavailable } from '../../../state/state.ts'
 import { createSites } from '../site.ts'
@@ -120,6 +121,19 @@ test('a verification that fails for want of the state leaves no place taken', as
   for (let nth = 0; nth < 3; nth++) expect((await forge(site, nth)).status).toBe(503)
   away = false
   expect((await forge(site, 3)).status).toBe(400)
+})
+
+test('a clock that is set back keeps nobody out for longer than a window', () => {
+  let now = 1_000_000
+  const gate = createRateGate(() => now)
+  const throttle = { key: 'window', requests: 1, windowMs: 10_000 }
+  gate.full(throttle, 10_000)
+  expect(gate.enter(throttle)).toBe(10_000)
+  now -= 3_600
+  expect(gate.enter(throttle)).toBeUndefined()
+  gate.leave(throttle)
+  now += 3_600 + 9_999
+  expect(gate.enter(throttle)).toBe(1)
 })
 
 test('signatures of public keys are not looked at over the rate either', async () => {
