@@ -127,12 +127,12 @@ export interface IngressState {
   onReply(listener: (replyId: string, message: ReplyMessage) => void): void
 
   /**
-   * Opens a WebSocket: throttle, lease, `connect` event and the connection itself in one atomic act, as in {@link admit}. It is renewed by the
+   * Opens a WebSocket: throttle, if it is not counted yet, lease, `connect` event and the connection itself in one atomic act, as in {@link admit}. It is renewed by the
    * implementation until it is disconnected. When this process dies, its end is recorded by another: exactly one `disconnect` event, status 1006.
    */
   connect(
     socket: SocketRef,
-    opening: { throttle: Throttle; limit: number; event: CallEvent },
+    opening: { throttle?: Throttle; limit: number; event: CallEvent },
   ): Promise<Verdict>
   /**
    * A message of its client: throttle, then append. The events of a connection go to runners one after the other, each when the runs of the

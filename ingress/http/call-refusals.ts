@@ -30,7 +30,11 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
 
   /** Answers when the throttle has counted the call and lets it pass. */
   async function counted(call: RoutedCall, answer: () => void): Promise<void> {
-    const { route, clientIP } = call
+    const { route, clientIP, isCounted } = call
+    if (isCounted) {
+      answer()
+      return
+    }
     try {
       const verdict = await state.admit({ partition: route.partition, throttle: throttleOf(route, clientIP) })
       if (verdict.kind === 'accepted') answer()
@@ -118,7 +122,7 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
     sender.send(exchange, preparedAnswers[reason], extra ?? ownHeaders[reason])
   }
 
-  return { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, fail }
+  return { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, counted, fail }
 }
 
 /** What these answers have to say (RFC 9110, 15.5.22; RFC 6455, 4.2.2). */

@@ -78,7 +78,7 @@ export function createCallHandler(deps: CallDeps) {
   } = deps
 
   const gate = createRateGate(now)
-  const { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, fail } = createRefusals({
+  const { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, counted, fail } = createRefusals({
     state,
     waiting,
     sender,
@@ -169,9 +169,11 @@ export function createCallHandler(deps: CallDeps) {
       return
     }
     const throttle = throttleOf(call.route, call.clientIP)
-    const waitMs = gate.enter(throttle)
-    if (waitMs !== undefined) refuseThrottled(call, waitMs)
-    else void goOnVerified(call, verification, body).finally(() => gate.leave(throttle))
+    const entry = gate.enter(throttle)
+    if (entry === 'verify') void goOnVerified(call, verification, body).finally(() => gate.leave(throttle))
+    else if (entry === 'count')
+      void counted(call, () => void goOnVerified({ ...call, isCounted: true }, verification, body))
+    else refuseThrottled(call, entry.waitMs)
   }
 
   /** Resolves when the throttle has counted the call. Never rejects. */
@@ -206,8 +208,8 @@ export function createCallHandler(deps: CallDeps) {
     }
     try {
       const event = eventOf(call, body)
-      const throttle = throttleOf(route, clientIP)
-      const admission = { partition: route.partition, throttle, event, ...(once ? { once } : {}) }
+      const throttle = call.isCounted ? {} : { throttle: throttleOf(route, clientIP) }
+      const admission = { partition: route.partition, ...throttle, event, ...(once ? { once } : {}) }
       const verdict =
         event.reply === undefined
           ? await state.admit(admission)
@@ -252,6 +254,7 @@ export function createCallHandler(deps: CallDeps) {
         request: requestOf(call),
         headers: (eventId) => ['X-Request-Id', exchange.requestId, 'X-Hooklet-Event-Id', eventId],
         release,
+        isCounted: call.isCounted === true,
       })
       if (verdict.kind === 'closing') refuse(exchange, 'ShuttingDown', route)
       else if (verdict.kind !== 'accepted') refuseBy(verdict, call)

@@ -10,6 +10,8 @@ export interface RoutedCall {
   route: ServedRoute
   target: Target
   clientIP: string
+  /** The throttle has counted it already, so that its other acts must not. */
+  isCounted?: true
 }
 
 /** What every line of the log about a call tells. */

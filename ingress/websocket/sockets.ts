@@ -26,6 +26,8 @@ export interface Opening extends Omit<ConnectionSeed, 'socket'> {
   headers(eventId: string): readonly string[]
   /** To be called when the stream is taken over. */
   release(): void
+  /** The throttle has counted it already. */
+  isCounted: boolean
 }
 
 /** The WebSockets of the process. */
@@ -89,7 +91,7 @@ export function createSockets(deps: SocketsDeps): Sockets {
   }
 
   return {
-    async open({ req, stream, head, headers, release, ...seed }) {
+    async open({ req, stream, head, headers, release, isCounted, ...seed }) {
       if (closing) return { kind: 'closing' }
       const { route, clientIP } = seed
       const { partition, places } = route
@@ -99,8 +101,8 @@ export function createSockets(deps: SocketsDeps): Sockets {
       // Before it is accepted: a run may send to it, and its webhook may go, while the state answers.
       hold(one)
       try {
-        const throttle = throttleOf(route, clientIP)
-        const verdict = await state.connect(socket, { throttle, limit: places.limit, event })
+        const throttle = isCounted ? {} : { throttle: throttleOf(route, clientIP) }
+        const verdict = await state.connect(socket, { ...throttle, limit: places.limit, event })
         if (verdict.kind !== 'accepted') {
           forget(one)
           return verdict

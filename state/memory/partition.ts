@@ -175,7 +175,8 @@ export function createPartition(options: PartitionOptions): Partition {
     admit,
     connect(socket, { throttle, limit, event }, pod) {
       const { id, places } = socket
-      const verdict = admit({ partition, throttle, lease: { key: places, id, limit }, event }, pod)
+      const lease = { key: places, id, limit }
+      const verdict = admit({ partition, ...(throttle ? { throttle } : {}), lease, event }, pod)
       if (verdict.kind === 'accepted') sockets.open(socket, event, pod)
       return verdict
     },

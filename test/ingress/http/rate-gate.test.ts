@@ -54,6 +54,50 @@ test('over the rate nothing is fetched, until there is room again', async () => 
   expect(read).toHaveLength(4)
 })
 
+test('when a full window has room for one again, one of many is verified, and it is counted once', async () => {
+  const { read, verifiers } = nowhere()
+  const site = await sites.start({ routes: [skill(2)], verifiers })
+  await forge(site, 0)
+  await site.clock.advance(5_000)
+  for (let nth = 1; nth < 4; nth++) await forge(site, nth)
+  await site.clock.advance(5_000)
+  read.length = 0
+  const statuses = await Promise.all(
+    Array.from({ length: 8 }, async (_, nth) => (await forge(site, nth)).status),
+  )
+  expect(statuses.filter((status) => status !== 429)).toEqual([400])
+  expect(read).toHaveLength(1)
+  // The other one of the window is 5 s old: there is room again for one.
+  await site.clock.advance(5_000)
+  expect((await forge(site, 9)).status).toBe(400)
+  expect((await forge(site, 10)).status).toBe(429)
+})
+
+test('a call that is counted first is stored, and answered with a reply, as any other', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const key = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex')
+  const route = routeOf('bot', {
+    verification: { type: 'Discord', secrets: [key] },
+    response: { mode: 'Reply' },
+    limits: { rate: { requests: 1 } },
+  })
+  const site = await sites.start({ routes: [route] })
+  const call = () => {
+    const [time, body] = [String(site.clock.now() / 1000), '{"type":2,"id":"1"}']
+    const signature = sign(null, Buffer.from(time + body), privateKey).toString('hex')
+    const headers = { 'X-Signature-Timestamp': time, 'X-Signature-Ed25519': signature }
+    return site.call(route, '', { method: 'POST', body, headers })
+  }
+  // The second time, the window was full a moment ago.
+  for (let nth = 0; nth < 2; nth++) {
+    const answer = call()
+    await site.reply(await site.nextEvent(), { kind: 'reply', status: 201, headers: {}, body: 'done' })
+    expect((await answer).status).toBe(201)
+    expect((await call()).status).toBe(429)
+    await site.clock.advance(10_000)
+  }
+})
+
 test('of many at a time only so many are verified as the rate could let pass', async () => {
   let release: () => void = () => undefined
   const released = new Promise<void>((resolve) => {
@@ -128,12 +172,12 @@ test('a clock that is set back keeps nobody out for longer than a window', () =>
   const gate = createRateGate(() => now)
   const throttle = { key: 'window', requests: 1, windowMs: 10_000 }
   gate.full(throttle, 10_000)
-  expect(gate.enter(throttle)).toBe(10_000)
+  expect(gate.enter(throttle)).toEqual({ waitMs: 10_000 })
   now -= 3_600
-  expect(gate.enter(throttle)).toBeUndefined()
+  expect(gate.enter(throttle)).toBe('verify')
   gate.leave(throttle)
   now += 3_600 + 9_999
-  expect(gate.enter(throttle)).toBe(1)
+  expect(gate.enter(throttle)).toEqual({ waitMs: 1 })
 })
 
 test('signatures of public keys are not looked at over the rate either', async () => {

@@ -1,4 +1,6 @@
 /** A WebSocket whose handshake must show a signed token. */
+import { generateKeyPairSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { afterEach, expect, test } from '@jest/globals'
 import { openSocket, refusedSocket } from '../../support/socket-client.ts'
@@ -15,13 +17,13 @@ const verification = {
   jwt: { issuer: 'https://issuer.example.com', audiences: ['chat'], clockSkewMs: 0 },
 }
 
-function token(now: number, secret = SECRET): Promise<string> {
+function token(now: number, secret: string | KeyObject = SECRET): Promise<string> {
   return new SignJWT({})
-    .setProtectedHeader({ alg: 'HS256' })
+    .setProtectedHeader({ alg: typeof secret === 'string' ? 'HS256' : 'EdDSA' })
     .setIssuer('https://issuer.example.com')
     .setAudience('chat')
     .setExpirationTime(Math.floor(now / 1000) + 60)
-    .sign(new TextEncoder().encode(secret))
+    .sign(typeof secret === 'string' ? new TextEncoder().encode(secret) : secret)
 }
 
 test('a valid token opens the connection', async () => {
@@ -70,4 +72,25 @@ test('a webhook that is removed while a token is verified opens no connection', 
     status: 404,
   })
   expect(await site.runner.read({ count: 1, blockMs: 0 })).toEqual([])
+})
+
+test('one that is counted before its token is verified is counted once', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const { jwt } = verification
+  const publicKeys = [publicKey.export({ format: 'pem', type: 'spki' })]
+  const route = socketRoute('chat', {
+    verification: { type: 'JWT', jwt: { ...jwt, publicKeys } },
+    limits: { rate: { requests: 1 } },
+  })
+  const site = await sites.start({ routes: [route] })
+  const headers = async () => ({ authorization: `Bearer ${await token(site.clock.now(), privateKey)}` })
+  // The second time, the window was full a moment ago.
+  for (let nth = 0; nth < 2; nth++) {
+    const client = await openSocket(urlOf(site, route), { headers: await headers() })
+    expect(await refusedSocket(urlOf(site, route), { headers: await headers() })).toMatchObject({
+      status: 429,
+    })
+    client.ws.terminate()
+    await site.clock.advance(10_000)
+  }
 })
