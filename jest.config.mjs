@@ -1,5 +1,6 @@
 import { provideHelm } from './test/support/kubernetes/helm.ts'
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
+import { providePromtool } from './test/support/promtool.ts'
 import { provideNode } from './test/support/node/provide.ts'
 import { provideChromium, provideRedis, provideValkey } from './test/support/provision.mjs'
 
@@ -12,6 +13,9 @@ const ON_VALKEY = ['/test/state/valkey']
 const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/', '/test/charts/api-server']
 
 const ON_HELM = ['/test/charts/']
+
+/** Tests that ask Prometheus' own tool. */
+const ON_PROMTOOL = ['/test/charts/rules', '/test/cluster/metrics']
 
 /** Tests that install the chart on a real node. */
 const ON_NODE = ['/test/e2e/cluster/']
@@ -28,6 +32,7 @@ const skipped = [
   ...(provideChromium(process.env) ? [] : IN_CHROMIUM),
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
   ...((await provideHelm(process.env)) ? [] : [...ON_HELM, ...ON_NODE]),
+  ...((await providePromtool(process.env)) ? [] : ON_PROMTOOL),
   ...((await provideNode(process.env, wanted)) ? [] : ON_NODE),
 ]
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import type { Member } from '../support/member.ts'
+import { promtool } from '../support/promtool.ts'
 import { says } from './installation.ts'
 import { startSite } from './site.ts'
 import type { Site } from './site.ts'
@@ -98,6 +99,11 @@ async function told(): Promise<Map<string, { type: string; process: string }>> {
     ]),
   )
 }
+
+test('promtool has nothing to say about what is told', async () => {
+  for (const member of [site.ingress[0], site.runners[0], site.operators[0]])
+    expect(await promtool(['check', 'metrics'], await scrape(member))).toEqual({ code: 0, said: '' })
+})
 
 test('the page lists what is told, with its type, by which process, and nothing else', async () => {
   const page = readFileSync(path.join(import.meta.dirname, '../../docs/monitoring.md'), 'utf8')

@@ -7,6 +7,8 @@ export const KUBERNETES_VERSION = '1.36.3'
 export const ETCD_VERSION = '3.7.3'
 
 export const HELM_VERSION = '4.3.1'
+/** Prometheus 3.13.5, as Go counts it. */
+export const PROMETHEUS_VERSION = '0.313.5'
 /** The oldest that the documentation promises. */
 export const HELM3_VERSION = '3.14.4'
 
@@ -16,7 +18,7 @@ export type Program = (typeof PROGRAMS)[number]
 
 /** What a control plane needs besides for pods that really run. */
 export const NODE_PROGRAMS = ['kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
-export type BuiltProgram = Program | (typeof NODE_PROGRAMS)[number] | 'helm' | 'helm3'
+export type BuiltProgram = Program | (typeof NODE_PROGRAMS)[number] | 'helm' | 'promtool' | 'helm3'
 
 /** Where the programs of a control plane are put, once for a user of a machine: in the folder for caches that the system has. */
 export function cacheFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {

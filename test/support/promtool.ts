@@ -1,0 +1,37 @@
+/** Prometheus' own tool, for what only it can tell of metrics and rules. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { buildPrograms } from './kubernetes/build.ts'
+import { cached, PROMETHEUS_VERSION, runnable } from './kubernetes/programs.ts'
+import { fillFolder } from './kubernetes/provide.ts'
+
+const folderOf = (env: NodeJS.ProcessEnv): string => cached(env, `prometheus-${PROMETHEUS_VERSION}`)
+
+/** Makes sure that tests find promtool, built once for a machine, in a minute or two. False when it can't be built; rejects instead when CI asks for every test. */
+export async function providePromtool(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const folder = folderOf(env)
+  const isThere = (): boolean => runnable(folder, 'promtool')
+  if (isThere()) return true
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  say('Tests of metrics and alerts need promtool; it is built once for the machine.')
+  try {
+    await fillFolder(folder, isThere, (place) => buildPrograms(place, ['promtool'], { go: 'go', say }))
+    return true
+  } catch (error) {
+    const why = `promtool can not be built: ${(error as Error).message}\nInstall Go.`
+    if (env['CI']) throw new Error(why, { cause: error })
+    say(`\n*** SKIPPED: the tests of metrics and alerts. ${why}\n`)
+    return false
+  }
+}
+
+/** Runs it to its end; `said` is what it wrote, wherever. */
+export async function promtool(args: string[], input = ''): Promise<{ code: number; said: string }> {
+  const child = spawn(path.join(folderOf(process.env), 'promtool'), args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin.end(input)
+  const exited = once(child, 'close') as Promise<[number | null]>
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])
+  return { code: code ?? -1, said: out + err }
+}
