@@ -77,7 +77,7 @@ labels:
 {{/* What a pod needs to have its images. */}}
 {{- define "hooklet.imagePullSecrets" -}}
 {{- $secrets := list -}}
-{{- range concat (dig "imagePullSecrets" list (default dict .Values.global)) .Values.imagePullSecrets -}}
+{{- range concat (default list (dig "imagePullSecrets" list (default dict .Values.global))) .Values.imagePullSecrets -}}
 {{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) -}}
 {{- end -}}
 {{- with uniq $secrets -}}
