@@ -1,5 +1,4 @@
 /** What is done with a delivery: its runs are brought to their ends, or to where they sleep, and then it is settled. */
-import type { Json } from '../state/event.ts'
 import type {
   Delivery,
   EventDelivery,
@@ -8,22 +7,19 @@ import type {
   RunRef,
   Takeover,
 } from '../state/state.ts'
-import { failure } from './engine/problem.ts'
-import { asProblem } from './engine/recognise.ts'
 import { Halted } from './engine/run.ts'
 import type { Problem } from './engine/problem.ts'
 import type { Machinery } from './engine/run.ts'
-import { readRunState } from './engine/run-state.ts'
 import type { RunState } from './engine/run-state.ts'
 import { candidatesOf, newRunState, settleNoneLeft, triggeredPlan } from './event-runs.ts'
 import type { Candidate } from './event-runs.ts'
-import type { Bound, Conduct, Conducted } from './execution.ts'
-import type { Log } from '../process/log.ts'
+import type { Conduct, Conducted } from './execution.ts'
 import { elapsed, PAUSE_MS } from './patience.ts'
 import type { Patience } from './patience.ts'
 import type { Plan } from './plan.ts'
 import type { PlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
+import type { Proceed } from './resumption.ts'
 import type { RunInput } from './request/input.ts'
 import type { Tally } from './tally.ts'
 import { decodeCall } from './request/input.ts'
@@ -34,10 +30,10 @@ export interface DeliveriesDeps {
   lookup: PlanLookup
   machinery: Machinery
   conduct: Conduct
+  proceed: Proceed
   patiently: Patience
   halt: AbortSignal
   tally: Pick<Tally, 'delays'>
-  log: Log
 }
 
 /** A run that takes part in an event: one that is to be started, or what an earlier delivery has left of it. */
@@ -46,14 +42,9 @@ type Part = { run: RunRef } & (
 )
 type Begun = Exclude<Takeover, { kind: 'new' }>
 
-/** How many runners may begin with one checkpoint: more, and it is what brings them down. */
-const MAX_ATTEMPTS = 5
-/** How long a run rests that only runners of another version can go on with. */
-const FOREIGN_REST_MS = 30_000
-
 /** Works on a delivery until it is settled, or left to another runner. Never rejects. */
 export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => Promise<void> {
-  const { state, plans, lookup, machinery, conduct, patiently, halt, tally, log } = deps
+  const { state, plans, lookup, machinery, conduct, proceed, patiently, halt, tally } = deps
 
   async function work(delivery: Delivery): Promise<void> {
     try {
@@ -143,11 +134,8 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
     }
     switch (begun.kind) {
       case 'checkpoint':
-        return await proceed(run, begun.checkpoint, (runState) => {
-          // Others of the event may have been left out since.
-          if (runState.reply) runState.reply.total = event.total
-          return boundPlan(runState)
-        })
+        // Others of the event may have been left out since.
+        return await proceed({ ref: run, checkpoint: begun.checkpoint, total: event.total })
       case 'ended':
         return { kind: 'completed', stored: true }
       case 'parked':
@@ -157,58 +145,23 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   }
 
   async function resume(delivery: ResumeDelivery): Promise<void> {
-    const { run, checkpoint, attempts } = delivery
-    const bind = attempts > MAX_ATTEMPTS ? stuck : boundPlan
-    const { kind } = await proceed(run, checkpoint, bind)
+    const { run: ref, checkpoint, attempts } = delivery
+    const { kind } = await proceed({ ref, checkpoint, attempts })
     if (kind === 'fenced') state.abandon(delivery)
   }
 
-  async function proceed(
-    ref: RunRef,
-    checkpoint: Json,
-    bind: (runState: RunState) => Bound | Promise<Bound>,
-  ): Promise<Conducted> {
-    const runState = readCheckpoint(ref, checkpoint)
-    if (runState === undefined) {
-      await patiently(() => state.end(ref))
-      return { kind: 'failed', stored: true }
-    }
-    if (runState === 'foreign') {
-      const parked = await patiently(() => state.park(ref, checkpoint, FOREIGN_REST_MS))
-      return { kind: parked ? 'parked' : 'fenced', stored: true }
-    }
-    return await conduct({ ref, runState, bound: await bind(runState) })
-  }
-
-  function readCheckpoint({ runId }: RunRef, checkpoint: Json): RunState | 'foreign' | undefined {
-    try {
-      return readRunState(checkpoint)
-    } catch (error) {
-      log.error({ run: runId, err: error }, 'Run is lost')
-      return undefined
-    }
-  }
-
-  /** The plan that a run began with. */
-  async function boundPlan({ workflow, generation }: RunState): Promise<Bound> {
-    const plan = await lookup.bound({ ...workflow, generation })
-    if (plan) return { plan }
-    return refused('configuration', 'the Workflow was deleted or changed too often while the run slept')
-  }
-
-  const stuck = (): Bound => refused('runtime', 'the run was woken again and again without coming further')
-
-  function refused(type: 'configuration' | 'runtime', title: string): Bound {
-    return { problem: asProblem(failure(type, title), '/', machinery).problem }
+  /**
+   * Waits for all, and then throws what one of them has thrown: while runs of an event are at work nothing may be settled. That the runner stops is thrown before
+   * any fault: the event comes again.
+   */
+  async function allOf<Result>(works: Promise<Result>[]): Promise<Result[]> {
+    const settled = await Promise.allSettled(works)
+    const thrown = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    if (thrown.length === 0) return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const first = thrown.find((error) => error instanceof Halted) ?? thrown[0]
+    for (const fault of thrown) if (fault !== first && !(fault instanceof Halted)) machinery.onFault(fault)
+    throw first
   }
 
   return work
-}
-
-/** Waits for all, and then throws what one of them has thrown: of an event whose runs are at work nothing may be settled. */
-async function allOf<Result>(works: Promise<Result>[]): Promise<Result[]> {
-  const settled = await Promise.allSettled(works)
-  const faults = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
-  if (faults.length > 0) throw faults.find((fault) => fault instanceof Halted) ?? faults[0]
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
 }

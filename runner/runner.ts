@@ -10,6 +10,7 @@ import type { Log } from '../process/log.ts'
 import { createPatience, elapsed } from './patience.ts'
 import { createPlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
+import { createProceed } from './resumption.ts'
 import { createSchemaPool } from './schema/schemas.ts'
 import { createTally, tallied } from './tally.ts'
 import type { Tally } from './tally.ts'
@@ -64,7 +65,18 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
   const conduct = createConduct({ state, machinery, patiently, halt, tally, log })
   const lookup = createPlanLookup({ plans, clock, halt, log })
-  const work = createDeliveries({ state, plans, lookup, machinery, conduct, patiently, halt, tally, log })
+  const proceed = createProceed({ state, lookup, machinery, conduct, patiently, log })
+  const work = createDeliveries({
+    state,
+    plans,
+    lookup,
+    machinery,
+    conduct,
+    proceed,
+    patiently,
+    halt,
+    tally,
+  })
   const intake = createIntake({ state, clock, concurrency, onFault, work })
   let stopped: Promise<void> | undefined
 

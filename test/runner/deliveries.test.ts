@@ -297,7 +297,7 @@ describe('a checkpoint', () => {
     expect(await newer.read({ count: 1, blockMs: 0 })).toMatchObject([
       { kind: 'resume', checkpoint: { version: 2 }, attempts: 1 },
     ])
-    expect(logged).toEqual([])
+    expect(logged).toEqual([{ fields: { run: 'run' }, message: 'Run waits for a runner of another version' }])
   })
 
   test.each([
