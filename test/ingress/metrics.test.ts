@@ -2,8 +2,11 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { answers } from '../../ingress/answers.ts'
 import { ingressMetrics } from '../../ingress/metrics.ts'
+import { stateMetrics } from '../../ingress/state-metrics.ts'
 import { renderMetrics } from '../../process/metrics.ts'
+import { createMemoryState } from '../../state/memory/memory.ts'
 import { StateUnavailable } from '../../state/state.ts'
+import { createManualClock } from '../support/manual-clock.ts'
 import { openSocket } from '../support/socket-client.ts'
 import { connectRaw } from './raw.ts'
 import { createSites } from './site.ts'
@@ -157,4 +160,33 @@ test('nothing that a caller or tenant chooses becomes a label', async () => {
   const text = await renderMetrics(ingressMetrics(site.ingress, site.table))
   for (const word of [route.token, route.namespace, route.name, 'secret-path', 'guessed-token'])
     expect(text).not.toContain(word)
+})
+
+test('the state is asked once in five seconds, and what is not known is not told', async () => {
+  const clock = createManualClock()
+  const state = createMemoryState({ clock })
+  const inner = state.ingress('pod')
+  let asked = 0
+  let away = false
+  const metrics = stateMetrics(
+    {
+      ready: async () => !away,
+      statistics: () => {
+        asked += 1
+        return away ? Promise.reject(new StateUnavailable('away')) : inner.statistics()
+      },
+    },
+    clock,
+  )
+  await renderMetrics(metrics)
+  expect(await renderMetrics(metrics)).toContain('\nhooklet_state_events 0\n')
+  expect(asked).toBe(1)
+  await clock.advance(5_000)
+  away = true
+  const text = await renderMetrics(metrics)
+  expect(asked).toBe(2)
+  expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
+    'hooklet_state_up 0',
+  ])
+  await state.close()
 })
