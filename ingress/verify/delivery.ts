@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import type { VerificationRequest } from './verifier.ts'
 
 /**
- * Names a delivery by all that is signed of it: for where no id is signed. The parts must be such that no other parts make the same text and are signed,
- * too. It has a form that no provider's id has.
+ * Names a delivery by all that is signed of it, in the order in which it is: for where no id is signed. Where one signed text could be divided into its
+ * parts in more than one way, it is still one delivery. The name has a form that no provider's id has.
  */
 export function signedAs(...parts: readonly (string | Buffer)[]): string {
   const digest = createHash('sha256')
@@ -15,9 +15,9 @@ export function signedAs(...parts: readonly (string | Buffer)[]): string {
 /** Where only the body is signed: deliveries with the same bytes are one, whatever their headers say. */
 export const signedBody = ({ body }: VerificationRequest): string => signedAs(body)
 
-/** The same where the value of a header, which was checked to be there once and in its form, is signed before the body. */
+/** The same where the time in a header, which was checked to be there once and in its form, is signed before the body. */
 export function signedWith(header: string): (request: VerificationRequest) => string {
-  return (request) => signedAs(...request.header(header), '\n', request.body)
+  return (request) => signedAs(...request.header(header), ':', request.body)
 }
 
 /** A member of a signed body that is an id; undefined for anything else. */

@@ -19,21 +19,20 @@ export const hmac: Verifier = {
 }
 
 /** What the template signs has been checked to be there once. An id that it does not sign proves nothing. */
-function deliveryIdBy({
-  template,
-  idHeader,
-  timestampHeader,
-  publicURL,
-}: HmacSettings): NonNullable<PreparedVerification['deliveryId']> {
-  if (idHeader !== undefined && template.includes('{id}')) {
-    const name = idHeader.toLowerCase()
-    return (request) => request.header(name)[0]
-  }
-  const time = timestampHeader?.toLowerCase()
-  const signsURL = template.includes('{url}')
+function deliveryIdBy(settings: HmacSettings): NonNullable<PreparedVerification['deliveryId']> {
+  const { template, publicURL } = settings
+  const idHeader = settings.idHeader?.toLowerCase()
+  const timestampHeader = settings.timestampHeader?.toLowerCase()
+  if (idHeader !== undefined && template.includes('{id}')) return (request) => request.header(idHeader)[0]
+  // Texts and names of variables in turn.
+  const pieces = template.split(/\{(body|timestamp|url)\}/)
   return (request) => {
-    const url = signsURL ? request.url(publicURL) : undefined
-    return signedAs(url ?? '', '\n', ...(time === undefined ? [] : request.header(time)), '\n', request.body)
+    const values: Record<string, string | Buffer | undefined> = {
+      body: request.body,
+      timestamp: timestampHeader && request.header(timestampHeader)[0],
+      url: request.url(publicURL),
+    }
+    return signedAs(...pieces.map((piece, index) => (index % 2 === 0 ? piece : (values[piece] ?? ''))))
   }
 }
 

@@ -22,11 +22,11 @@ export const twilio: Verifier = {
     if (secrets === undefined) return { verify: () => PASS, deliveryId: idIn('i-twilio-idempotency-token') }
     const keys = secretKeys(secrets).map(mac.key)
     return {
-      // I-Twilio-Idempotency-Token is not signed.
+      // I-Twilio-Idempotency-Token is not signed. The text is exactly the signed one, so that it stays the same if it is divided otherwise into URL and parameters.
       deliveryId(request) {
         const parameters = signedParameters(request)
         return typeof parameters === 'string'
-          ? signedAs(request.url(settings?.publicURL) ?? '', '\n', parameters)
+          ? signedAs(request.url(settings?.publicURL) ?? '', parameters)
           : undefined
       },
       verify(request) {

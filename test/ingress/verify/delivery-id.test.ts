@@ -123,6 +123,17 @@ describe('without one, all that is signed names it, and nothing that is not', ()
     expect(idOf(verification, headers, 'a=1', 'https://a/c')).not.toBe(idOf(verification, headers, 'a=1'))
   })
 
+  test('a signed text that is divided otherwise into URL and parameters is the same delivery', () => {
+    const twilio = (url: string, body: string) => idOf({ type: 'Twilio', secrets }, unsigned, body, url)
+    const id = twilio('https://a/b?x=1', 'Body=Hi')
+    expect(twilio('https://a/b?x=1B', 'ody=Hi')).toBe(id)
+    expect(twilio('https://a/b?x=1', 'BodyH=i')).toBe(id)
+    const settings = { ...byTime, template: '{timestamp}{url}{body}' }
+    const generic = (url: string, body: string) =>
+      idOf({ type: 'HMAC', secrets, hmac: settings }, time, body, url)
+    expect(generic('https://a/b?x=1', 'y=2')).toBe(generic('https://a/b?x=1y', '=2'))
+  })
+
   test.each([
     [{ type: 'Stripe', secrets }, '{"id":1}'],
     [{ type: 'Stripe', secrets }, '{"id":""}'],
