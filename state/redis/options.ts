@@ -30,6 +30,8 @@ export interface RedisStateOptions {
   deadLetters?: number
   /** After this silence a process counts as dead, and what it held is free. 15 s by default. */
   lapseMs?: number
+  /** After this time a runner that is gone without a word, and left nothing behind, is forgotten. A day by default. */
+  consumerTtlMs?: number
   /** How often a runner looks for work that nobody told it of, and an ingress for replies it missed. 1 s by default. */
   sweepMs?: number
   /** After this time a command counts as failed. 900 ms by default. */
@@ -61,6 +63,7 @@ export function settingsOf({ url: _url, tls: _tls, natMap: _natMap, ...given }: 
     maxAttempts: 5,
     deadLetters: 1_000,
     lapseMs: 15_000,
+    consumerTtlMs: 86_400_000,
     sweepMs: 1_000,
     commandTimeoutMs: 900,
     runTtlMs: 7 * 86_400_000,

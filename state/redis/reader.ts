@@ -2,18 +2,16 @@ import { createInFlight } from '../in-flight.ts'
 import type { Delivery, RunnerState } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
 import type { Connection } from './connection.ts'
-import { decodeEvent } from './event-format.ts'
-import type { Held } from './held.ts'
 import type { Keys } from './keys.ts'
-import { group } from './keys.ts'
 import type { Settings } from './options.ts'
-import { leastWeight } from './options.ts'
 import type { Scripts } from './script.ts'
+import type { Take } from './take.ts'
 
 /**
  * Finds work in any number of partitions without a blocked connection for each (a Redis Cluster lets no command wait on several slots).
  * A partition that had nothing for this runner knows so, and publishes on the runner's channel when an event is appended; all others are
- * read. A sweep now and then finds what nobody told: the work of dead runners, and runs parked by them.
+ * read. A sweep now and then finds what nobody told: the work of dead runners, and runs parked by them. One that fails is left alone until the next sweep; one
+ * that hangs keeps nobody waiting: what it has, when it answers after all, goes to a later call.
  */
 export interface Reader {
   read: RunnerState['read']
@@ -26,46 +24,36 @@ export interface Reader {
 }
 
 export interface ReaderDeps {
-  consumer: string
   keys: Keys
   scripts: Scripts
   settings: Settings
   connection: Connection
-  held: Held
-  /** Called with the head of each event that was put aside. */
-  onPutAside: (head: Buffer) => Promise<void>
+  take: Take
 }
 
-/** How many partitions are read at once. */
+/** How many partitions are read at once, of those that answer. */
 const breadth = 8
+/** After this time the next partition need not wait for the answer of one. */
+const slowMs = 50
 /** When this runner does not read, another one is woken after this time. */
 const passOnMs = 20
 
-type Work = [
-  runs: [Buffer, number, Buffer, number][],
-  events: [Buffer, number, Buffer, Buffer][],
-  putAside: Buffer[],
-]
-
-export function createReader({
-  consumer,
-  keys,
-  scripts,
-  settings,
-  connection,
-  held,
-  onPutAside,
-}: ReaderDeps): Reader {
-  const { clock, sweepMs, lapseMs, maxAttempts, deadLetters, partitions, onError } = settings
-  const channel = keys.workOf(consumer)
-  const least = leastWeight(settings)
+export function createReader({ keys, scripts, settings, connection, take }: ReaderDeps): Reader {
+  const { clock, sweepMs, partitions, onError } = settings
   /** Partitions that may have work, longest waiting first; true when work may have been abandoned there. */
   const hot = new Map<number, boolean>()
+  /** Since when each partition is being read. */
+  const inFlight = new Map<number, number>()
+  /** Partitions whose last read failed. */
+  const failing = new Set<number>()
+  /** What was taken and not given to a reader yet. */
+  const found: Delivery[] = []
   const timers = new Set<() => void>()
   /** Reads that wait. */
   const waiting = new Set<() => void>()
   const reading = createInFlight()
   let sweptAt = -Infinity
+  let answeredAt = -Infinity
   const closing = new AbortController()
   let lastStop: { of: AbortSignal; either: AbortSignal } | undefined
 
@@ -104,61 +92,58 @@ export function createReader({
     for (let partition = 0; partition < partitions; partition += 1) heat(partition, true)
   }
 
-  async function readPartition(partition: number, count: number): Promise<Delivery[]> {
+  /** The call is to be told of a failure only when nothing answers: `onFailure` gets all. */
+  async function readPartition(
+    partition: number,
+    count: number,
+    onFailure: (error: unknown) => void,
+  ): Promise<void> {
     const abandoned = hot.get(partition) === true
     hot.delete(partition)
-    const names = [
-      keys.events(partition),
-      keys.parked(partition),
-      keys.idle(partition),
-      keys.deadLetters(partition),
-      keys.backlog(partition),
-      keys.attempts(partition),
-    ]
-    const args = [group, consumer, count, lapseMs, maxAttempts, deadLetters, abandoned ? '1' : '0']
+    inFlight.set(partition, clock.monotonic())
     try {
-      const work = connection.runForBuffers(scripts.read, names, [
-        ...args,
-        channel,
-        sweepMs * 10,
-        keys.run(partition, ''),
-        keys.line(partition, ''),
-        least,
-      ])
-      const [runs, events, putAside] = (await work) as Work
-      for (const head of putAside) onPutAside(head).catch(onError)
-      const deliveries = [
-        ...runs.map((run) => resumeOf(partition, run)),
-        ...events.map((event) => eventOf(partition, event)),
-      ]
-      const weights = events.map(([, , head, body]) => Math.max(head.length + body.length, least))
-      for (const [index, delivery] of deliveries.entries())
-        held.add(delivery, weights[index - runs.length] ?? 0)
+      const deliveries = await take(partition, count, abandoned)
+      answeredAt = clock.monotonic()
+      failing.delete(partition)
+      found.push(...deliveries)
       // One that had nothing says when it has; the others are read until then, and what the dead have left until there is none.
       const leftBehind = deliveries.some((delivery) => delivery.kind === 'event' && delivery.deliveries > 1)
       if (deliveries.length > 0) heat(partition, abandoned && leftBehind)
-      return deliveries
     } catch (error) {
-      heat(partition, abandoned)
-      throw error
+      failing.add(partition)
+      onFailure(error)
+    } finally {
+      inFlight.delete(partition)
+      for (const next of waiting) next()
     }
   }
 
-  /** Something from the partitions that may have work, or nothing when none of them has. */
-  async function collect(count: number): Promise<Delivery[]> {
-    if (clock.monotonic() - sweptAt >= sweepMs) sweep()
-    while (hot.size > 0 && !closing.signal.aborted) {
-      const some = [...hot.keys()].slice(0, Math.min(breadth, count))
-      const share = Math.floor(count / some.length)
-      const results = await Promise.allSettled(some.map((partition) => readPartition(partition, share)))
-      const deliveries = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-      if (deliveries.length > 0) return deliveries
-      for (const result of results) if (result.status === 'rejected') throw result.reason
+  /** Begins to read partitions that may have work. True: there are more, for which those that were begun before are to be waited for. */
+  function begin(count: number, onFailure: (error: unknown) => void): boolean {
+    const now = clock.monotonic()
+    let room = Math.min(breadth, count)
+    for (const [partition, since] of inFlight) if (!failing.has(partition) && now - since < slowMs) room -= 1
+    const some: number[] = []
+    let isMore = false
+    for (const partition of [...hot.keys()]) {
+      if (inFlight.has(partition)) continue
+      // Not at the cost of those that answer.
+      if (failing.has(partition)) reading.track(readPartition(partition, 1, onFailure))
+      else if (some.length < room) some.push(partition)
+      else isMore = true
     }
-    return []
+    const share = Math.max(1, Math.floor(count / some.length))
+    for (const partition of some) reading.track(readPartition(partition, share, onFailure))
+    return isMore
   }
 
-  /** Resolves when there may be work, `ms` have passed or the signal aborts. */
+  /** Whether nothing has answered for long, and nothing is left that may. */
+  function isAway(): boolean {
+    for (const partition of inFlight.keys()) if (!failing.has(partition)) return false
+    return clock.monotonic() - answeredAt >= 2 * sweepMs
+  }
+
+  /** Resolves when there may be work or an answer has come, `ms` have passed or the signal aborts. */
   function pause(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -170,19 +155,26 @@ export function createReader({
       const stop = schedule(ms, done)
       signal.addEventListener('abort', done)
       waiting.add(done)
-      if (hot.size > 0 || signal.aborted) done()
+      if (signal.aborted) done()
     })
   }
 
   async function read(count: number, blockMs: number, signal: AbortSignal): Promise<Delivery[]> {
     const until = clock.monotonic() + blockMs
-    for (;;) {
-      if (signal.aborted) return []
-      const deliveries = await collect(count)
+    const failures: unknown[] = []
+    const onFailure = (error: unknown): void => void failures.push(error)
+    for (let first = true; !signal.aborted; first = false) {
+      if (found.length > 0) return found.splice(0, count)
       const leftMs = until - clock.monotonic()
-      if (deliveries.length > 0 || leftMs <= 0) return deliveries
-      await pause(Math.min(leftMs, Math.max(1, sweptAt + sweepMs - clock.monotonic())), signal)
+      if ((first || leftMs > 0) && clock.monotonic() - sweptAt >= sweepMs) sweep()
+      const isMore = begin(count, onFailure)
+      if (failures.length > 0 && !isMore && isAway()) throw failures[0]
+      // Its time is up, but what it has begun may yet bring something.
+      if (leftMs <= 0 && inFlight.size === 0) return []
+      const untilSweepMs = Math.max(1, sweptAt + sweepMs - clock.monotonic())
+      await pause(Math.min(leftMs > 0 ? leftMs : Infinity, isMore ? slowMs : Infinity, untilSweepMs), signal)
     }
+    return []
   }
 
   /** Aborts with the reader's signal or on closing; made once for a reader that comes again with the same one. */
@@ -210,13 +202,4 @@ export function createReader({
       await reading.settled()
     },
   }
-}
-
-function resumeOf(partition: number, [runId, epoch, checkpoint, attempts]: Work[0][number]): Delivery {
-  const run = { partition, runId: runId.toString(), epoch }
-  return { kind: 'resume', run, checkpoint: JSON.parse(checkpoint.toString()), attempts }
-}
-
-function eventOf(partition: number, [entry, deliveries, head, body]: Work[1][number]): Delivery {
-  return { kind: 'event', partition, entry: entry.toString(), event: decodeEvent(head, body), deliveries }
 }

@@ -51,7 +51,16 @@ export function createRedisState(options: RedisStateOptions): RedisState {
   return {
     ingress: (pod) => opening(createIngressState({ pod, keys, scripts, settings, connect: connecting })),
     runner: (consumer) =>
-      opening(createRunnerState({ consumer, keys, scripts, settings, connect: connecting })),
+      opening(
+        createRunnerState({
+          consumer,
+          cluster: target.kind === 'cluster',
+          keys,
+          scripts,
+          settings,
+          connect: connecting,
+        }),
+      ),
     async close() {
       await Promise.all(opened.splice(0).map((state) => state.close()))
     },

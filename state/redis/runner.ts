@@ -13,6 +13,7 @@ import type {
 } from '../state.ts'
 import { createCollector } from './collect.ts'
 import type { Argument, Connection } from './connection.ts'
+import { createConsumers } from './consumers.ts'
 import { decodeHead } from './event-format.ts'
 import { every } from './every.ts'
 import { createHeld } from './held.ts'
@@ -22,10 +23,13 @@ import type { Settings } from './options.ts'
 import { createLapsedRecorder } from './lapsed.ts'
 import { createPresence } from './presence.ts'
 import { createReader } from './reader.ts'
+import { createTake } from './take.ts'
 import type { Scripts } from './script.ts'
 
 export interface RunnerDeps {
   consumer: string
+  /** Whether Redis is a Cluster. */
+  cluster: boolean
   keys: Keys
   scripts: Scripts
   settings: Settings
@@ -45,17 +49,23 @@ const outbox = { messages: 1_000, bytes: 4 * 1_048_576, ttlMs: 3_600_000 }
 
 /** The state as one runner process sees it, see `RunnerState`. */
 export function createRunnerState(deps: RunnerDeps): RunnerState {
-  const { consumer, keys, scripts, settings, connect } = deps
-  const { clock, onError, lapseMs, runTtlMs, endedTtlMs, deadLetters } = settings
-  const connection = connect(keys.workOf(consumer), (message) => reader.wake(message))
+  const { consumer, cluster, keys, scripts, settings, connect } = deps
+  const { clock, onError, lapseMs, consumerTtlMs, runTtlMs, endedTtlMs, deadLetters } = settings
+  const channel = keys.workOf(consumer)
+  // What it means is told in `lua/include/wake.lua`.
+  const idleName = cluster ? `?${channel}` : channel
+  const connection = connect(channel, (message) => reader.wake(message))
   const presence = createPresence(clock, lapseMs)
   const held = createHeld({ ...deps, connection, presence })
-  const reader = createReader({ ...deps, connection, held, onPutAside })
+  const consumers = createConsumers({ ...deps, idleName, connection })
+  const take = createTake({ ...deps, idleName, connection, held, presence, onPutAside })
+  const reader = createReader({ ...deps, connection, take })
   let onDeadLetter: ((letter: DeadLetterNotice) => void) | undefined
   let closed = false
   const stops = [
     every(lapseMs / 3, clock, () => held.renew(), onError),
     every(lapseMs / 3, clock, createLapsedRecorder({ ...deps, connection, presence }), onError),
+    every(consumerTtlMs / 24, clock, consumers.forget, onError),
   ]
 
   async function onPutAside(head: Buffer): Promise<void> {
@@ -195,6 +205,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       for (const stop of stops) stop()
       await reader.close()
       await held.handOver().catch(onError)
+      await consumers.leave().catch(onError)
       connection.close()
     },
   }

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
-import { addressOf, callEvent, inbox, readEvents, waitingEvent } from '../contract/harness.ts'
+import { StateUnavailable } from '../../state/state.ts'
+import { addressOf, callEvent, inbox, readEvent, readEvents, waitingEvent } from '../contract/harness.ts'
+import { createManualClock } from '../support/manual-clock.ts'
 import type { RedisCluster, RedisClusterOptions } from '../support/redis-cluster.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { redisCommand } from '../support/redis-server.ts'
@@ -83,4 +85,57 @@ test('what is held on other masters is renewed and fetched while one is away', a
   for (const node of [1, 2]) await redisCommand(portOf(node), 'CLIENT', 'KILL', 'TYPE', 'pubsub')
   expect(await runner.reply(addressOf(events[1]), { kind: 'ended' })).toBe('first')
   expect((await replies.next()).replyId).toBe(events[1].reply.id)
+})
+
+test('a call that is refused is not kept to be sent when its master is back', async () => {
+  await start()
+  const partition = await partitionOf(0)
+  const ingress = open().ingress('pod')
+  const admit = () => ingress.admit({ partition, event: callEvent() })
+  await admit()
+  await cluster.nodes[0]?.kill()
+  await until(async () => (await admit().catch((error: unknown) => error)) instanceof StateUnavailable)
+  const outcomes = await Promise.allSettled(Array.from({ length: 50 }, admit))
+  expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map(() => 'rejected'))
+  await cluster.nodes[0]?.start()
+  await until(async () => (await admit().catch(() => undefined))?.kind === 'accepted')
+  await admit()
+  expect(await number(0, 'XLEN', `hooklet:{p${partition}}:events`)).toBe(3)
+})
+
+test('a master that hangs does not keep a runner from the work on others', async () => {
+  await start()
+  const [hanging, living] = [await partitionOf(0), await partitionOf(1)]
+  const ingress = open().ingress('pod')
+  // No read of the hanging one ends within the test.
+  const runner = open({ commandTimeoutMs: 600_000 }).runner('runner')
+  await ingress.admit({ partition: hanging, event: callEvent() })
+  await readEvent(runner)
+  cluster.nodes[0]?.pause()
+  try {
+    for (let each = 0; each < 5; each += 1) {
+      const event = callEvent()
+      await ingress.admit({ partition: living, event })
+      expect((await readEvent(runner)).event.id).toBe(event.id)
+    }
+  } finally {
+    cluster.nodes[0]?.resume()
+  }
+})
+
+test('an event wakes one idle runner, wherever that listens', async () => {
+  await start()
+  const ingress = open().ingress('pod')
+  // On a clock that stands still, so that none passes on what it was woken for.
+  const runners = Array.from({ length: 6 }, (_, each) =>
+    open({ clock: createManualClock() }).runner(`runner-${each}`),
+  )
+  for (const runner of runners) expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+  for (const master of [0, 1, 2]) {
+    const partition = await partitionOf(master)
+    const idle = `hooklet:{p${partition}}:idle`
+    expect(await number(master, 'SCARD', idle)).toBe(6)
+    await ingress.admit({ partition, event: callEvent() })
+    expect(await number(master, 'SCARD', idle)).toBe(5)
+  }
 })

@@ -208,6 +208,19 @@ test('scripts are loaded again when Redis has forgotten them, and groups when it
   expect(await readEvent(runner)).toMatchObject({ event: { id: event.id }, deliveries: 1 })
 })
 
+test('a Redis that was restarted knows the scripts before it gets a call', async () => {
+  const ingress = open().ingress('pod')
+  await ingress.admit({ partition, event: callEvent() })
+  await server.kill()
+  await until(async () => !(await ingress.ready()))
+  await server.start()
+  await until(() => ingress.ready())
+  await ingress.admit({ partition, event: callEvent() })
+  const statistics = await redisCommand(server.port, 'INFO', 'commandstats')
+  expect(statistics).toContain('cmdstat_evalsha:')
+  expect(statistics).not.toContain('cmdstat_eval:')
+})
+
 test('a runner that stalls loses its events and runs, and can not acknowledge or write to them', async () => {
   // The heartbeat of the first comes too late for the second.
   const stalled = open({ lapseMs: 600_000 }).runner('stalled')

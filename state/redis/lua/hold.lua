@@ -16,7 +16,7 @@ for i = 6, 5 + entries do
   local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
   if not pending.err and #pending > 0 then
     -- To be idle for a day is to be anybody's, without a failed attempt (see read.lua); JUSTID leaves the number of deliveries alone.
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', keep and 0 or 86400000, 'JUSTID')
+    redis.call('XCLAIM', KEYS[1], ARGV[1], keep and ARGV[2] or 'handed-over', 0, ARGV[i], 'IDLE', keep and 0 or 86400000, 'JUSTID')
   end
 end
 
@@ -27,6 +27,7 @@ for i = 4, #KEYS do
     if not keep then
       -- Who hands a run over has not failed at it.
       redis.call('HINCRBY', KEYS[i], 'attempts', -1)
+      redis.call('HDEL', KEYS[i], 'consumer')
     end
   end
 end

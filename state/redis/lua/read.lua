@@ -3,8 +3,10 @@
 --
 -- KEYS  1 events  2 parked  3 idle  4 dead letters  5 backlog  6 attempts
 -- ARGV  1 group  2 consumer  3 count  4 lapseMs  5 maxAttempts  6 cap of the dead letters  7 "1": look for events of dead consumers
---       8 the consumer's channel  9 how long it counts as idle, ms  10 prefix of the keys of runs  11 prefix of the keys of lines
+--       8 the consumer's name among the idle ones  9 how long it counts as idle, ms  10 prefix of the keys of runs  11 prefix of the keys of lines
 --       12 for how much an event counts at least in the backlog
+--       13 "1": who was silent for so long is dead; else only what was handed over is taken from others
+--       then the entries and runs that the consumer holds: they stay as they are, even if it could not say so for long
 -- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint, attempts}, events as {entry, deliveries, head, body}, the heads of events put aside
 -- Atomic, so that nobody else gets the same work, and a consumer that finds nothing is known as idle before the next event is appended.
 -- The keys of runs and lines are made here: they carry the hash tag of the others.
@@ -17,10 +19,22 @@ local group, consumer, lapseMs = ARGV[1], ARGV[2], tonumber(ARGV[4])
 local left = tonumber(ARGV[3])
 local runs, events, aside = {}, {}, {}
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, left)) do
+local certain, held, passed = ARGV[13] == '1', {}, #ARGV - 13
+for i = 14, #ARGV do
+  held[ARGV[i]] = true
+end
+-- How long an event is left alone whose consumer was silent. What was handed over is idle for a day, see hold.lua.
+local abandonedMs = certain and lapseMs or 86400000
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, left + (certain and passed or 1000))) do
+  if left == 0 then
+    break
+  end
   local run = ARGV[10] .. id
-  local known = redis.call('HMGET', run, 'checkpoint', 'epoch', 'attempts')
-  if known[1] then
+  local known = redis.call('HMGET', run, 'checkpoint', 'epoch', 'attempts', 'consumer')
+  if held[id] or (known[4] and not certain) then
+    -- Somebody goes on with it.
+  elseif known[1] then
     local epoch, attempts = math.floor(known[2]) + 1, (known[3] or 0) + 1
     redis.call('HSET', run, 'epoch', epoch, 'attempts', attempts, 'consumer', consumer)
     redis.call('ZADD', KEYS[2], now + lapseMs, id)
@@ -67,17 +81,22 @@ local function putAside(id, deliveries, attempts)
 end
 
 if ARGV[7] == '1' and left > 0 then
-  local stale = redis.pcall('XPENDING', KEYS[1], group, 'IDLE', lapseMs, '-', '+', left)
+  local stale = redis.pcall('XPENDING', KEYS[1], group, 'IDLE', abandonedMs, '-', '+', left + passed)
   for _, pending in ipairs(stale.err and {} or stale) do
     local id, owner, idle, deliveries = unpack(pending)
-    local attempts = attemptsAt(id, owner, idle)
-    if attempts >= tonumber(ARGV[5]) then
-      putAside(id, deliveries, attempts)
-    else
-      local entry = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)[1]
-      if entry then
-        events[#events + 1] = { id, deliveries + 1, field(entry[2], 'h'), field(entry[2], 'b') }
-        left = left - 1
+    if left == 0 then
+      break
+    end
+    if not held[id] then
+      local attempts = attemptsAt(id, owner, idle)
+      if attempts >= tonumber(ARGV[5]) then
+        putAside(id, deliveries, attempts)
+      else
+        local entry = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)[1]
+        if entry then
+          events[#events + 1] = { id, deliveries + 1, field(entry[2], 'h'), field(entry[2], 'b') }
+          left = left - 1
+        end
       end
     end
   end

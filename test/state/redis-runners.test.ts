@@ -1,0 +1,146 @@
+/** What runners take from each other, and leave behind. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
+import { createRedisState } from '../../state/redis/redis.ts'
+import type { RunnerState } from '../../state/state.ts'
+import { callEvent, readEvent, readEvents, readResume } from '../contract/harness.ts'
+import type { ManualClock } from '../support/manual-clock.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import type { RedisServer } from '../support/redis-server.ts'
+import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+
+const partition = 3
+const events = 'hooklet:{p3}:events'
+const [lapseMs, sweepMs] = [900, 100]
+let server: RedisServer
+const states: RedisState[] = []
+
+beforeEach(async () => {
+  server = await startRedisServer(['--appendonly', 'yes', '--appendfsync', 'always'])
+})
+afterEach(async () => {
+  await Promise.all(states.splice(0).map((state) => state.close()))
+  await server.close()
+})
+
+function open(options: Partial<RedisStateOptions> = {}): RedisState {
+  const state = createRedisState({ url: server.url, sweepMs, lapseMs, ...options })
+  states.push(state)
+  return state
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true')
+    await sleep(20)
+  }
+}
+
+/** Lets time pass for a runner; what it does meanwhile is answered before more passes. */
+async function pass(clock: ManualClock, runner: RunnerState, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += lapseMs / 3) {
+    await clock.advance(lapseMs / 3)
+    for (let each = 0; each < 20; each += 1) await runner.ready()
+  }
+}
+
+/** Nobody has renewed it for a lapse. */
+async function untilSilent(): Promise<void> {
+  await until(async () => {
+    const stale = await redisCommand(
+      server.port,
+      'XPENDING',
+      events,
+      'runners',
+      'IDLE',
+      String(lapseMs),
+      '-',
+      '+',
+      '1',
+    )
+    return stale.startsWith('*1')
+  })
+}
+
+test('a runner takes nothing over that it holds itself, however long it could not say so', async () => {
+  const clock = createManualClock()
+  const runner = open({ clock }).runner('runner')
+  await open().ingress('pod').admit({ partition, event: callEvent() })
+  await pass(clock, runner, 3 * lapseMs)
+  const delivery = await readEvent(runner)
+  await runner.park({ partition, runId: 'run', epoch: 1 }, {}, 0)
+  await clock.advance(sweepMs)
+  const { run } = await readResume(runner)
+  const dueAt = Number(
+    (await redisCommand(server.port, 'ZSCORE', 'hooklet:{p3}:parked', 'run')).split('\r\n')[1],
+  )
+  await untilSilent()
+  await until(async () => Date.now() > dueAt)
+  await clock.advance(sweepMs)
+  expect(await runner.read({ count: 10, blockMs: 0 })).toEqual([])
+  expect(await runner.save(run, {})).toBe(true)
+  await runner.acknowledge([delivery])
+  expect(await redisCommand(server.port, 'XLEN', events)).toBe(':0\r\n')
+})
+
+test('after Redis was away, who is silent counts as dead only when all had a lapse to renew', async () => {
+  const event = callEvent()
+  await open().ingress('pod').admit({ partition, event })
+  await readEvent(open({ clock: createManualClock() }).runner('silent'))
+  const clock = createManualClock()
+  const runner = open({ clock }).runner('runner')
+  await pass(clock, runner, 2 * lapseMs)
+  await server.kill()
+  await until(async () => !(await runner.ready()))
+  await pass(clock, runner, lapseMs / 3)
+  await server.start()
+  await until(() => runner.ready())
+  await untilSilent()
+  for (let passed = 0; passed < lapseMs; passed += lapseMs / 3) {
+    expect(await runner.read({ count: 10, blockMs: 0 })).toEqual([])
+    await pass(clock, runner, lapseMs / 3)
+  }
+  expect(await readEvent(runner)).toMatchObject({ event: { id: event.id }, deliveries: 2 })
+})
+
+test('the time of day does not matter to what a runner looks for', async () => {
+  const clock = createManualClock()
+  const runner = open({ clock }).runner('runner')
+  expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+  clock.set(clock.now() - 86_400_000)
+  // It was told of it by nobody.
+  await redisCommand(server.port, 'DEL', 'hooklet:{p3}:idle')
+  await open().ingress('pod').admit({ partition, event: callEvent() })
+  await clock.advance(sweepMs)
+  await readEvent(runner)
+})
+
+const consumers = async (): Promise<string> =>
+  redisCommand(server.port, 'XINFO', 'CONSUMERS', events, 'runners')
+
+test('a runner that closes leaves no consumer behind, and what it held goes to the next at once', async () => {
+  const ingress = open().ingress('pod')
+  await ingress.admit({ partition, event: callEvent() })
+  const first = open().runner('first-one')
+  await readEvents(first, 1)
+  expect(await consumers()).toContain('first-one')
+  await first.close()
+  expect(await consumers()).not.toContain('first-one')
+  expect(await redisCommand(server.port, 'SMEMBERS', 'hooklet:{p4}:idle')).not.toContain('first-one')
+  // It need not wait for a lapse, of which its clock knows nothing.
+  const second = open({ clock: createManualClock() }).runner('second-one')
+  expect((await readEvent(second)).deliveries).toBe(2)
+})
+
+test('consumers that died long ago are removed, unless they have something', async () => {
+  const ingress = open().ingress('pod')
+  await ingress.admit({ partition, event: callEvent() })
+  const holder = open({ clock: createManualClock() }).runner('holder')
+  await readEvent(holder)
+  await redisCommand(server.port, 'XGROUP', 'CREATECONSUMER', events, 'runners', 'dead')
+  open({ consumerTtlMs: 1_200, lapseMs: 600_000 }).runner('runner')
+  await until(async () => !(await consumers()).includes('dead'))
+  expect(await consumers()).toContain('holder')
+})
