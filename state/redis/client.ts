@@ -83,6 +83,19 @@ function findByAnnouncedAddress(cluster: Cluster, natMap: NatMap): void {
   }
 }
 
+/** Resolves when calls can be made. Of a Cluster, no call waits for a master: each is connected by then, or away. */
+export async function opened(client: Redis | Cluster): Promise<void> {
+  await new Promise((resolve) => client.once('ready', resolve))
+  if (client instanceof Redis) return
+  const settled = (node: Redis): Promise<unknown> =>
+    new Promise((resolve) => {
+      node.once('ready', resolve)
+      node.once('close', resolve)
+    })
+  const connecting = client.nodes('master').filter(({ status }) => status.startsWith('connect'))
+  await Promise.all(connecting.map(settled))
+}
+
 /** Calls back with each server whenever it is reached. Masters of a Cluster are connected when they become known, not when they are spoken to first. */
 export function onReached(client: Redis | Cluster, act: (server: Redis) => void): void {
   if (client instanceof Redis) {

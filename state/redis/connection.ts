@@ -5,7 +5,7 @@ import { createDeadlines } from '../deadlines.ts'
 import { StateUnavailable } from '../state.ts'
 import { createCork } from './cork.ts'
 import type { ClientOptions } from './client.ts'
-import { createClient, onReached } from './client.ts'
+import { createClient, onReached, opened } from './client.ts'
 import type { Script, Scripts } from './script.ts'
 
 export type Argument = string | number | Buffer
@@ -71,7 +71,7 @@ export function connect(
     if (entered) claim().catch(fault)
   })
   opening = within(
-    Promise.all([new Promise((resolve) => commands.once('ready', resolve)), subscriber.subscribe(channel)]),
+    Promise.all([opened(commands), subscriber.subscribe(channel)]),
     clock,
     commandTimeoutMs,
   ).finally(() => (opening = undefined))
