@@ -87,13 +87,15 @@ function findByAnnouncedAddress(cluster: Cluster, natMap: NatMap): void {
 export async function opened(client: Redis | Cluster): Promise<void> {
   await new Promise((resolve) => client.once('ready', resolve))
   if (client instanceof Redis) return
-  const settled = (node: Redis): Promise<unknown> =>
-    new Promise((resolve) => {
-      node.once('ready', resolve)
-      node.once('close', resolve)
-    })
   const connecting = client.nodes('master').filter(({ status }) => status.startsWith('connect'))
-  await Promise.all(connecting.map(settled))
+  await Promise.all(connecting.map(connectedOrAway))
+}
+
+function connectedOrAway(node: Redis): Promise<unknown> {
+  return new Promise((resolve) => {
+    node.once('ready', resolve)
+    node.once('close', resolve)
+  })
 }
 
 /** Calls back with each server whenever it is reached. Masters of a Cluster are connected when they become known, not when they are spoken to first. */

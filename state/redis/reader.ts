@@ -125,7 +125,7 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     for (const [partition, since] of inFlight) if (!failing.has(partition) && now - since < slowMs) room -= 1
     const some: number[] = []
     let isMore = false
-    for (const partition of [...hot.keys()]) {
+    for (const partition of hot.keys()) {
       if (inFlight.has(partition)) continue
       // Not at the cost of those that answer.
       if (failing.has(partition)) reading.track(readPartition(partition, 1, onFailure))
