@@ -14,6 +14,7 @@ import { readExchanges } from '../../../cli/manifests/exchange.ts'
 import { expectExchange } from '../../support/exchange.ts'
 import type { Daemon } from '../../support/node/daemon.ts'
 import { until } from '../../support/node/daemon.ts'
+import { freePort } from '../../support/redis-server.ts'
 import { startEffectServer } from '../processes/fleet.ts'
 import type { EffectServer } from '../processes/fleet.ts'
 import { NEXT_VERSION, preparePlace, SYSTEM } from './installed.ts'
@@ -267,7 +268,7 @@ describe('under 200 calls a second, and with WebSockets, no call fails and no ev
 
 const elsewhere = (): Record<string, string> => ({ 'redis.example.com:6380': ownRedis.address })
 
-describe('uninstalling', () => {
+describe('uninstalling, and installing again', () => {
   test('leaves exactly what the page says, of all kinds that there are', async () => {
     const [uninstall] = await readBlocks('docs/install.md', '## Uninstall')
     const users = [
@@ -295,8 +296,59 @@ describe('uninstalling', () => {
     const values = '--set redis.existingSecret.name=shared-redis --set redis.caSecret.name=redis-ca'
     const url = ['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}']
     const path = new URL(await place.kubectl(url)).pathname
-    await follow(place.reader('newest'), `${command} ${values} --set ingress.service.type=NodePort`)
+    await follow(
+      place.reader('newest'),
+      `${command} ${values} --set ingress.service.type=NodePort --set 'watchNamespaces={default}'`,
+    )
     expect(new URL(await urlOf(place, 'hello')).pathname).toBe(path)
     expect(JSON.parse(await served(await urlOf(place, 'hello')))).toEqual({ message: 'Hello, world!' })
+  })
+
+  test('a second installation serves its own namespace, with the same CRDs', async () => {
+    const [install = ''] = await readBlocks('docs/install.md', '## Several installations')
+    const port = await freePort()
+    const reader = place.reader('newest', { 8081: String(port) })
+    const first = await urlOf(place, 'hello')
+    await follow(reader, install)
+    await follow(reader, 'kubectl apply -n staging -f examples/hello/hello.yaml')
+    await place.kubectl(['wait', '--for=condition=Ready', 'webhook/hello', '-n', 'staging', '--timeout=30s'])
+    const url = await place.kubectl([
+      'get',
+      'webhook',
+      'hello',
+      '-n',
+      'staging',
+      '-o',
+      'jsonpath={.status.url}',
+    ])
+    expect(url.startsWith(`http://localhost:${port}/webhooks/`)).toBe(true)
+    const forward = 'kubectl port-forward -n hooklet-staging service/hooklet-staging-ingress 8081:80'
+    opened.push(await reader.leaveOpen(forward, port))
+    expect(JSON.parse(await served(url))).toEqual({ message: 'Hello, world!' })
+    await opened.pop()?.stop()
+    // Each knows its own only.
+    const foreign = `${await place.service()}${new URL(url).pathname}`
+    expect((await fetch(foreign)).status).toBe(404)
+    expect(await urlOf(place, 'hello')).toBe(first)
+    await place.kubectl(['delete', 'webhooks,workflows', '--all', '-n', 'staging'])
+    await follow(reader, 'helm uninstall hooklet-staging -n hooklet-staging --wait')
+    await place.kubectl(['delete', 'namespace', 'staging', 'hooklet-staging'])
+    expect(await served(first)).toContain('Hello')
+  })
+
+  test('with crds.keep=false takes the CRDs along, and all that users made of them', async () => {
+    const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
+    const [uninstall, everythingGoes = ''] = await readBlocks('docs/install.md', '## Uninstall')
+    const reader = place.reader('newest')
+    await follow(reader, `${upgrade?.trim()} --set crds.keep=false`)
+    await follow(reader, uninstall)
+    await leaves([
+      `Lease ${SYSTEM}/hooklet-operator`,
+      `Secret ${SYSTEM}/redis-ca`,
+      `Secret ${SYSTEM}/shared-redis`,
+      ...NAMESPACE_ITSELF,
+    ])
+    await follow(reader, everythingGoes.trim().split('\n').at(-1))
+    await leaves([])
   })
 })
