@@ -20,9 +20,8 @@ import type { EffectServer } from '../processes/fleet.ts'
 import { NEXT_VERSION, preparePlace, SYSTEM } from './installed.ts'
 import type { Place } from './installed.ts'
 import { underLoad } from './load.ts'
-import { everything, hooks, list, newSince, replaced, served, urlOf } from './objects.ts'
+import { everything, hooks, leaves, list, replaced, served, urlOf } from './objects.ts'
 import { readBlocks } from './pages.ts'
-import type { Reader } from './pages.ts'
 import { holdsState, startOwnRedis } from './redis.ts'
 import type { OwnRedis } from './redis.ts'
 
@@ -51,13 +50,6 @@ afterAll(async () => {
   await place?.close()
 })
 
-/** Runs commands; tells what the pods say when they fail. */
-async function follow(reader: Reader, commands = ''): Promise<string> {
-  return reader.paste(commands).catch(async (error: unknown) => {
-    throw new Error(`${String(error)}\n${await place.describe()}`)
-  })
-}
-
 /** What comes with a namespace. */
 const NAMESPACE_ITSELF = [
   `ConfigMap ${SYSTEM}/kube-root-ca.crt`,
@@ -67,39 +59,27 @@ const NAMESPACE_ITSELF = [
 
 const seconds = (from: number): string => ((performance.now() - from) / 1000).toFixed(1)
 
-/** Waits for what goes by itself, such as what the garbage collector takes. */
-async function leaves(expected: string[]): Promise<void> {
-  let left: string[] = []
-  await until(
-    async () => {
-      left = await newSince(place, before)
-      return JSON.stringify(left) === JSON.stringify(expected.toSorted())
-    },
-    { withinMs: 60_000, why: () => `left: ${left.join(', ')}` },
-  )
-}
-
 describe('README, with the oldest Helm', () => {
   test('from nothing to the first answered webhook', async () => {
     const reader = place.reader('oldest')
     const [image, install, forward, call] = await readBlocks('README.md', '## On Kubernetes')
     expect(image).toContain('docker build -t hooklet:0.1.0 .')
     const began = performance.now()
-    await follow(reader, install)
-    opened.push(await reader.leaveOpen(forward ?? '', place.port))
-    expect(JSON.parse(await follow(reader, call))).toEqual({ message: 'Hello, Ada!' })
+    await reader.paste(install)
+    opened.push(await reader.leaveOpen(forward, place.port))
+    expect(JSON.parse(await reader.paste(call))).toEqual({ message: 'Hello, Ada!' })
     process.stderr.write(`from helm install to the first answer: ${seconds(began)} s\n`)
     await opened.pop()?.stop()
   })
 
   test('what Helm says then leads to an answer as well', async () => {
     const reader = place.reader('oldest')
-    const notes = await follow(reader, `helm get notes hooklet -n ${SYSTEM}`)
+    const notes = await reader.paste(`helm get notes hooklet -n ${SYSTEM}`)
     const blocks = [...notes.matchAll(/(^ {2}.*\n?)+/gm)].map(([block]) => block.replaceAll(/^ {2}/gm, ''))
     const [webhook, forward, call] = blocks
-    await follow(reader, webhook)
-    opened.push(await reader.leaveOpen(forward ?? '', place.port))
-    await until(async () => (await follow(reader, call)) === 'Hello', {
+    await reader.paste(webhook)
+    opened.push(await reader.leaveOpen(forward, place.port))
+    await until(async () => (await reader.paste(call)) === 'Hello', {
       withinMs: 10_000,
       why: () => 'the changed workflow does not answer',
     })
@@ -108,8 +88,8 @@ describe('README, with the oldest Helm', () => {
 
   test('after removing everything there is nothing that was not there before', async () => {
     const [, everythingGoes] = await readBlocks('docs/install.md', '## Uninstall')
-    await follow(place.reader('oldest'), everythingGoes)
-    await leaves([])
+    await place.reader('oldest').paste(everythingGoes)
+    await leaves(place, before, [])
   })
 })
 
@@ -119,11 +99,11 @@ describe('the page on installing', () => {
     const [install] = await readBlocks('docs/install.md', '## Install')
     const [first, forward, call] = await readBlocks('docs/install.md', '## The first webhook')
     expect(install).toContain('pod-security.kubernetes.io/enforce=restricted')
-    await follow(reader, install)
+    await reader.paste(install)
     const began = performance.now()
-    expect(await follow(reader, first)).toContain(`http://localhost:${place.port}/webhooks/`)
-    opened.push(await reader.leaveOpen(forward ?? '', place.port))
-    expect(JSON.parse(await follow(reader, call))).toEqual({ message: 'Hello, Ada!' })
+    expect(await reader.paste(first)).toContain(`http://localhost:${place.port}/webhooks/`)
+    opened.push(await reader.leaveOpen(forward, place.port))
+    expect(JSON.parse(await reader.paste(call))).toEqual({ message: 'Hello, Ada!' })
     process.stderr.write(`from kubectl apply to the first answer: ${seconds(began)} s\n`)
     await opened.pop()?.stop()
   })
@@ -139,7 +119,7 @@ describe('the page on installing', () => {
   test('without its trial publicUrl, and with a port of the node, the Service is where the URL leads', async () => {
     const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
     const values = '--set publicUrl= --set ingress.service.type=NodePort'
-    await follow(place.reader('newest'), `${upgrade?.trim()} ${values}`)
+    await place.reader('newest').paste(`${upgrade?.trim()} ${values}`)
     const url = ['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}']
     await until(
       async () => (await place.kubectl(url)).startsWith(`http://hooklet-ingress.${SYSTEM}.svc/webhooks/`),
@@ -191,18 +171,18 @@ describe('the page on running it', () => {
     const reader = place.reader('newest')
     const [backup, restore] = await readBlocks('docs/operations.md', '## Backup and restore')
     const url = await urlOf(place, 'hello')
-    await follow(reader, backup)
+    await reader.paste(backup)
     await place.kubectl(['delete', 'webhook', 'hello'])
     await place.kubectl(['wait', '--for=delete', 'secret/hello-webhook-url', '--timeout=30s'])
-    await follow(reader, restore)
-    await follow(reader, 'kubectl apply -f examples/hello/hello.yaml')
+    await reader.paste(restore)
+    await reader.paste('kubectl apply -f examples/hello/hello.yaml')
     expect(await urlOf(place, 'hello')).toBe(url)
     expect(JSON.parse(await served(url))).toEqual({ message: 'Hello, world!' })
   })
 
   test('a copy of the embedded Redis can be loaded', async () => {
     const [copy] = await readBlocks('docs/operations.md', '### Redis')
-    await follow(place.reader('newest'), copy)
+    await place.reader('newest').paste(copy)
     expect(await holdsState(path.join(place.folder, 'source'), 'hooklet.rdb')).toBe(true)
   })
 
@@ -215,7 +195,7 @@ describe('the page on running it', () => {
     expect(enlarge).toContain('kubectl patch pvc')
     const pod = ['get', 'pod', 'hooklet-redis-0', '-n', SYSTEM, '-o', 'jsonpath={.metadata.uid}']
     const before = await place.kubectl(pod)
-    await follow(place.reader('newest'), others.join('\n'))
+    await place.reader('newest').paste(others.join('\n'))
     expect(await place.kubectl(pod)).toBe(before)
     const size = 'jsonpath={.spec.volumeClaimTemplates[0].spec.resources.requests.storage}'
     expect(await place.kubectl(['get', 'statefulset', 'hooklet-redis', '-n', SYSTEM, '-o', size])).toBe('4Gi')
@@ -238,7 +218,7 @@ describe('under 200 calls a second, and with WebSockets, no call fails and no ev
     underLoad(place, server, async () => {
       const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
       await place.pull()
-      await replaced(place, ['ingress', 'runner', 'operator'], () => follow(place.reader('newest'), upgrade))
+      await replaced(place, ['ingress', 'runner', 'operator'], () => place.reader('newest').paste(upgrade))
       const images = 'jsonpath={.items[*].spec.containers[*].image}'
       const parts = ['--selector', 'app.kubernetes.io/component in (ingress, runner, operator)']
       const run = (await place.kubectl(['get', 'pods', '-n', SYSTEM, ...parts, '-o', images])).split(' ')
@@ -251,16 +231,16 @@ describe('under 200 calls a second, and with WebSockets, no call fails and no ev
     const reader = place.reader('newest', elsewhere())
     const later = await urlOf(place, 'later')
     await served(later)
-    await follow(reader, make)
+    await reader.paste(make)
     await underLoad(place, server, async () => {
       const accepted = await fetch(later, { method: 'POST', body: JSON.stringify({ n: 1 }) })
       expect(accepted.status).toBe(200)
-      await replaced(place, ['ingress', 'runner'], () => follow(reader, move))
+      await replaced(place, ['ingress', 'runner'], () => reader.paste(move))
     })
     await server.reached('later', 1)
-    const left = async (): Promise<string> => (await follow(reader, look)).trim()
+    const left = async (): Promise<string> => (await reader.paste(look)).trim()
     await until(async () => /^128 0$/.test(await left()), { withinMs: 60_000, why: left })
-    await follow(reader, remove)
+    await reader.paste(remove)
     expect(await ownRedis.holds('hooklet:*')).toBe(true)
     expect(await served(await urlOf(place, 'hello'))).toContain('Hello')
   })
@@ -277,8 +257,8 @@ describe('uninstalling, and installing again', () => {
       ...(await list(place, 'secrets', '--selector', 'hooklet.dev/artefact')),
     ]
     expect(users.length).toBeGreaterThan(10)
-    await follow(place.reader('newest'), uninstall)
-    await leaves([
+    await place.reader('newest').paste(uninstall)
+    await leaves(place, before, [
       ...users,
       'APIService /v1alpha1.hooklet.dev',
       'CustomResourceDefinition /webhooks.hooklet.dev',
@@ -296,10 +276,9 @@ describe('uninstalling, and installing again', () => {
     const values = '--set redis.existingSecret.name=shared-redis --set redis.caSecret.name=redis-ca'
     const url = ['get', 'webhook', 'hello', '-o', 'jsonpath={.status.url}']
     const path = new URL(await place.kubectl(url)).pathname
-    await follow(
-      place.reader('newest'),
-      `${command} ${values} --set ingress.service.type=NodePort --set 'watchNamespaces={default}'`,
-    )
+    await place
+      .reader('newest')
+      .paste(`${command} ${values} --set ingress.service.type=NodePort --set 'watchNamespaces={default}'`)
     expect(new URL(await urlOf(place, 'hello')).pathname).toBe(path)
     expect(JSON.parse(await served(await urlOf(place, 'hello')))).toEqual({ message: 'Hello, world!' })
   })
@@ -309,8 +288,8 @@ describe('uninstalling, and installing again', () => {
     const port = await freePort()
     const reader = place.reader('newest', { 8081: String(port) })
     const first = await urlOf(place, 'hello')
-    await follow(reader, install)
-    await follow(reader, 'kubectl apply -n staging -f examples/hello/hello.yaml')
+    await reader.paste(install)
+    await reader.paste('kubectl apply -n staging -f examples/hello/hello.yaml')
     await place.kubectl(['wait', '--for=condition=Ready', 'webhook/hello', '-n', 'staging', '--timeout=30s'])
     const url = await place.kubectl([
       'get',
@@ -322,7 +301,7 @@ describe('uninstalling, and installing again', () => {
       'jsonpath={.status.url}',
     ])
     expect(url.startsWith(`http://localhost:${port}/webhooks/`)).toBe(true)
-    const forward = 'kubectl port-forward -n hooklet-staging service/hooklet-staging-ingress 8081:80'
+    const forward = 'kubectl port-forward -n hooklet-staging service/hooklet-ingress 8081:80'
     opened.push(await reader.leaveOpen(forward, port))
     expect(JSON.parse(await served(url))).toEqual({ message: 'Hello, world!' })
     await opened.pop()?.stop()
@@ -331,7 +310,7 @@ describe('uninstalling, and installing again', () => {
     expect((await fetch(foreign)).status).toBe(404)
     expect(await urlOf(place, 'hello')).toBe(first)
     await place.kubectl(['delete', 'webhooks,workflows', '--all', '-n', 'staging'])
-    await follow(reader, 'helm uninstall hooklet-staging -n hooklet-staging --wait')
+    await reader.paste('helm uninstall hooklet -n hooklet-staging --wait')
     await place.kubectl(['delete', 'namespace', 'staging', 'hooklet-staging'])
     expect(await served(first)).toContain('Hello')
   })
@@ -340,15 +319,15 @@ describe('uninstalling, and installing again', () => {
     const [upgrade] = await readBlocks('docs/install.md', '## Upgrade')
     const [uninstall, everythingGoes = ''] = await readBlocks('docs/install.md', '## Uninstall')
     const reader = place.reader('newest')
-    await follow(reader, `${upgrade?.trim()} --set crds.keep=false`)
-    await follow(reader, uninstall)
-    await leaves([
+    await reader.paste(`${upgrade?.trim()} --set crds.keep=false`)
+    await reader.paste(uninstall)
+    await leaves(place, before, [
       `Lease ${SYSTEM}/hooklet-operator`,
       `Secret ${SYSTEM}/redis-ca`,
       `Secret ${SYSTEM}/shared-redis`,
       ...NAMESPACE_ITSELF,
     ])
-    await follow(reader, everythingGoes.trim().split('\n').at(-1))
-    await leaves([])
+    await reader.paste(everythingGoes.trim().split('\n').at(-1))
+    await leaves(place, before, [])
   })
 })

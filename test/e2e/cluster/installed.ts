@@ -43,8 +43,6 @@ export interface Place {
   kubectl(args: string[], input?: string): Promise<string>
   /** The address of the Service in front of the ingress pods from outside, once it is a NodePort: `http://HOST:PORT`. */
   service(): Promise<string>
-  /** What may tell why pods are not ready. */
-  describe(): Promise<string>
   close(): Promise<void>
 }
 
@@ -79,7 +77,6 @@ export async function preparePlace(): Promise<Place> {
     port,
     close,
     kubectl,
-    describe: () => describe(kubectl),
     reader: (which, instead = {}) =>
       createReader({
         folder: path.join(folder, 'source'),
@@ -88,6 +85,7 @@ export async function preparePlace(): Promise<Place> {
           KUBECONFIG: node.cluster.kubeconfig,
           HOME: folder,
         },
+        explain: () => describe(kubectl),
         instead: { ...(port === 8080 ? {} : { 8080: String(port) }), ...instead },
       }),
     async pull() {

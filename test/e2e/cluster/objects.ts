@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { WebSocket } from 'ws'
+import { until } from '../../support/node/daemon.ts'
 import { SYSTEM } from './installed.ts'
 import type { Place } from './installed.ts'
 
@@ -31,10 +32,17 @@ export async function everything(place: Place): Promise<string[]> {
   return list(place, kinds.filter((kind) => !RESTLESS.includes(kind)).join(','))
 }
 
-/** What there is now and was not then. */
-export async function newSince(place: Place, before: string[]): Promise<string[]> {
+/** Resolves when all that was not there before is what is expected; some of it goes by itself, later. Rejects, with what there is, when it does not. */
+export async function leaves(place: Place, before: string[], expected: string[]): Promise<void> {
   const known = new Set(before)
-  return (await everything(place)).filter((object) => !known.has(object))
+  let left: string[] = []
+  await until(
+    async () => {
+      left = (await everything(place)).filter((object) => !known.has(object))
+      return JSON.stringify(left) === JSON.stringify(expected.toSorted())
+    },
+    { withinMs: 60_000, why: () => `left: ${left.join(', ')}` },
+  )
 }
 
 /** Where calls to a Webhook go from outside of the cluster: to the node's port of the Service. */

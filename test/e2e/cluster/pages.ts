@@ -28,33 +28,37 @@ function unindented(block: string): string {
 
 export interface Reader {
   /** Runs commands; what they print. Rejects with what they said when one fails. */
-  paste(commands: string): Promise<string>
+  paste(commands: string | undefined): Promise<string>
   /** Runs what holds its terminal, until the port of the machine that it opens takes connections. */
-  leaveOpen(command: string, port: number): Promise<Daemon>
+  leaveOpen(command: string | undefined, port: number): Promise<Daemon>
 }
 
-/** What the machine can't do as it is written is done as `instead` says: from what is on the page to what is run. */
-export function createReader(options: {
+export interface ReaderOptions {
+  /** Where the commands are run. */
   folder: string
   env: Record<string, string>
+  /** What the machine can't do as it is written: from what is on the page to what is run. */
   instead: Record<string, string>
-}): Reader {
-  const { folder, env, instead } = options
+  /** What may tell why commands have failed. */
+  explain(): Promise<string>
+}
+
+export function createReader({ folder, env, instead, explain }: ReaderOptions): Reader {
   const here = (commands: string): string =>
     Object.entries(instead).reduce((text, [written, run]) => text.replaceAll(written, run), commands)
   return {
-    async paste(commands) {
+    async paste(commands = '') {
       const script = ['-e', '-u', '-o', 'pipefail', '-c', here(commands)]
       const { stdout } = await promisify(execFile)('bash', script, {
         cwd: folder,
         env: { ...process.env, ...env },
         maxBuffer: 64 << 20,
-      }).catch((error: { message: string; stdout: string; stderr: string }) => {
-        throw new Error(`${commands}\n${error.stdout}\n${error.stderr}`)
+      }).catch(async (error: { stdout: string; stderr: string }) => {
+        throw new Error([commands, error.stdout, error.stderr, await explain()].join('\n'))
       })
       return stdout
     },
-    async leaveOpen(command, port) {
+    async leaveOpen(command = '', port) {
       const daemon = startDaemon('bash', ['-c', `cd ${folder} && exec ${here(command)}`], env)
       await until(() => daemon.hasEnded() || takesConnections(port), {
         withinMs: 20_000,
