@@ -209,6 +209,48 @@ test('kill -9 of Redis while callers wait: who was accepted gets his own answer,
   for (const { status, finish } of callers) expect(await finish()).toEqual([status, '404'])
 })
 
+test('kill -9 of Redis while both Workflows of a webhook are at work: each goes on, and nothing of them is repeated', async () => {
+  const server = await startEffectServer(0, { held: true })
+  cleanup.push(() => server.close())
+  const effect = (step: string): object => ({
+    [step]: {
+      call: 'http',
+      with: { method: 'post', endpoint: `${server.url}/${step}`, body: { n: '${ $workflow.input.body.n }' } },
+    },
+  })
+  const [webhook, workflow] = hook('job', { limits: WIDE }, [effect('first'), effect('second')]) as [
+    object,
+    object,
+  ]
+  const other = {
+    ...workflow,
+    metadata: { name: 'other' },
+    spec: { triggers: [{ webhook: 'job' }], do: [effect('third')] },
+  }
+  const fleet = await startFleet({
+    ingress: 1,
+    runners: 1,
+    manifests: [webhook, workflow, other],
+    redisArgs: SAFE,
+    // Nobody is taken for dead here.
+    env: { HOOKLET_LAPSE_SECONDS: '60' },
+  })
+  cleanup.push(() => fleet.close())
+  const calls = sequence(20)
+  const answers = await Promise.all(calls.map((n) => fleet.call('job', { n }, n)))
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  await Promise.all([server.reached('first', calls), server.reached('third', calls)])
+  await fleet.redis.kill()
+  // What the runs would store now they can't.
+  server.release()
+  while ((await fetch(`${fleet.runners[0]?.url}/readyz`)).status !== 503);
+  await fleet.redis.start()
+  await fleet.runners[0]?.logged('Run completed', 40)
+  const had = server.effects.map(({ n, step }) => `${step} ${n}`)
+  const wanted = ['first', 'second', 'third'].flatMap((step) => calls.map((n) => `${step} ${n}`))
+  expect(had.toSorted()).toEqual(wanted.toSorted())
+})
+
 test('SIGTERM of an ingress and a runner under load fails no call and loses no run', async () => {
   const { fleet, server } = await stage({ ingress: 2, runners: 2 }, { effectMs: 10 })
   const [leaving, staying] = fleet.ingress
