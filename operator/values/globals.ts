@@ -1,4 +1,4 @@
-import type { Json, Program } from '../../runner/plan.ts'
+import type { Json } from '../../runner/plan.ts'
 import type { Reference } from '../references.ts'
 import type { ObjectSource } from '../source.ts'
 import { define, readAll, type Reading } from './data.ts'
@@ -28,33 +28,6 @@ export async function readGlobals(
   }
   return globals
 }
-
-/** The members of a variable that programs read by name, such as `$globals.USER`; `all` when a program takes the variable as a whole. */
-export function membersRead(programs: Program[], variable: string): Set<string> | 'all' {
-  const names = new Set<string>()
-  const use = new RegExp(
-    String.raw`\$${variable}\b(?:\s*\.\s*([A-Za-z_]\w*)|\s*\.?\s*\[\s*"([^"\\]+)"\s*\]|\s*\.\s*"([^"\\]+)")?`,
-    'g',
-  )
-  for (const program of programs) {
-    if (!program.variables.includes(variable)) continue
-    for (const [, dotted, bracketed, quoted] of program.jq.matchAll(use)) {
-      const name = dotted ?? bracketed ?? quoted
-      if (name === undefined) return 'all'
-      names.add(name)
-    }
-  }
-  return names
-}
-
-/** The member that a program gives as it is (`$globals.NAME`): nearly all do nothing else, and need no jq for it. */
-export function soleMember({ jq }: Program, variable: string): string | undefined {
-  const match = /^\$([A-Za-z_]\w*)\s*\.\s*([A-Za-z_]\w*)$/.exec(jq)
-  return match?.[1] === variable ? match[2] : undefined
-}
-
-/** Whether a program says what to do when a member is missing (`//`), or asks about it. */
-export const toleratesMissing = ({ jq }: Program): boolean => /(?<!:)\/\/|\?|\bhas\s*\(/.test(jq)
 
 /** What to watch for programs that read these globals. */
 export function globalReferences(read: Set<string> | 'all', scope: GlobalsScope): Reference[] {

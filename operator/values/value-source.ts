@@ -2,21 +2,14 @@ import type { ConfigMap, Secret } from '../../crds/object.ts'
 import type { KeyRef, ValueSource } from '../../crds/types.gen.ts'
 import type { Path } from '../../crds/fault.ts'
 import { ExpressionError, type Expressions } from '../../runner/expression/expression.ts'
+import { membersRead, soleMember, toleratesMissing } from '../../runner/expression/members.ts'
 import { compileValue } from '../../runner/expression/template.ts'
 import type { Json, Program } from '../../runner/plan.ts'
 import type { Outcome, Problem } from '../problem.ts'
 import type { Reference } from '../references.ts'
 import type { ObjectSource } from '../source.ts'
 import { readKey } from './data.ts'
-import {
-  globalReferences,
-  membersRead,
-  pick,
-  readGlobals,
-  soleMember,
-  toleratesMissing,
-  type GlobalsScope,
-} from './globals.ts'
+import { globalReferences, pick, readGlobals, type GlobalsScope } from './globals.ts'
 
 /** Resolves the value sources of one resource and notes what it read. */
 export interface ValueResolver {

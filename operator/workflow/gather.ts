@@ -1,12 +1,13 @@
 import type { Workflow } from '../../crds/types.gen.ts'
 import type { Fault } from '../../crds/fault.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
+import { membersRead, toleratesMissing } from '../../runner/expression/members.ts'
 import type { Json, Program } from '../../runner/plan.ts'
 import type { Problem } from '../problem.ts'
 import { distinctReferences, type Reference } from '../references.ts'
 import { namespaceOf, type ObjectSource } from '../source.ts'
 import { readAll } from '../values/data.ts'
-import { globalReferences, membersRead, pick, readGlobals, toleratesMissing } from '../values/globals.ts'
+import { globalReferences, pick, readGlobals } from '../values/globals.ts'
 import type { Report } from './field.ts'
 
 /** All that a Workflow refers to, read; nothing after this does I/O. */

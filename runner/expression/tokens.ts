@@ -6,6 +6,7 @@
 import { ExpressionError } from './expression.ts'
 import { readLexeme, readStringPart } from './lexemes.ts'
 import type { Kind } from './lexemes.ts'
+import { memberAt } from './member.ts'
 
 /** What is known of a program's text. */
 export interface Reading {
@@ -13,6 +14,14 @@ export interface Reading {
   text: string
   /** The variables that it does not bind itself, without `$`, sorted. */
   variables: string[]
+}
+
+/** What a program takes of the variables that it does not bind itself. */
+export interface Members {
+  /** By variable: the members that are read by name; `all` when it is taken as a whole, or by a name that is computed. */
+  members: Map<string, Set<string> | 'all'>
+  /** It says what to do when something is missing (`//`, `?`), or asks about it (`has`). */
+  toleratesMissing: boolean
 }
 
 const MAX_PROGRAM = 65_536
@@ -57,8 +66,23 @@ export function readProgram(source: string): Reading {
   return reading
 }
 
+/** Reads a program that {@link readProgram} has taken, or one that is made of such. */
+export function readMembers(program: string): Members {
+  // In a value, expressions that nest as deep as they may stand in lists and objects.
+  const reader = new Reader(program, Infinity)
+  reader.read()
+  return { members: reader.members, toleratesMissing: reader.toleratesMissing }
+}
+
+/** By these a program goes on when something is missing. */
+const TOLERANT = new Set(['//', '//=', '?', '?//'])
+
 class Reader {
+  readonly members: Members['members'] = new Map()
+  toleratesMissing = false
+
   readonly #source: string
+  readonly #maxDepth: number
   readonly #frames: Frame[] = [newFrame('program')]
   readonly #free = new Set<string>()
   #at = 0
@@ -66,8 +90,9 @@ class Reader {
   /** The last token that is neither space nor comment. */
   #previous = ''
 
-  constructor(source: string) {
+  constructor(source: string, maxDepth = MAX_DEPTH) {
     this.#source = source
+    this.#maxDepth = maxDepth
   }
 
   read(): Reading {
@@ -129,14 +154,22 @@ class Reader {
     if (outer?.head) outer.given.add(name)
     else if (this.#top.pattern || this.#startsPattern())
       this.#frames.findLast((frame) => !frame.pattern)?.introduced?.add(name)
-    else if (!this.#frames.some((frame) => frame.given.has(name) || frame.bound.has(name)))
-      this.#free.add(name)
+    else if (!this.#frames.some((frame) => frame.given.has(name) || frame.bound.has(name))) this.#isFree(name)
+  }
+
+  #isFree(name: string): void {
+    this.#free.add(name)
+    const read = this.members.get(name) ?? new Set()
+    const member = memberAt(this.#source, this.#at)
+    if (read === 'all' || member === undefined) this.members.set(name, 'all')
+    else this.members.set(name, read.add(member.name))
   }
 
   #word(word: string): void {
     if (this.#source.startsWith('::', this.#at))
       throw new ExpressionError("modules can't be used in an expression")
     if (this.#isKey()) return
+    if (word === 'has') this.toleratesMissing = true
     if (REFUSED.has(word)) throw new ExpressionError(`${word} can't be used in an expression`)
     if (word === 'as') this.#top.introduced = new Set()
     else if (word === 'if') this.#push(newFrame('if'))
@@ -152,6 +185,7 @@ class Reader {
 
   #operator(operator: string): void {
     const top = this.#top
+    if (TOLERANT.has(operator)) this.toleratesMissing = true
     if (operator === ':' && top.open === 'def') top.head = false
     if (operator !== ';' || this.#frames.at(-2)?.head) return
     if (top.open === 'def') this.#frames.pop()
@@ -179,7 +213,7 @@ class Reader {
   }
 
   #push(frame: Frame): void {
-    if (this.#frames.length >= MAX_DEPTH)
+    if (this.#frames.length >= this.#maxDepth)
       throw new ExpressionError(`an expression nests at most ${MAX_DEPTH} deep`)
     this.#frames.push(frame)
   }
