@@ -4,7 +4,7 @@ import type { Route, RouteState } from '../../ingress/route.ts'
 import type { Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
 import { valueOf, type CheckInput } from './checks.ts'
-import { parseBytes, parseDuration } from './quantities.ts'
+import { parseBytes, parseGoDuration } from './quantities.ts'
 import { compileResponse } from './response.ts'
 import { compileVerification } from './verification.ts'
 
@@ -48,7 +48,7 @@ export function compileWebhook(input: CheckInput, problem: Problem | undefined):
     limits: {
       rate: {
         requests: spec.limits.rate.requests,
-        windowMs: parseDuration(spec.limits.rate.window),
+        windowMs: parseGoDuration(spec.limits.rate.window),
         per: spec.limits.rate.per,
       },
       connections: spec.limits.connections,
@@ -78,13 +78,13 @@ function compileOnce({ verification: { replay }, idempotency }: WebhookSpec): Pi
   if (idempotency) {
     const { header, required, ttl } = idempotency
     const name = header.toLowerCase()
-    return { once: { by: 'Header', header: name, required, sameRequest: true, ttlMs: parseDuration(ttl) } }
+    return { once: { by: 'Header', header: name, required, sameRequest: true, ttlMs: parseGoDuration(ttl) } }
   }
   if (!replay) return {}
   const name = replay.header === undefined ? {} : { header: replay.header.toLowerCase() }
   const by = replay.key === 'Header' ? 'Header' : 'Delivery'
   // Without an id nothing could tell that a call comes again.
-  return { once: { by, ...name, required: true, sameRequest: false, ttlMs: parseDuration(replay.ttl) } }
+  return { once: { by, ...name, required: true, sameRequest: false, ttlMs: parseGoDuration(replay.ttl) } }
 }
 
 function compileCors({

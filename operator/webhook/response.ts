@@ -1,6 +1,6 @@
 import type { WebhookSpec } from '../../crds/types.gen.ts'
 import type { Route } from '../../ingress/route.ts'
-import { parseDuration } from './quantities.ts'
+import { parseGoDuration } from './quantities.ts'
 
 /** The largest static body: as large as the largest reply. */
 export const MAX_BODY_BYTES = 256 * 1024
@@ -28,7 +28,7 @@ export function compileResponse(spec: WebhookSpec): Route['response'] {
     statusCode,
     headers: { 'content-type': contentType, ...headers },
     body,
-    timeoutMs: parseDuration(response.timeout),
+    timeoutMs: parseGoDuration(response.timeout),
     timeoutStatusCode: response.timeoutStatusCode,
   }
 }

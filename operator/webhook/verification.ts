@@ -2,7 +2,7 @@ import type { Verification } from '../../ingress/route.ts'
 import { faultOf } from '../../ingress/verify/registry.ts'
 import type { Outcome, Problem } from '../problem.ts'
 import type { CheckInput } from './checks.ts'
-import { parseDuration } from './quantities.ts'
+import { parseGoDuration } from './quantities.ts'
 
 const MINUTE_MS = 60_000
 
@@ -26,7 +26,7 @@ export function compileVerification({ webhook, gathered }: CheckInput): Verifica
     type,
     ...(code?.problem === undefined && code ? { code: code.value } : {}),
     ...(secrets ? { secrets: valuesOf(secrets) } : {}),
-    toleranceMs: parseDuration(tolerance),
+    toleranceMs: parseGoDuration(tolerance),
     ...settings,
     ...(jwt ? { jwt: compileJwt(jwt, publicKeys) } : {}),
     ...(cloudEvents
@@ -50,7 +50,7 @@ function compileJwt(
 ): NonNullable<Verification['jwt']> {
   return {
     ...rest,
-    clockSkewMs: parseDuration(clockSkew),
+    clockSkewMs: parseGoDuration(clockSkew),
     ...(publicKeys ? { publicKeys: valuesOf(publicKeys) } : {}),
   }
 }
@@ -59,7 +59,7 @@ const valuesOf = (outcomes: Outcome<string>[]): string[] =>
   outcomes.flatMap((outcome) => (outcome.problem === undefined ? [outcome.value] : []))
 
 function perMinute({ requests, window }: CheckInput['webhook']['spec']['limits']['rate']): number {
-  return Math.max(1, Math.floor((requests * MINUTE_MS) / parseDuration(window)))
+  return Math.max(1, Math.floor((requests * MINUTE_MS) / parseGoDuration(window)))
 }
 
 /** A key or setting that the data plane could not use. Asked after the values are there. */

@@ -1,56 +1,39 @@
-import type { Duration } from '../../runner/plan.ts'
+import {
+  DURATION_UNITS,
+  durationMs,
+  isDurationCount,
+  MAX_DURATION_DAYS,
+  MAX_DURATION_MS,
+} from '../../runner/duration.ts'
+import type { Duration, Json } from '../../runner/plan.ts'
 import { lookUp } from './definitions.ts'
 import { isRecord, list, readExpression, readObject, type Field } from './field.ts'
 
-const UNITS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1000, milliseconds: 1 } as const
-const UNIT_NAMES = Object.keys(UNITS) as (keyof typeof UNITS)[]
-
-/** Longer waits and timeouts are most likely mistakes, and a parked run takes room. */
-const MAX_DAYS = 366
-const MAX_MS = MAX_DAYS * UNITS.days
-
-/** ISO 8601 without years and months, whose length nobody knows. */
-const ISO_8601 =
-  /^P(?=.)(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?=\d)(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})(?:\.(\d{1,3}))?S)?)?$/
+const UNIT_NAMES = Object.keys(DURATION_UNITS) as (keyof typeof DURATION_UNITS)[]
 
 /** A duration: an object of units, ISO 8601, or an expression that gives either when its turn comes. */
 export function readDuration(field: Field | undefined): Duration | undefined {
   if (!field) return undefined
-  if (typeof field.value === 'string') {
-    if (field.value.includes('${')) return readExpression(field)
-    const ms = isoMilliseconds(field.value)
-    if (ms === undefined) return field.fault('must be a duration such as PT30S, or {seconds: 30}')
-    return bounded(field, ms)
-  }
-  if (!isRecord(field.value)) return field.fault('must be a duration such as PT30S, or {seconds: 30}')
-  const units = readObject(field, { optional: UNIT_NAMES })
-  if (Object.keys(field.value).length === 0) return field.fault(`must have one of ${list(UNIT_NAMES)}`)
-  let ms = 0
-  for (const [name, unit] of Object.entries(units ?? {})) {
-    const count = unit?.value
-    if (typeof count !== 'number' || !Number.isInteger(count) || count < 0)
-      return unit?.fault('must be a whole number')
-    ms += count * UNITS[name as keyof typeof UNITS]
-  }
-  return bounded(field, ms)
+  if (typeof field.value === 'string' && field.value.includes('${')) return readExpression(field)
+  if (isRecord(field.value) && !hasUnits(field)) return undefined
+  const ms = durationMs(field.value as Json)
+  if (ms === undefined) return field.fault('must be a duration such as PT30S, or {seconds: 30}')
+  // Longer waits and timeouts are most likely mistakes, and a parked run takes room.
+  return ms <= MAX_DURATION_MS ? { ms } : field.fault(`must be at most ${MAX_DURATION_DAYS} days`)
 }
 
-function bounded(field: Field, ms: number): Duration | undefined {
-  return ms <= MAX_MS ? { ms } : field.fault(`must be at most ${MAX_DAYS} days`)
-}
-
-function isoMilliseconds(text: string): number | undefined {
-  const match = ISO_8601.exec(text)
-  if (!match) return undefined
-  const [weeks, days, hours, minutes, seconds] = match.slice(1, 6).map((count) => Number(count ?? 0))
-  const fraction = Number((match[6] ?? '').padEnd(3, '0'))
-  return (
-    ((weeks ?? 0) * 7 + (days ?? 0)) * UNITS.days +
-    (hours ?? 0) * UNITS.hours +
-    (minutes ?? 0) * UNITS.minutes +
-    (seconds ?? 0) * UNITS.seconds +
-    fraction
-  )
+/** Faults are told at the unit that has them. */
+function hasUnits(field: Field): boolean {
+  if (isRecord(field.value) && Object.keys(field.value).length === 0) {
+    field.fault(`must have one of ${list(UNIT_NAMES)}`)
+    return false
+  }
+  const units = Object.values(readObject(field, { optional: UNIT_NAMES }) ?? {})
+  // What else stands there has been told.
+  if (units.length === 0) return false
+  const wrong = units.filter((unit) => unit && !isDurationCount(unit.value))
+  for (const unit of wrong) unit?.fault('must be a number, and not a negative one')
+  return wrong.length === 0
 }
 
 /** `{after: DURATION}`, or the name of one in `use.timeouts`. */

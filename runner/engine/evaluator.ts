@@ -3,7 +3,7 @@ import { ExpressionError } from '../expression/expression.ts'
 import type { Program, Value, Variables } from '../expression/expression.ts'
 import type { Duration } from '../plan.ts'
 import { SchemaError } from '../schema/schemas.ts'
-import { toMilliseconds } from './duration.ts'
+import { toMilliseconds } from '../duration.ts'
 import { failure } from './problem.ts'
 import type { Run } from './run.ts'
 

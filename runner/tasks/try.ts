@@ -1,5 +1,5 @@
 import type { Json } from '../../state/event.ts'
-import { MAX_DURATION_MS } from '../engine/duration.ts'
+import { MAX_DURATION_MS } from '../duration.ts'
 import { isSameType } from '../engine/problem.ts'
 import type { Problem } from '../engine/problem.ts'
 import type { ErrorFilter, RetryPlan, TryTask } from '../plan.ts'

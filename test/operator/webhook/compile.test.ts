@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import type { Route } from '../../../ingress/route.ts'
 import type { CompiledWebhook } from '../../../operator/webhook/webhook.ts'
-import { parseBytes, parseDuration } from '../../../operator/webhook/quantities.ts'
+import { parseBytes, parseGoDuration } from '../../../operator/webhook/quantities.ts'
 import { createExpressionPool } from '../../../runner/expression/pool.ts'
 import { compileText } from '../golden.ts'
 
@@ -112,7 +112,7 @@ describe('quantities', () => {
     ['1h', 3_600_000],
     ['0s', 0],
   ])('%s is %d ms', (text, ms) => {
-    expect(parseDuration(text)).toBe(ms)
+    expect(parseGoDuration(text)).toBe(ms)
   })
 
   test.each<[string, number]>([
@@ -124,7 +124,7 @@ describe('quantities', () => {
   })
 
   test.each(['', '5', '1 m', 's', '1d', '-1s'])('%j is no duration', (text) => {
-    expect(() => parseDuration(text)).toThrow(RangeError)
+    expect(() => parseGoDuration(text)).toThrow(RangeError)
   })
 
   test.each(['', 'Ki', '1Gi', '1.5Mi', '-1'])('%j is no size', (text) => {
