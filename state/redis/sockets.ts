@@ -29,6 +29,8 @@ export interface SocketsDeps {
 interface Held extends SocketRef {
   /** The number of the last message that was delivered. */
   delivered: number
+  /** The highest number that is known to have been sent. */
+  sent: number
   fetching: boolean
 }
 
@@ -48,7 +50,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
   let listener: SocketListener | undefined
 
   function hold(socket: SocketRef): Held {
-    const one = { ...socket, delivered: 0, fetching: false }
+    const one = { ...socket, delivered: 0, sent: 0, fetching: false }
     held.set(socket.id, one)
     return one
   }
@@ -65,23 +67,33 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     listener?.message(one.id, JSON.parse(json) as SocketMessage)
   }
 
-  /** Delivers what publications have missed. */
-  async function fetchMissed(one: Held): Promise<void> {
+  /** Delivers what publications have missed, up to the message with that number, and to any that is heard of meanwhile. */
+  async function fetchMissed(one: Held, number: number): Promise<void> {
+    one.sent = Math.max(one.sent, number)
     if (one.fetching) return
     one.fetching = true
     try {
-      const names = [keys.connection(one.partition, one.id), keys.outbox(one.partition, one.id)]
-      const [last, messages] = (await connection.run(scripts['fetch-outbox'], names, [])) as [
-        number,
-        string[],
-      ]
-      for (const [index, json] of messages.entries()) {
-        const number = last - messages.length + 1 + index
-        if (number > one.delivered && held.get(one.id) === one) deliverOne(one, number, json)
+      while (one.delivered < one.sent && held.get(one.id) === one) {
+        const wanted = one.sent
+        const last = await fetchOutbox(one)
+        // What is not there any more has expired, or Redis has lost it.
+        if (one.delivered < last) one.delivered = last
+        if (last < wanted) return
       }
     } finally {
       one.fetching = false
     }
+  }
+
+  /** The number of the last message of the outbox. */
+  async function fetchOutbox(one: Held): Promise<number> {
+    const names = [keys.connection(one.partition, one.id), keys.outbox(one.partition, one.id)]
+    const [last, messages] = (await connection.run(scripts['fetch-outbox'], names, [])) as [number, string[]]
+    for (const [index, json] of messages.entries()) {
+      const number = last - messages.length + 1 + index
+      if (number > one.delivered && held.get(one.id) === one) deliverOne(one, number, json)
+    }
+    return last
   }
 
   async function renewBatch(partition: number, some: Held[]): Promise<void> {
@@ -103,7 +115,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     if (sent < 0) {
       forget(one)
       listener?.lapsed(one.id)
-    } else if (sent > one.delivered) fetchMissed(one).catch(onError)
+    } else if (sent > one.delivered) fetchMissed(one, sent).catch(onError)
   }
 
   async function trim(): Promise<void> {
@@ -165,7 +177,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
       const blank = line.indexOf(' ')
       const number = Number(line.slice(0, blank))
       if (number === one.delivered + 1) deliverOne(one, number, line.slice(blank + 1))
-      else if (number > one.delivered) fetchMissed(one).catch(onError)
+      else if (number > one.delivered) fetchMissed(one, number).catch(onError)
     },
 
     stop() {

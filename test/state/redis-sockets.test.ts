@@ -1,8 +1,13 @@
 /** WebSockets on a Redis that fails, and what they leave behind. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Connection } from '../../state/redis/connection.ts'
+import { createKeys } from '../../state/redis/keys.ts'
+import { settingsOf } from '../../state/redis/options.ts'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
+import { loadScripts } from '../../state/redis/script.ts'
+import { createSockets } from '../../state/redis/sockets.ts'
 import type { IngressState, SocketRef } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import { readEvent } from '../contract/harness.ts'
@@ -76,6 +81,49 @@ test('nothing is left of a connection that is over and of messages that were del
   for (let each = 0; each < 2; each += 1) await runner.acknowledge([await readEvent(runner)])
   for (const pattern of ['*:connection*', '*:outbox:*', '*:line:*', '*:lease:*'])
     expect([pattern, await keysNow(pattern)]).toEqual([pattern, '*0\r\n'])
+})
+
+test('a gap that shows while another is being closed is closed as well', async () => {
+  const scripts = loadScripts()
+  const answers: ((outbox: unknown) => void)[] = []
+  const connection: Connection = {
+    run: (script) =>
+      script === scripts['fetch-outbox']
+        ? new Promise((resolve) => answers.push(resolve))
+        : Promise.resolve(0),
+    runForBuffers: () => Promise.resolve([]),
+    ensureOpen: (value) => Promise.resolve(value),
+    ready: () => Promise.resolve(true),
+    close: () => {},
+  }
+  const settings = settingsOf({ url: server.url, clock: createManualClock() })
+  const sockets = createSockets({ channel: 'pod', keys: createKeys('x'), scripts, settings, connection })
+  const heard: unknown[] = []
+  sockets.onSocket({ message: (_, message) => heard.push(message), lapsed: () => {} })
+  const socket = newSocket()
+  await sockets.connect(socket, { throttle: wide, limit: 1, event: socketEvent(socket, 'connect') })
+  const messages = ['one', 'two', 'three', 'four'].map((said) => JSON.stringify(text(said)))
+  sockets.deliver(socket.id, `2 ${messages[1]}`)
+  // Sent after the outbox was read, and heard of before that is answered.
+  sockets.deliver(socket.id, `4 ${messages[3]}`)
+  answers.shift()?.([2, messages.slice(0, 2)])
+  await until(async () => answers.length > 0)
+  answers.shift()?.([4, messages])
+  await until(async () => heard.length === 4)
+  expect(heard).toEqual(['one', 'two', 'three', 'four'].map(text))
+  sockets.stop()
+})
+
+test('a connection whose full outbox has expired is sent to again', async () => {
+  const state = start({ lapseMs: 60_000 })
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const socket = await open(ingress)
+  await ingress.close()
+  const send = (said: string) => runner.send({ replyId: socket.id, namespace: 'shop' }, text(said))
+  while ((await send('x'.repeat(1_000_000))) === 'sent');
+  await redisCommand(server.port, 'PEXPIRE', `hooklet:{p3}:outbox:${socket.id}`, '0')
+  expect(await send('after all')).toBe('sent')
 })
 
 test('a pod that takes nothing leaves a bounded outbox behind', async () => {

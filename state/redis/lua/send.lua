@@ -18,7 +18,13 @@ for i = 1, (#ARGV - 3) / 3 do
   local connection, outbox = KEYS[2 * i], KEYS[2 * i + 1]
   local known = redis.call('HMGET', connection, 'ns', 'ch', 'bytes')
   local lapsesAt = tonumber(redis.call('ZSCORE', KEYS[1], id) or 0)
-  local full = redis.call('LLEN', outbox) >= most or tonumber(known[3] or 0) >= mostBytes
+  local stored, bytes = redis.call('LLEN', outbox), tonumber(known[3] or 0)
+  if stored == 0 and bytes > 0 then
+    -- It has expired with what was in it.
+    redis.call('HSET', connection, 'bytes', 0)
+    bytes = 0
+  end
+  local full = stored >= most or bytes >= mostBytes
   if known[1] ~= namespace or lapsesAt <= now or full then
     outcomes[i] = 0
   else
