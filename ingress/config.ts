@@ -1,5 +1,5 @@
 import { integer, networks, oneOf, optionalBaseUrl, optionalParsed } from '../process/config.ts'
-import { COMMON_SETTINGS } from '../process/settings.ts'
+import { COMMON_SETTINGS, PUBLIC_URL } from '../process/settings.ts'
 import { defaultLimits } from './http/limits.ts'
 import { parseOriginMap } from './verify/outbound/origins.ts'
 
@@ -20,10 +20,7 @@ export const INGRESS_SETTINGS = {
     min: 0,
     max: 65_535,
   }),
-  publicUrl: optionalBaseUrl({
-    env: 'HOOKLET_PUBLIC_URL',
-    doc: 'What callers see in front of `/webhooks/`, for example `https://hooks.example.com`. Needed for providers that sign the URL (Twilio, Square).',
-  }),
+  publicUrl: optionalBaseUrl(PUBLIC_URL),
   certOrigins: optionalParsed(
     {
       env: 'HOOKLET_CERT_ORIGINS',

@@ -1,5 +1,5 @@
 import { baseUrl, flag, integer, words } from '../process/config.ts'
-import { COMMON_SETTINGS } from '../process/settings.ts'
+import { COMMON_SETTINGS, PUBLIC_URL, PUBLIC_URL_FALLBACK } from '../process/settings.ts'
 
 /** Everything that can be set of an operator process. */
 export const OPERATOR_SETTINGS = {
@@ -13,11 +13,7 @@ export const OPERATOR_SETTINGS = {
   }),
   namespace: COMMON_SETTINGS.namespace,
   kubeconfig: COMMON_SETTINGS.kubeconfig,
-  publicUrl: baseUrl({
-    env: 'HOOKLET_PUBLIC_URL',
-    doc: 'What callers see in front of `/webhooks/`; workflows read it as `$runtime.metadata.publicUrl`.',
-    fallback: 'http://127.0.0.1:8080',
-  }),
+  publicUrl: baseUrl({ ...PUBLIC_URL, fallback: PUBLIC_URL_FALLBACK }),
   watchNamespaces: words({
     env: 'HOOKLET_WATCH_NAMESPACES',
     doc: 'Whose resources the operator takes care of: namespaces with commas between them; empty for all.',

@@ -1,3 +1,14 @@
+/**
+ * What callers see in front of `/webhooks/`. The ingress does without it, and then can't verify those who sign the URL; the others need one to tell, so that
+ * each says by itself what it takes when it is not set.
+ */
+export const PUBLIC_URL = {
+  env: 'HOOKLET_PUBLIC_URL',
+  doc: 'What callers see in front of `/webhooks/`, for example `https://hooks.example.com`: of this the URLs are made that the operator tells, providers that sign the URL are verified by it (Twilio, Square), and workflows read it as `$runtime.metadata.publicUrl`.',
+} as const
+/** Where an ingress listens when nothing else is said. */
+export const PUBLIC_URL_FALLBACK = 'http://127.0.0.1:8080'
+
 /** What every process of the data plane can be told. */
 import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
 

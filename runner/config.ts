@@ -1,5 +1,5 @@
-import { integer, text } from '../process/config.ts'
-import { COMMON_SETTINGS } from '../process/settings.ts'
+import { baseUrl, integer } from '../process/config.ts'
+import { COMMON_SETTINGS, PUBLIC_URL, PUBLIC_URL_FALLBACK } from '../process/settings.ts'
 
 /** Everything that can be set of a runner process. */
 export const RUNNER_SETTINGS = {
@@ -11,11 +11,7 @@ export const RUNNER_SETTINGS = {
     min: 0,
     max: 65_535,
   }),
-  publicUrl: text({
-    env: 'HOOKLET_PUBLIC_URL',
-    doc: 'What callers see in front of `/webhooks/`; workflows read it as `$runtime.metadata.publicUrl`.',
-    fallback: 'http://127.0.0.1:8080',
-  }),
+  publicUrl: baseUrl({ ...PUBLIC_URL, fallback: PUBLIC_URL_FALLBACK }),
   concurrency: integer({
     env: 'HOOKLET_CONCURRENCY',
     doc: 'How many events and woken runs the process has in hand at a time.',

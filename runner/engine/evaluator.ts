@@ -1,6 +1,7 @@
 import type { Json } from '../../state/event.ts'
 import { ExpressionError } from '../expression/expression.ts'
 import type { Program, Value, Variables } from '../expression/expression.ts'
+import { RUNTIME_VARIABLES } from '../expression/template.ts'
 import type { Duration } from '../plan.ts'
 import { SchemaError } from '../schema/schemas.ts'
 import { toMilliseconds } from '../duration.ts'
@@ -81,7 +82,8 @@ export class Evaluator {
   #variable(name: string, scope: Scope): Json {
     const { plan, state, runtime } = this.#run
     if (scope.variables && Object.hasOwn(scope.variables, name)) return scope.variables[name] ?? null
-    switch (name) {
+    const given = RUNTIME_VARIABLES.find((variable) => variable === name)
+    switch (given) {
       case 'context':
         return state.context
       case 'input':
@@ -98,7 +100,8 @@ export class Evaluator {
         return runtime
       case 'workflow':
         return this.#workflow()
-      default:
+      case undefined:
+        // Of a plan of a former operator, which knew more.
         return null
     }
   }

@@ -21,7 +21,6 @@ export const RUNTIME_VARIABLES = [
   'input',
   'output',
   'secrets',
-  'authorization',
   'task',
   'workflow',
   'runtime',
