@@ -7,19 +7,19 @@ export const PAUSE_MS = 500
 
 /**
  * Does what needs the shared state, again and again until that answers. `onAway` is called before each further try.
- * @throws {Halted} when the runner stops before.
+ * @throws {Halted} when the runner stops before; the first try is made nevertheless.
  */
 export type Patience = <Result>(act: () => Promise<Result>, onAway?: () => void) => Promise<Result>
 
 export function createPatience(clock: Clock, halt: AbortSignal): Patience {
   return async (act, onAway) => {
     for (;;) {
-      if (halt.aborted) throw new Halted()
       try {
         return await act()
       } catch (error) {
         if (!(error instanceof StateUnavailable)) throw error
         await elapsed(clock, PAUSE_MS, halt)
+        if (halt.aborted) throw new Halted()
         onAway?.()
       }
     }

@@ -270,6 +270,32 @@ describe('a fault of the runner itself', () => {
   })
 })
 
+test('a run that ends while its runner is told to stop is not left to another one', async () => {
+  const { state, ingress, plans, start } = stage()
+  plans.put(plan('w', [ASK]))
+  const stopped = Promise.withResolvers<void>()
+  let inner: RunnerState | undefined
+  const runner = start('a', {
+    fetch: () => Promise.resolve(json()),
+    wrap(wrapped) {
+      inner = wrapped
+      return {
+        ...wrapped,
+        async end(run) {
+          void runner.stop({ deadlineMs: 0 }).then(stopped.resolve)
+          // The stop takes effect before this is stored.
+          await new Promise((resolve) => setImmediate(resolve))
+          return await wrapped.end(run)
+        },
+      }
+    },
+  })
+  await ingress.admit({ partition: 0, event: eventOf(1, undefined, {}) })
+  await stopped.promise
+  await inner?.close()
+  expect(await state.runner('b').read({ count: 1, blockMs: 0 })).toEqual([])
+})
+
 describe('a checkpoint', () => {
   const run = { partition: 0, runId: 'run', epoch: 1 }
 
