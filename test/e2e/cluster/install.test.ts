@@ -311,6 +311,7 @@ describe('uninstalling, and installing again', () => {
     expect(await urlOf(place, 'hello')).toBe(first)
     await place.kubectl(['delete', 'webhooks,workflows', '--all', '-n', 'staging'])
     await reader.paste('helm uninstall hooklet -n hooklet-staging --wait')
+    await place.kubectl(['wait', '--for=delete', 'pods', '--all', '-n', 'hooklet-staging', '--timeout=120s'])
     await place.kubectl(['delete', 'namespace', 'staging', 'hooklet-staging'])
     expect(await served(first)).toContain('Hello')
   })
