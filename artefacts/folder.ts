@@ -40,7 +40,9 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
   const readArtefact = async (file: string): Promise<Artefact> => {
     const artefact = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as Artefact
     if (artefactFile(artefact, kind) !== file)
-      throw new Error(`holds ${artefact.namespace}/${artefact.name}, which belongs into another file`)
+      throw new Error(
+        `holds ${artefact.namespace}/${artefact.name}, which belongs into ${artefactFile(artefact, kind)}: rename it, or compile again`,
+      )
     return artefact
   }
 
@@ -51,7 +53,8 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
       const version = `${ino}/${mtimeMs}/${size}`
       if (before?.version === version) return
       known.set(file, { ...before, version })
-      if (size > MAX_BYTES) throw new Error('is larger than 4 MiB')
+      if (size > MAX_BYTES)
+        throw new Error('is larger than 4 MiB, the most that is read: make what it was compiled from smaller')
       const artefact = await readArtefact(file)
       sink.put(artefact)
       known.set(file, { version, name: { namespace: artefact.namespace, name: artefact.name } })

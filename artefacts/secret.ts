@@ -90,16 +90,20 @@ export function decodeArtefact(secret: ArtefactSecret, kind: ArtefactKind): Arte
   if (secret.metadata.labels?.[ARTEFACT_LABEL] !== kind) throw new Error(`is not labelled as a ${kind}`)
   const artefact = contentOf(secret)
   if (artefactSecretName(artefact, kind) !== secret.metadata.name)
-    throw new Error('carries the artefact of another resource')
+    throw new Error('carries the artefact of another resource: whoever copied or renamed it must delete it')
   return artefact
 }
 
 /** The content, as it was compiled. Throws when it is not. */
 export function contentOf(secret: ArtefactSecret): ArtefactContent {
   const encoded = secret.data?.[ARTEFACT_KEY]
-  if (encoded === undefined) throw new Error(`has no key ${ARTEFACT_KEY}`)
+  if (encoded === undefined)
+    throw new Error(
+      `has no key ${ARTEFACT_KEY}: its content was taken away by someone else than the operator`,
+    )
   const content = Buffer.from(encoded, 'base64')
-  if (hashOf(content) !== statedHash(secret)) throw new Error('does not have the content that was compiled')
+  if (hashOf(content) !== statedHash(secret))
+    throw new Error('was changed by someone else than the operator, which alone may write it')
   return JSON.parse(content.toString('utf8')) as ArtefactContent
 }
 

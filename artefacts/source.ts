@@ -4,6 +4,9 @@ import { followArtefactFolder } from './folder.ts'
 import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './artefact.ts'
 import type { ArtefactKind } from './secret.ts'
 
+export const NAMESPACE_MISSING =
+  "HOOKLET_NAMESPACE is not set, and the kubeconfig's context names no namespace: set it to the namespace of the operator"
+
 /** Where artefacts come from, as configured. */
 export interface ArtefactSource {
   /** A folder; absent: an API server. */
@@ -38,8 +41,7 @@ export async function followArtefacts<Artefact extends ArtefactName>(
   const api = createApiServer({ userAgent, ...(kubeconfig === undefined ? {} : { kubeconfig }) })
   try {
     const namespace = source.namespace ?? api.namespace
-    if (namespace === undefined)
-      throw new Error('HOOKLET_NAMESPACE is not set, and the kubeconfig names no namespace')
+    if (namespace === undefined) throw new Error(NAMESPACE_MISSING)
     const following = await followArtefactSecrets<Artefact>({ api, namespace, signal, ...options })
     return {
       read: (name) => following.read(name),

@@ -48,7 +48,6 @@ export const REASONS = {
   // Ready and Accepted of a Webhook
   Compiled: 'The spec and everything it refers to could be compiled.',
   Paused: 'All Workflows of the Webhook are suspended; callers are told so and nothing is stored.',
-  NotImplemented: 'This version does not serve the type yet; callers get 503.',
   NotFound:
     'A Secret, ConfigMap, key or global that is referred to does not exist. Create it; callers get 503 until then.',
   EmptyValue:

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
+import { NAMESPACE_MISSING } from '../artefacts/source.ts'
 import { createApiServer } from '../kube/api-server.ts'
 import { readConfig } from '../process/config.ts'
 import { serveHealth } from '../process/health.ts'
@@ -24,8 +25,7 @@ await runProcess(process, async (stop) => {
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
   })
   const namespace = config.namespace ?? api.namespace
-  if (namespace === undefined)
-    throw new Error('HOOKLET_NAMESPACE is not set, and the kubeconfig names no namespace')
+  if (namespace === undefined) throw new Error(NAMESPACE_MISSING)
   const expressions = rememberChecks(createExpressionPool({ workers: config.expressionWorkers }))
   const identity = `${hostname()}-${newSuffix()}`
   const operator = startOperator({

@@ -62,7 +62,10 @@ export function compileRoute(
   partitions: number,
   verifiers: VerifierDeps = NOTHING_FETCHED,
 ): ServedRoute {
-  if (route.version !== 1) throw new TypeError('the route is of a version that this ingress does not know')
+  if (route.version !== 1)
+    throw new TypeError(
+      `is a route of version ${String(route.version)}, and this ingress reads version 1: upgrade the ingress, or compile by an operator of its version`,
+    )
   const { namespace, name, response } = route
   const status = finalStatus(response.statusCode)
   const contentType = allowedContentType(headerOf(response.headers, 'content-type') ?? '')

@@ -4,7 +4,6 @@ import type { Webhook } from '../../crds/types.gen.ts'
 import type { Outcome, Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
 import type { GatheredWebhook } from './gather.ts'
-import { TYPES } from './registry.ts'
 import { compileResponse, MAX_BODY_BYTES } from './response.ts'
 import { TOKEN_PATTERN } from './token.ts'
 import { verificationProblem } from './verification.ts'
@@ -20,7 +19,6 @@ type Check = (input: CheckInput) => Problem | undefined
 
 /** In this order; the first that finds something decides. */
 const CHECKS: readonly Check[] = [
-  typeIsServed,
   tokenIsUsable,
   tokenIsItsOwn,
   valuesAreThere,
@@ -39,16 +37,6 @@ export function checkWebhook(input: CheckInput): Problem | undefined {
     if (problem) return problem
   }
   return undefined
-}
-
-function typeIsServed({ webhook }: CheckInput): Problem | undefined {
-  const { type } = webhook.spec
-  if (TYPES[type].served) return undefined
-  return {
-    reason: 'NotImplemented',
-    message: `${type} webhooks are not served by this version yet: use type HTTP`,
-    path: ['spec', 'type'],
-  }
 }
 
 function tokenIsUsable({ webhook, gathered: { token } }: CheckInput): Problem | undefined {

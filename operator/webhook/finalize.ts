@@ -6,7 +6,6 @@ import type { ObjectName } from '../../kube/follow.ts'
 import { nameOf } from '../control/cache.ts'
 import { report, type Control } from '../control/control.ts'
 import { deleteResource, isRefused, keyOf, patchFinalizers, refusalOf } from '../control/resources.ts'
-import { claimToken } from './claim.ts'
 
 export async function finalizeWebhook(webhook: Webhook, control: Control): Promise<void> {
   const { finalizers = [], annotations } = webhook.metadata
@@ -25,11 +24,11 @@ export async function finalizeWebhook(webhook: Webhook, control: Control): Promi
 
 /** It is gone: so is everything that was known of it. */
 export async function forgetWebhook(name: ObjectName, control: Control): Promise<void> {
-  const { dependencies, publisher, bindings, enqueue, api } = control
+  const { claims, dependencies, publisher, bindings, enqueue, api } = control
   for (const key of bindings.forgetWebhook(keyOf('Webhook', name))) enqueue(key)
   dependencies.forget(keyOf('Webhook', name))
   await publisher.withdraw('route', name, api)
-  claimToken({ kind: 'Webhook', metadata: name } as Webhook, undefined, control)
+  for (const heir of claims.leave(name)) enqueue(keyOf('Webhook', nameOf(heir)))
 }
 
 async function deleteWorkflows(webhook: Webhook, control: Control): Promise<void> {

@@ -11,7 +11,6 @@ import { report, type Control } from '../control/control.ts'
 import { findOverlooked } from '../control/overlooked.ts'
 import { isRefused, isTooLarge, keyOf, patchFinalizers, refusalOf } from '../control/resources.ts'
 import type { Problem } from '../problem.ts'
-import { claimToken } from './claim.ts'
 import { withProblem } from './conditions.ts'
 import { finalizeWebhook, forgetWebhook } from './finalize.ts'
 import { TOKEN_PATTERN } from './token.ts'
@@ -157,7 +156,7 @@ async function compile(webhook: Webhook, control: Control): Promise<CompiledWebh
       planOf: (namespace, name) => publisher.publishedPlan({ namespace, name }),
       ...(sharedNamespace === undefined ? {} : { sharedNamespace }),
       tokenOwner(token) {
-        claimToken(webhook, token, control)
+        claim(webhook, token, control)
         return token === undefined ? undefined : control.claims.owner(token)
       },
     })
@@ -167,6 +166,11 @@ async function compile(webhook: Webhook, control: Control): Promise<CompiledWebh
   })
   if (changed) enqueue(key)
   return compiled
+}
+
+/** Whoever gains or loses a token by this is compiled again. */
+function claim(webhook: Webhook, token: string | undefined, { claims, enqueue }: Control): void {
+  for (const affected of claims.claim(webhook, token)) enqueue(keyOf('Webhook', nameOf(affected)))
 }
 
 /** The route as compiled, or none. */

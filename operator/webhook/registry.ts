@@ -1,12 +1,6 @@
-import type { WebhookSpec, WebhookVerification } from '../../crds/types.gen.ts'
+import type { WebhookVerification } from '../../crds/types.gen.ts'
 import { VERIFIERS } from '../../ingress/verify/registry.ts'
 import type { Verifier } from '../../ingress/verify/verifier.ts'
-
-/** Which types of Webhook the data plane serves; callers of the others get 503. */
-export const TYPES = {
-  HTTP: { served: true },
-  WebSocket: { served: true },
-} satisfies Record<WebhookSpec['type'], { served: boolean }>
 
 type VerificationType = WebhookVerification['type']
 

@@ -33,6 +33,8 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b
 export interface TokenClaims<Claimant extends { metadata: ObjectMeta }> {
   /** Records the token that the claimant wants now; undefined withdraws. Returns the others whose standing may have changed. */
   claim(claimant: Claimant, token: string | undefined): Claimant[]
+  /** The claimant of this name is gone. Returns as {@link claim}. */
+  leave(name: { namespace: string; name: string }): Claimant[]
   owner(token: string): Claimant | undefined
 }
 
@@ -68,6 +70,11 @@ export function createTokenClaims<Claimant extends { metadata: ObjectMeta }>(): 
       const affected = before === undefined || before === token ? [] : withdraw(before, key)
       if (token !== undefined) enter(token, claimant)
       return affected
+    },
+    leave({ namespace, name }) {
+      const key = `${namespace}/${name}`
+      const token = tokens.get(key)
+      return token === undefined ? [] : withdraw(token, key)
     },
     owner: (token) => claimants.get(token)?.[0],
   }

@@ -178,6 +178,9 @@ function keyOf({ namespace, name }: PlanName): string {
 }
 
 function checked(plan: Plan): Plan {
-  if (plan.version !== 1) throw new TypeError(`plan of version ${String(plan.version)}, not 1`)
+  if (plan.version !== 1)
+    throw new TypeError(
+      `is a plan of version ${String(plan.version)}, and this runner reads version 1: upgrade the runner, or compile by an operator of its version`,
+    )
   return plan
 }

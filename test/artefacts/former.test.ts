@@ -40,7 +40,7 @@ describe('the plan of a former generation as a Secret', () => {
     renamed.metadata.name = formerPlanName({ ...ship, generation: 4 })
     expect(() => decodeFormerPlan(renamed)).toThrow('keeps the plan of another generation')
     const changed = { ...former(), data: { [ARTEFACT_KEY]: Buffer.from('{}').toString('base64') } }
-    expect(() => decodeFormerPlan(changed)).toThrow('does not have the content that was compiled')
+    expect(() => decodeFormerPlan(changed)).toThrow('was changed by someone else than the operator')
     const plan = encodeArtefact(ship, { kind: 'plan', namespace: 'hooklet' })
     expect(() => decodeFormerPlan(plan)).toThrow('is not labelled as a former plan')
     delete plan.metadata.annotations

@@ -57,12 +57,12 @@ describe('an artefact as a Secret', () => {
     ['no content', 'has no key artefact.json', (secret) => void (secret.data = {})],
     [
       'changed content',
-      'does not have the content that was compiled',
+      'was changed by someone else than the operator',
       (secret) => void (secret.data = { [ARTEFACT_KEY]: Buffer.from('{}').toString('base64') }),
     ],
     [
       'no hash',
-      'does not have the content that was compiled',
+      'was changed by someone else than the operator',
       (secret) => void delete secret.metadata.annotations?.[CONTENT_HASH_ANNOTATION],
     ],
     [

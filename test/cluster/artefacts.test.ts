@@ -148,7 +148,7 @@ test('one that can not be served, or was tampered with, is told once and the for
   await until(() => held.has('last'))
   expect(faults).toEqual([
     'route.shop.orders: negative',
-    'route.shop.orders: does not have the content that was compiled',
+    'route.shop.orders: was changed by someone else than the operator, which alone may write it',
   ])
   expect(held.get('orders')).toBe(1)
   await remove('orders')

@@ -43,6 +43,15 @@ describe('claims to a token', () => {
     expect(claims.owner('another')).toBeUndefined()
   })
 
+  test('one that is gone, of which only the name is known, leaves what it had to the next', () => {
+    const claims = createTokenClaims()
+    const [holder, heir] = [claimant('holder', 1), claimant('heir', 2)]
+    for (const one of [holder, heir]) claims.claim(one, 't')
+    expect(claims.leave({ namespace: holder.metadata.namespace ?? '', name: 'holder' })).toEqual([heir])
+    expect(claims.owner('t')).toBe(heir)
+    expect(claims.leave({ namespace: 'shop', name: 'nobody' })).toEqual([])
+  })
+
   test('claiming the same again concerns nobody, and takes the claimant as it is now', () => {
     const claims = createTokenClaims()
     const now = claimant('a', 1)
