@@ -137,6 +137,20 @@ describe('what is changed is live', () => {
     await becomes(url, { text: 'good day' }, as('first'))
   })
 
+  test('in the median of nine edits within a second', async () => {
+    const target = `/api/v1/namespaces/${namespace}/configmaps/words`
+    const times: number[] = []
+    for (let nth = 0; nth < 9; nth++) {
+      const body = { data: { GREETING: `good day ${nth}` } }
+      await site.cluster.request('PATCH', target, { body, contentType: 'application/merge-patch+json' })
+      const edited = performance.now()
+      await becomes(url, { text: `good day ${nth}` }, as('first'))
+      times.push(performance.now() - edited)
+    }
+    // 33 ms on two cores with four times as much to do as they can: far enough from the promise for any machine.
+    expect(times.toSorted((a, b) => a - b)[4]).toBeLessThan(1000)
+  })
+
   test('a Secret: the old password is refused, the new one passes', async () => {
     await kubectl('patch', 'secret', 'door', '-p', '{"stringData": {"password": "second"}}')
     await becomes(url, { status: 401 }, as('first'))
