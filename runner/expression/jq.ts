@@ -9,7 +9,7 @@ import { WorkerPool } from './workers.ts'
 import type { JobEnd } from './workers.ts'
 
 export interface JqOptions {
-  /** How many evaluate at the same time; two at least, so that one runaway does not stop the others. Default 2. */
+  /** How many evaluate at the same time, one at least; with a single one a runaway holds up all others for its time. Default 2. */
   workers?: number
   /** How long one evaluation may take once it has begun, in milliseconds. Default 1000. */
   timeLimitMs?: number
