@@ -1,5 +1,5 @@
 import { integer, networks, oneOf, optionalBaseUrl, optionalParsed } from '../process/config.ts'
-import { COMMON_SETTINGS, PUBLIC_URL } from '../process/settings.ts'
+import { COMMON_SETTINGS, healthPort, PUBLIC_URL } from '../process/settings.ts'
 import { defaultLimits } from './http/limits.ts'
 import { parseOriginMap } from './verify/outbound/origins.ts'
 
@@ -13,13 +13,7 @@ export const INGRESS_SETTINGS = {
     min: 0,
     max: 65_535,
   }),
-  healthPort: integer({
-    env: 'HOOKLET_HEALTH_PORT',
-    doc: 'Port to listen on for probes; 0 takes a free one.',
-    fallback: 8081,
-    min: 0,
-    max: 65_535,
-  }),
+  healthPort: healthPort(8081),
   publicUrl: optionalBaseUrl(PUBLIC_URL),
   certOrigins: optionalParsed(
     {

@@ -1,16 +1,10 @@
 import { baseUrl, flag, integer, words } from '../process/config.ts'
-import { COMMON_SETTINGS, PUBLIC_URL, PUBLIC_URL_FALLBACK } from '../process/settings.ts'
+import { COMMON_SETTINGS, healthPort, PUBLIC_URL, PUBLIC_URL_FALLBACK } from '../process/settings.ts'
 
 /** Everything that can be set of an operator process. */
 export const OPERATOR_SETTINGS = {
   host: COMMON_SETTINGS.host,
-  port: integer({
-    env: 'HOOKLET_HEALTH_PORT',
-    doc: 'Port to listen on for probes; 0 takes a free one.',
-    fallback: 8081,
-    min: 0,
-    max: 65_535,
-  }),
+  port: healthPort(8083),
   namespace: COMMON_SETTINGS.namespace,
   kubeconfig: COMMON_SETTINGS.kubeconfig,
   publicUrl: baseUrl({ ...PUBLIC_URL, fallback: PUBLIC_URL_FALLBACK }),

@@ -1,3 +1,5 @@
+import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
+
 /**
  * What callers see in front of `/webhooks/`. The ingress does without it, and then can't verify those who sign the URL; the others need one to tell, so that
  * each says by itself what it takes when it is not set.
@@ -9,9 +11,17 @@ export const PUBLIC_URL = {
 /** Where an ingress listens when nothing else is said. */
 export const PUBLIC_URL_FALLBACK = 'http://127.0.0.1:8080'
 
-/** What every process of the data plane can be told. */
-import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
+/** The port of the probes. Each process has its own, so that one of each can run on one machine. */
+export const healthPort = (fallback: number) =>
+  integer({
+    env: 'HOOKLET_HEALTH_PORT',
+    doc: 'Port to listen on for probes; 0 takes a free one.',
+    fallback,
+    min: 0,
+    max: 65_535,
+  })
 
+/** What every process of the data plane can be told. */
 export const COMMON_SETTINGS = {
   host: optionalText({
     env: 'HOOKLET_HOST',
