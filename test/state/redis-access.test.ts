@@ -173,6 +173,9 @@ test('by a Sentinel, and with the new master after a failover', async () => {
   const url = `redis+sentinel://127.0.0.1:${sentinel.port}/main`
   const state = await expectToServe({ url })
   const ingress = state.ingress('pod-b')
+  const runner = state.runner('runner-b')
+  const replies = inbox(ingress)
+  await until(async () => (await ingress.ready()) && (await runner.ready()))
   await until(async () =>
     (await redisCommand(replica.port, 'INFO', 'replication')).includes('master_link_status:up'),
   )
@@ -184,4 +187,17 @@ test('by a Sentinel, and with the new master after a failover', async () => {
       .catch(() => undefined)
     return verdict?.kind === 'accepted'
   })
+  // Runner and pod have found the new master, and its channels.
+  await until(() => runner.ready())
+  const event = waitingEvent(0)
+  expect(await ingress.admit({ partition: 0, event, replyTtlMs: 60_000 })).toEqual({ kind: 'accepted' })
+  for (let id = ''; id !== event.id;) {
+    const delivery = await readEvent(runner)
+    id = delivery.event.id
+    await runner.reply(addressOf(delivery.event), { kind: 'output', body: id })
+    await runner.acknowledge([delivery])
+  }
+  const answer = { replyId: event.reply.id, message: { kind: 'output', body: event.id } }
+  await until(async () => replies.received.some(({ replyId }) => replyId === event.reply.id))
+  expect(replies.received).toContainEqual(answer)
 })

@@ -139,3 +139,30 @@ test('an event wakes one idle runner, wherever that listens', async () => {
     expect(await number(master, 'SCARD', idle)).toBe(5)
   }
 })
+
+test('a Cluster that is down refuses calls, and nothing of them is found when it is up again', async () => {
+  await start({ args: ['--cluster-require-full-coverage', 'yes'] })
+  const partition = await partitionOf(1)
+  const ingress = open().ingress('pod')
+  const admit = () => ingress.admit({ partition, event: callEvent() })
+  let accepted = 0
+  const causes: string[] = []
+  const call = async () =>
+    admit().then(
+      () => void (accepted += 1),
+      (error: Error) => void causes.push(`${error.message} ${String(error.cause)}`),
+    )
+  await call()
+  await cluster.nodes[0]?.kill()
+  await until(async () => {
+    await call()
+    return causes.some((cause) => cause.includes('CLUSTERDOWN'))
+  })
+  const before = accepted
+  await cluster.nodes[0]?.start()
+  await until(async () => {
+    await call()
+    return accepted > before
+  })
+  expect(await number(1, 'XLEN', `hooklet:{p${partition}}:events`)).toBe(accepted)
+}, 60_000)

@@ -86,6 +86,59 @@ describe('while Redis is away', () => {
     expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
   })
 
+  test('one that still loads its data is no different', async () => {
+    const state = open()
+    const ingress = state.ingress('pod')
+    const admit = () => ingress.admit({ partition, event: callEvent() })
+    await admit()
+    for (let each = 0; each < 120; each += 1) {
+      const throttle = { key: `a key of ${'x'.repeat(100)} ${each}`, requests: 1, windowMs: 600_000 }
+      await ingress.admit({ partition, throttle })
+    }
+    await redisCommand(server.port, 'BGREWRITEAOF')
+    const isWritten = /aof_rewrite_in_progress:0[^]*aof_rewrite_scheduled:0/
+    await until(async () => isWritten.test(await redisCommand(server.port, 'INFO', 'persistence')))
+    await server.kill()
+    // Ten milliseconds for each key.
+    const slowly = ['--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024']
+    const loaded = server.start(slowly)
+    const ping = () => redisCommand(server.port, 'PING').catch(() => '')
+    await until(async () => (await ping()).startsWith('-LOADING'))
+    expect(await ingress.ready()).toBe(false)
+    await refusal(admit)
+    expect(await ping()).toMatch(/^-LOADING/)
+    await loaded
+    await until(() => ingress.ready())
+    expect(await admit()).toEqual({ kind: 'accepted' })
+    expect(await readEvents(state.runner('runner'), 2)).toHaveLength(2)
+  })
+
+  test('a master that was made a replica refuses, and serves when it is one again', async () => {
+    const other = await startRedisServer()
+    try {
+      const state = open()
+      const ingress = state.ingress('pod')
+      const runner = state.runner('runner')
+      const admit = () => ingress.admit({ partition, event: callEvent() })
+      await admit()
+      const delivery = await readEvent(runner)
+      await redisCommand(server.port, 'REPLICAOF', '127.0.0.1', String(other.port))
+      const causes = new Set<string>()
+      const cause = (error: Error) => String(error.cause)
+      await until(async () => {
+        causes.add(await admit().then(() => '', cause))
+        return [...causes].some((one) => one.includes('READONLY'))
+      })
+      await expect(runner.acknowledge([delivery])).rejects.toThrow(StateUnavailable)
+      await redisCommand(server.port, 'REPLICAOF', 'NO', 'ONE')
+      await until(async () => (await admit().catch(() => undefined))?.kind === 'accepted')
+      await until(() => runner.ready())
+      expect(await readEvent(runner)).toMatchObject({ deliveries: 1 })
+    } finally {
+      await other.close()
+    }
+  })
+
   test('a Redis that hangs under load does not fill the memory of the pod', async () => {
     const ingress = open({ commandTimeoutMs: 30_000 }).ingress('pod')
     await ingress.admit({ partition })

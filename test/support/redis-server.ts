@@ -13,7 +13,8 @@ export interface RedisServer {
   url: string
   /** Stops it at once, as a crash would. What it stored comes back with `start` when it runs with `--appendonly yes`. */
   kill(): Promise<void>
-  start(): Promise<void>
+  /** Starts it again, with more arguments if there are. */
+  start(more?: string[]): Promise<void>
   /** Freezes it: connections stay, nothing is answered. */
   pause(): void
   resume(): void
@@ -33,11 +34,11 @@ export async function startRedisServer(
   const port = await redisPort()
   let child: ChildProcess
 
-  async function start(): Promise<void> {
+  async function start(more: string[] = []): Promise<void> {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '']
     if (config.length > 0) await writeFile(join(directory, 'server.conf'), `${config.join('\n')}\n`)
     const file = config.length > 0 ? [join(directory, 'server.conf')] : []
-    child = spawn(binary, [...file, ...fixed, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    child = spawn(binary, [...file, ...fixed, ...args, ...more], { stdio: ['ignore', 'pipe', 'inherit'] })
     const { stdout } = child
     if (stdout === null) throw new Error('redis-server has no output')
     let log = ''
