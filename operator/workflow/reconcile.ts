@@ -1,5 +1,5 @@
 import type { ConditionDraft, Reason, WorkflowConditionType } from '../../crds/contract.ts'
-import type { Workflow } from '../../crds/types.gen.ts'
+import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import { compileWorkflow } from '../compile.ts'
 import { nameOf } from '../control/cache.ts'
@@ -13,8 +13,19 @@ export async function reconcileWorkflow(name: ObjectName, control: Control): Pro
   const workflow = control.cache.findWorkflow(name) ?? (await findOverlooked('Workflow', name, control))
   if (!workflow || workflow.metadata.deletionTimestamp !== undefined) return forget(name, control)
 
+  try {
+    await putInPlace(workflow, control)
+  } catch (error) {
+    // It comes again; till then its Webhooks are served without it.
+    decide(workflow, control)
+    throw error
+  }
+}
+
+async function putInPlace(workflow: Workflow, control: Control): Promise<void> {
   const compiled = await compile(workflow, control)
   const { conditions, refusal } = await publish(compiled, control)
+  decide(workflow, control)
   // It comes again when the last of its Webhooks leads to it.
   if (!leadTo(compiled, control) && !refusal) return
   await report(workflow, { status: { webhooks: compiled.webhooks }, conditions }, control)
@@ -22,19 +33,29 @@ export async function reconcileWorkflow(name: ObjectName, control: Control): Pro
   if (refusal) throw refusal
 }
 
-/** Whether the routes of its Webhooks lead to its plan as it is published by now; those that wait for it hear of it. */
-function leadTo({ workflow, plan, webhooks }: CompiledWorkflow, control: Control): boolean {
-  const { bindings, cache, publisher, enqueue } = control
-  const name = nameOf(workflow)
-  const present = webhooks.flatMap((webhook) => cache.findWebhook({ ...name, name: webhook }) ?? [])
-  const first = bindings.decide(workflow)
-  for (const { metadata } of first ? present : []) {
-    const webhook = { ...name, name: metadata.name }
+/** Webhooks that are not served yet need not wait for it any longer. */
+function decide(workflow: Workflow, { bindings, publisher, enqueue, ...control }: Control): void {
+  if (!bindings.decide(workflow)) return
+  for (const { metadata } of triggersOf(workflow, control)) {
+    const webhook = { ...nameOf(workflow), name: metadata.name }
     if (!publisher.isPublished('route', webhook, metadata.uid ?? '')) enqueue(keyOf('Webhook', webhook))
   }
+}
+
+/** The Webhooks that start it, as far as they exist. */
+function triggersOf(workflow: Workflow, { cache }: Pick<Control, 'cache'>): Webhook[] {
+  const { namespace } = nameOf(workflow)
+  return workflow.spec.triggers.flatMap(
+    ({ webhook }) => cache.findWebhook({ namespace, name: webhook }) ?? [],
+  )
+}
+
+/** Whether the routes of its Webhooks lead to its plan as it is published by now; those that don't tell when they do. */
+function leadTo({ workflow, plan }: CompiledWorkflow, { bindings, cache, publisher }: Control): boolean {
+  const name = nameOf(workflow)
   const published = publisher.publishedPlan(name)
   if (!plan || !published) return true
-  const lacking = present
+  const lacking = triggersOf(workflow, { cache })
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map((webhook) => keyOf('Webhook', nameOf(webhook)))
     .filter((webhook) => !bindings.isBound(webhook, keyOf('Workflow', name), published))

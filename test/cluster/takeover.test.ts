@@ -1,17 +1,28 @@
-/** An operator that begins to lead must not take its late watches for the truth: on a real API server. */
+/** An operator whose watches are dead, or whose reads fail, harms nothing that is served: on a real API server. */
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import { createApiServer } from '../../kube/api-server.ts'
 import type { ApiServer } from '../../kube/api-server.ts'
+import { ApiError } from '../../kube/error.ts'
 import { startOperator } from '../../operator/operator.ts'
 import type { Operator } from '../../operator/operator.ts'
 import { createExpressionPool } from '../../runner/expression/pool.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
 import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
-import { artefacts, eventually, get, path, says, webhook, workflow } from './installation.ts'
+import {
+  artefacts,
+  eventually,
+  get,
+  path,
+  says,
+  secret,
+  webhook,
+  workflow,
+  type Reported,
+} from './installation.ts'
 
 jest.setTimeout(60_000)
 
@@ -113,5 +124,32 @@ test('what was made while its watches were dead is neither deleted nor missed', 
     expect([after[`route.${tenant}.orders`]?.uid, after[`plan.${tenant}.ship`]?.uid]).toEqual(await uids())
   } finally {
     await second.stop()
+  }
+})
+
+test('a Workflow that can not be compiled, for a Secret that can not be read, keeps nobody from being served', async () => {
+  const api = createApiServer({ kubeconfig: cluster.kubeconfig, userAgent: 'test' })
+  const { operator, stop } = start('only', {
+    ...api,
+    send: (request) =>
+      request.path.endsWith('/secrets/broken')
+        ? Promise.reject(
+            new ApiError({ status: 500, reason: 'InternalError', message: 'can not be decrypted' }),
+          )
+        : api.send(request),
+  })
+  try {
+    await becomes(() => operator.isLeader())
+    await cluster.apply([
+      secret(tenant, 'broken', { key: 'value' }),
+      workflow(tenant, 'ship', { use: { secrets: ['broken'] } }),
+      workflow(tenant, 'bill'),
+      webhook(tenant, 'orders'),
+    ])
+    await says(cluster, path.webhook(tenant, 'orders'), /^True Serving/)
+    await says(cluster, path.workflow(tenant, 'bill'), /^True/)
+    expect((await get<Reported>(cluster, path.workflow(tenant, 'ship'))).status).toBeUndefined()
+  } finally {
+    await stop()
   }
 })
