@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
+import type { EventDelivery } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import { addressOf, callEvent, inbox, readEvent, readEvents, waitingEvent } from '../contract/harness.ts'
 import { createManualClock } from '../support/manual-clock.ts'
@@ -139,6 +140,75 @@ test('an event wakes one idle runner, wherever that listens', async () => {
     expect(await number(master, 'SCARD', idle)).toBe(5)
   }
 })
+
+test('calls, work and replies go on with a replica when a master is killed under load', async () => {
+  await start({ replicas: true })
+  const partitions = [await partitionOf(0), await partitionOf(1), await partitionOf(2)]
+  const lost = partitions[0] ?? 0
+  const state = open()
+  const ingress = state.ingress('pod')
+  const runner = state.runner('runner')
+  const replies = inbox(ingress)
+  const done = new Set<string>()
+  const stop = new AbortController()
+  /** As a runner does: until it is told. */
+  const carry = async (delivery: EventDelivery): Promise<void> => {
+    while (!stop.signal.aborted)
+      try {
+        await runner.reply(addressOf(delivery.event), { kind: 'ended' })
+        await runner.acknowledge([delivery])
+        done.add(delivery.event.id)
+        return
+      } catch (error) {
+        expect(error).toBeInstanceOf(StateUnavailable)
+        await sleep(50)
+      }
+  }
+  const inHand: Promise<void>[] = []
+  const work = (async () => {
+    while (!stop.signal.aborted) {
+      const deliveries = await runner.read({ count: 16, blockMs: 200 }).catch(() => [])
+      for (const delivery of deliveries) if (delivery.kind === 'event') inHand.push(carry(delivery))
+    }
+  })()
+  const accepted = new Map<string, { partition: number; replyId: string }>()
+  const load = partitions.map(async (partition) => {
+    while (!stop.signal.aborted) {
+      const event = waitingEvent(partition)
+      const verdict = await ingress
+        .admit({ partition, event, replyTtlMs: 60_000 })
+        .catch((error: unknown) => {
+          expect(error).toBeInstanceOf(StateUnavailable)
+        })
+      if (verdict?.kind === 'accepted') accepted.set(event.id, { partition, replyId: event.reply.id })
+      await sleep(5)
+    }
+  })
+  try {
+    const of = (partition: number) => [...accepted].filter(([, call]) => call.partition === partition)
+    await until(async () => partitions.every((partition) => of(partition).length > 20))
+    const kept = of(lost)
+    // All of these reach the replica; what comes later may be lost with the master.
+    const offset = async (node: number, name: string) =>
+      Number(new RegExp(`${name}:(\\d+)`).exec(await redisCommand(portOf(node), 'INFO', 'replication'))?.[1])
+    const written = await offset(0, 'master_repl_offset')
+    await until(async () => (await offset(3, 'slave_repl_offset')) >= written)
+    await cluster.nodes[0]?.kill()
+    const [before, elsewhere] = [of(lost).length, of(partitions[1] ?? 0).length]
+    await until(async () => (await redisCommand(portOf(3), 'ROLE')).includes('master'))
+    await until(async () => of(lost).length > before + 20)
+    // Those of other masters did not wait for it.
+    expect(of(partitions[1] ?? 0).length).toBeGreaterThan(elsewhere + 20)
+    const after = of(lost).slice(-10)
+    const mustBeDone = [...kept, ...after, ...of(partitions[1] ?? 0), ...of(partitions[2] ?? 0)]
+    await until(async () => mustBeDone.every(([id]) => done.has(id)))
+    const answered = () => new Set(replies.received.map(({ replyId }) => replyId))
+    await until(async () => after.every(([, { replyId }]) => answered().has(replyId)))
+  } finally {
+    stop.abort()
+    await Promise.all([work, ...load, ...inHand])
+  }
+}, 60_000)
 
 test('a Cluster that is down refuses calls, and nothing of them is found when it is up again', async () => {
   await start({ args: ['--cluster-require-full-coverage', 'yes'] })
