@@ -144,3 +144,39 @@ test('consumers that died long ago are removed, unless they have something', asy
   await until(async () => !(await consumers()).includes('dead'))
   expect(await consumers()).toContain('holder')
 })
+
+test('a call costs Redis three scripts with fifteen commands: at the door, at a runner, and when it is done', async () => {
+  const state = open({ partitions: 1, sweepMs: 600_000, lapseMs: 600_000 })
+  const [ingress, runner] = [state.ingress('pod'), state.runner('runner')]
+  const throttle = { key: 'orders', requests: 1_000, windowMs: 60_000 }
+  const call = async (): Promise<void> => {
+    await ingress.admit({ partition: 0, throttle, event: callEvent() })
+    await runner.acknowledge([await readEvent(runner)])
+  }
+  await call()
+  await redisCommand(server.port, 'CONFIG', 'RESETSTAT')
+  for (let calls = 0; calls < 20; calls += 1) await call()
+  const statistics = await redisCommand(server.port, 'INFO', 'commandstats')
+  const counts = new Map(
+    [...statistics.matchAll(/cmdstat_([a-z]+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]),
+  )
+  expect(counts.get('evalsha')).toBe(60)
+  counts.delete('evalsha')
+  const commands = [
+    'time',
+    'hincrby',
+    'lindex',
+    'lpush',
+    'pexpire',
+    'spop',
+    'xack',
+    'xadd',
+    'xdel',
+    'xpending',
+  ]
+  const expected = commands.concat('xreadgroup', 'zcard', 'zrangebyscore')
+  // The time is asked for at the door and at the runner; the backlog is counted there and when it is done.
+  expect(counts).toEqual(
+    new Map(expected.map((name) => [name, ['time', 'hincrby'].includes(name) ? 40 : 20])),
+  )
+})

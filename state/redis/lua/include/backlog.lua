@@ -5,7 +5,7 @@ end
 
 -- Events are there no more. It is never less than nothing, should a process of another version have added less.
 local function lighten(backlog, weight)
-  if redis.call('HINCRBY', backlog, 'bytes', -weight) <= 0 then
+  if redis.call('HINCRBY', backlog, 'bytes', -weight) < 0 then
     redis.call('DEL', backlog)
   end
 end
