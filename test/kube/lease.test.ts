@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { takePart, type Election, type LeaseTimes } from '../../kube/lease.ts'
 import { startFakeApiServer, type Answer, type FakeApiServer } from './fake-api-server.ts'
+import { until } from '../support/until.ts'
 
 /** Short, and far apart from each other. */
 const TIMES: LeaseTimes = { durationMs: 6_000, renewWithinMs: 2_500, retryMs: 50 }
@@ -88,14 +89,6 @@ function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) resolve()
   signal.addEventListener('abort', () => resolve(), { once: true })
   return promise
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('it did not come true in time')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }
 
 describe('leader election', () => {

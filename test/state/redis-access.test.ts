@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, promisify } from 'node:util'
 import { afterEach, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
@@ -10,6 +9,7 @@ import { createRedisState } from '../../state/redis/redis.ts'
 import { disconnectOf, ears, messageOf, newSocket, socketEvent, text, wide } from '../contract/sockets.ts'
 import { addressOf, inbox, readEvent, waitingEvent } from '../contract/harness.ts'
 import { freePort, redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -49,14 +49,6 @@ async function expectToServe(options: RedisStateOptions): Promise<RedisState> {
   await runner.acknowledge([connect])
   expect((await readEvent(runner)).event).toEqual(message.event)
   return state
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true')
-    await sleep(50)
-  }
 }
 
 async function createCertificate(): Promise<{ key: string; cert: string }> {

@@ -10,6 +10,7 @@ import { createManualClock } from '../support/manual-clock.ts'
 import type { RedisCluster, RedisClusterOptions } from '../support/redis-cluster.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { redisCommand } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const slots = 16_384
 const lapseMs = 900
@@ -32,14 +33,6 @@ function open(options: Partial<RedisStateOptions> = {}): RedisState {
   const state = createRedisState({ url, lapseMs, sweepMs: 200, ...options })
   states.push(state)
   return state
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true')
-    await sleep(20)
-  }
 }
 
 /** A partition of the master, of which there are three. */

@@ -8,6 +8,7 @@ import { addressOf, callEvent, inbox, readEvent, readEvents, waitingEvent } from
 import type { RedisServer } from '../support/redis-server.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { until } from '../support/until.ts'
 
 const partition = 3
 let server: RedisServer
@@ -25,14 +26,6 @@ function open(options: Partial<RedisStateOptions> = {}): RedisState {
   const state = createRedisState({ url: server.url, sweepMs: 200, ...options })
   states.push(state)
   return state
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true')
-    await sleep(20)
-  }
 }
 
 /** How long the act takes to be refused. */

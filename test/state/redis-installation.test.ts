@@ -1,11 +1,11 @@
 /** Two installations with one Redis: each would acknowledge what the other accepts. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
 import { callEvent, readEvent } from '../contract/harness.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const partition = 3
 let server: RedisServer
@@ -24,14 +24,6 @@ function open(installation?: string, options: Partial<RedisStateOptions> = {}): 
   const state = createRedisState({ url: server.url, sweepMs: 100, ...named, ...options })
   states.push(state)
   return state
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true')
-    await sleep(20)
-  }
 }
 
 test.each([['shop/b'], [undefined]])(

@@ -1,5 +1,4 @@
 /** WebSockets on a Redis that fails, and what they leave behind. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Connection } from '../../state/redis/connection.ts'
 import { createKeys } from '../../state/redis/keys.ts'
@@ -15,6 +14,7 @@ import { disconnectOf, ears, messageOf, newSocket, socketEvent, text, wide } fro
 import type { RedisServer } from '../support/redis-server.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 let server: RedisServer
 let states: RedisState[] = []
@@ -31,14 +31,6 @@ function start(options: Partial<RedisStateOptions> = {}): RedisState {
   const state = createRedisState({ url: server.url, sweepMs: 200, lapseMs: 900, ...options })
   states.push(state)
   return state
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true')
-    await sleep(20)
-  }
 }
 
 async function open(ingress: IngressState): Promise<SocketRef> {

@@ -1,6 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from './redis-server.ts'
 import { redisCommand, startRedisServer } from './redis-server.ts'
+import { until } from './until.ts'
+
+const withinMs = 20_000
 
 export interface RedisCluster {
   /** The masters in the order of their slots, then as many replicas: the first is that of the first master, and so on. */
@@ -37,16 +39,16 @@ export async function startRedisCluster({
   for (const port of ports) await redisCommand(port, 'CLUSTER', 'MEET', '127.0.0.1', String(ports[0]))
   const all = new RegExp(`cluster_state:ok[^]*cluster_known_nodes:${nodes.length}\\r`)
   for (const port of ports)
-    await until(
-      async () => all.test(await redisCommand(port, 'CLUSTER', 'INFO')),
-      'the cluster did not come up',
-    )
+    await until(async () => all.test(await redisCommand(port, 'CLUSTER', 'INFO')), {
+      withinMs,
+      why: () => 'the cluster did not come up',
+    })
   for (const [index, port] of ports.slice(masters).entries()) {
     const id = bulk(await redisCommand(ports[index] ?? 0, 'CLUSTER', 'MYID'))
     const replicate = async () => (await redisCommand(port, 'CLUSTER', 'REPLICATE', id)).startsWith('+OK')
-    await until(replicate, 'a replica does not know its master')
+    await until(replicate, { withinMs, why: () => 'a replica does not know its master' })
     const linked = async () => /master_link_status:up/.test(await redisCommand(port, 'INFO', 'replication'))
-    await until(linked, 'a replica did not reach its master')
+    await until(linked, { withinMs, why: () => 'a replica did not reach its master' })
   }
   return {
     nodes,
@@ -59,12 +61,4 @@ export async function startRedisCluster({
 
 function bulk(answer: string): string {
   return answer.split('\r\n')[1] ?? ''
-}
-
-async function until(condition: () => Promise<boolean>, otherwise: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(otherwise)
-    await sleep(50)
-  }
 }

@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { readExchanges } from '../../../cli/manifests/exchange.ts'
 import { expectExchange } from '../../support/exchange.ts'
 import type { Daemon } from '../../support/node/daemon.ts'
-import { until } from '../../support/node/daemon.ts'
+import { until } from '../../support/until.ts'
 import { freePort } from '../../support/redis-server.ts'
 import { startEffectServer } from '../processes/fleet.ts'
 import type { EffectServer } from '../processes/fleet.ts'

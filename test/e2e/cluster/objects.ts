@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { WebSocket } from 'ws'
-import { until } from '../../support/node/daemon.ts'
+import { until } from '../../support/until.ts'
 import { SYSTEM } from './installed.ts'
 import type { Place } from './installed.ts'
 

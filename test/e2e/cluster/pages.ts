@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { startDaemon, until } from '../../support/node/daemon.ts'
+import { startDaemon } from '../../support/node/daemon.ts'
+import { until } from '../../support/until.ts'
 import type { Daemon } from '../../support/node/daemon.ts'
 
 const root = path.join(import.meta.dirname, '../../..')

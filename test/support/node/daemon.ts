@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process'
-import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 /** A program that runs until it is told to end. */
@@ -49,16 +48,4 @@ export async function run(program: string, args: string[]): Promise<string> {
 /** As {@link run}, where it does not matter whether it fails. */
 export async function tryRun(program: string, args: string[]): Promise<string> {
   return run(program, args).catch(() => '')
-}
-
-/** Looks again and again until it is so. @throws with what `why` gives when it is not in time. */
-export async function until(
-  isSo: () => Promise<boolean> | boolean,
-  { withinMs, why }: { withinMs: number; why: () => string | Promise<string> },
-): Promise<void> {
-  const deadline = Date.now() + withinMs
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(await why())
-    await pause(200)
-  }
 }

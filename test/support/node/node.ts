@@ -18,7 +18,8 @@ import {
   proxyConfig,
   SERVICE_NETWORK,
 } from './config.ts'
-import { run, startDaemon, tryRun, until } from './daemon.ts'
+import { run, startDaemon, tryRun } from './daemon.ts'
+import { until } from '../until.ts'
 import type { Daemon } from './daemon.ts'
 import { serveDns } from './dns.ts'
 import { nodeFault, nodePrograms, WAYS_OUT } from './provide.ts'
