@@ -15,7 +15,8 @@ export interface ArtefactName {
 /** Artefacts that are followed. */
 export interface ArtefactFollowing<Artefact> {
   /**
-   * Reads one anew, whatever has been followed so far; undefined when it is not there. Rejects when that can't be told now, and on one that is no artefact.
+   * Reads one anew, whatever has been followed so far; undefined when it is not there. Rejects when that
+   * can't be told now, and on one that is no artefact.
    */
   read(name: ArtefactName): Promise<Artefact | undefined>
   /** Of plans: the one of a former generation, while it is kept. A folder keeps none. */
@@ -23,7 +24,10 @@ export interface ArtefactFollowing<Artefact> {
   close(): Promise<void>
 }
 
-/** A resource as it stood: the same uid and a later generation are a later edit of it, another uid is another resource of its name. */
+/**
+ * A resource as it stood: the same uid and a later generation are a later edit of it, another uid is another
+ * resource of its name.
+ */
 export interface ArtefactRef extends ArtefactName {
   uid: string
   generation: number

@@ -22,14 +22,18 @@ export interface ArtefactClusterOptions<Artefact> {
 }
 
 /**
- * Fills the sink from the artefacts' Secrets and keeps it in step. Resolves after the first complete list, however long the API server is away; rejects
- * with the signal's reason when that aborts before. What is in the sink stays there while the API server is away.
+ * Fills the sink from the artefacts' Secrets and keeps it in step. Resolves after the first complete list,
+ * however long the API server is away; rejects with the signal's reason when that aborts before. What is in
+ * the sink stays there while the API server is away.
  */
 export async function followArtefactSecrets<Artefact extends ArtefactName>(
   options: ArtefactClusterOptions<Artefact>,
 ): Promise<ArtefactFollowing<Artefact>> {
   const { api, namespace, kind, sink, onFault, onInterruption, signal } = options
-  /** By the Secret's name: the content and whose it is. Its name alone would do, but for those that were tampered with. */
+  /**
+   * By the Secret's name: the content and whose it is. Its name alone would do, but for those that were
+   * tampered with.
+   */
   const known = new Map<string, { hash: string | undefined; artefact?: ArtefactName }>()
 
   const put = (secret: ApiObject & ArtefactSecret): void => {
@@ -49,8 +53,8 @@ export async function followArtefactSecrets<Artefact extends ArtefactName>(
   }
 
   /**
-   * A list of one, so that the right to list, without which nobody follows, is enough. Without a resourceVersion the API server answers with what is
-   * stored now, not with what it has cached.
+   * A list of one, so that the right to list, without which nobody follows, is enough. Without a
+   * resourceVersion the API server answers with what is stored now, not with what it has cached.
    */
   const findSecret = async (name: string): Promise<ArtefactSecret | undefined> => {
     const { items } = await api.send<{ items: ArtefactSecret[] | null }>({

@@ -1,6 +1,7 @@
 /**
- * Compiled artefacts in a folder: `NAMESPACE.NAME.route.json` and `NAMESPACE.NAME.plan.json`, one JSON object each, as
- * `hooklet compile` writes them. Ingress and runner read them from here when no API server is there to watch.
+ * Compiled artefacts in a folder: `NAMESPACE.NAME.route.json` and `NAMESPACE.NAME.plan.json`, one JSON object
+ * each, as `hooklet compile` writes them. Ingress and runner read them from here when no API server is there
+ * to watch.
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -26,14 +27,16 @@ export function artefactFile({ namespace, name }: ArtefactName, kind: 'route' | 
 }
 
 /**
- * Fills the sink from the folder and keeps it in step. Resolves after the first complete reading, so that a process is ready only
- * then; rejects when the folder can't be read.
+ * Fills the sink from the folder and keeps it in step. Resolves after the first complete reading, so that a
+ * process is ready only then; rejects when the folder can't be read.
  */
 export async function followArtefactFolder<Artefact extends ArtefactName>(
   options: ArtefactFolderOptions<Artefact>,
 ): Promise<ArtefactFollowing<Artefact>> {
   const { folder, kind, sink, onFault } = options
-  /** What was read of each file, whether it was taken or not: nothing is read, and no fault is told, twice. */
+  /**
+   * What was read of each file, whether it was taken or not: nothing is read, and no fault is told, twice.
+   */
   const known = new Map<string, { version: string; name?: ArtefactName }>()
   const suffix = `.${kind}.json`
 

@@ -1,7 +1,8 @@
 /**
- * Plans of former generations of a Workflow, for the runs that sleep since then. Each is the Secret of the plan as it was before an edit, under another
- * name and label, so that nobody who follows plans starts a run by it; runners read one when a run that is bound to it wakes. It is as safe as the plan
- * is: in the same namespace, for the same readers.
+ * Plans of former generations of a Workflow, for the runs that sleep since then. Each is the Secret of the
+ * plan as it was before an edit, under another name and label, so that nobody who follows plans starts a run
+ * by it; runners read one when a run that is bound to it wakes. It is as safe as the plan is: in the same
+ * namespace, for the same readers.
  */
 import type { ArtefactRef } from './artefact.ts'
 import {
@@ -53,7 +54,8 @@ export function encodeFormerPlan(plan: ArtefactSecret, { now }: { now: number })
 
 /**
  * The plan that the Secret keeps.
- * @throws {Error} with one sentence when it keeps none, or one that was tampered with. The content is not told: it holds secrets.
+ * @throws {Error} with one sentence when it keeps none, or one that was tampered with. The content is not
+ * told: it holds secrets.
  */
 export function decodeFormerPlan(secret: ArtefactSecret): ArtefactContent {
   if (secret.metadata.labels?.[FORMER_PLAN_LABEL] === undefined)

@@ -1,6 +1,7 @@
 /**
- * Compiled artefacts on an API server: one Secret each, in the operator's namespace. The operator writes them; ingress and runner list and
- * watch those of their kind by {@link artefactSelector}. This file is the contract between them.
+ * Compiled artefacts on an API server: one Secret each, in the operator's namespace. The operator writes
+ * them; ingress and runner list and watch those of their kind by {@link artefactSelector}. This file is the
+ * contract between them.
  */
 import { createHash } from 'node:crypto'
 import type { ArtefactName, ArtefactRef } from './artefact.ts'
@@ -48,7 +49,10 @@ export function artefactSelector(kind?: ArtefactKind): string {
   return kind === undefined ? ARTEFACT_LABEL : `${ARTEFACT_LABEL}=${kind}`
 }
 
-/** The Secret's name. Namespaces hold no dot, so that no two resources share one; 63 + 63 characters and the kind fit well. */
+/**
+ * The Secret's name. Namespaces hold no dot, so that no two resources share one; 63 + 63 characters and the
+ * kind fit well.
+ */
 export function artefactSecretName({ namespace, name }: ArtefactName, kind: ArtefactKind): string {
   return `${kind}.${namespace}.${name}`
 }
@@ -84,7 +88,8 @@ export function encodeArtefact(
 
 /**
  * The artefact that a Secret carries; of the kind's form when its writer was the operator.
- * @throws {Error} with one sentence when it carries none of this kind, or one that was tampered with. The content is not told: it holds secrets.
+ * @throws {Error} with one sentence when it carries none of this kind, or one that was tampered with. The
+ * content is not told: it holds secrets.
  */
 export function decodeArtefact(secret: ArtefactSecret, kind: ArtefactKind): ArtefactContent {
   if (secret.metadata.labels?.[ARTEFACT_LABEL] !== kind) throw new Error(`is not labelled as a ${kind}`)

@@ -30,7 +30,8 @@ export interface FollowOptions<Artefact> {
 }
 
 /**
- * Fills the sink and keeps it in step until closed. Resolves when everything was read for the first time: before, a process must not say that it is ready.
+ * Fills the sink and keeps it in step until closed. Resolves when everything was read for the first time:
+ * before, a process must not say that it is ready.
  */
 export async function followArtefacts<Artefact extends ArtefactName>(
   source: ArtefactSource,

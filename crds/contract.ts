@@ -1,6 +1,6 @@
 /**
- * The names that users, the operator and the data plane agree on: group, labels, annotations, finalizers, and the conditions with their
- * reasons. The fields themselves are in `webhook.yaml` and `workflow.yaml`.
+ * The names that users, the operator and the data plane agree on: group, labels, annotations, finalizers, and
+ * the conditions with their reasons. The fields themselves are in `webhook.yaml` and `workflow.yaml`.
  */
 export const GROUP = 'hooklet.dev'
 export const VERSION = 'v1alpha1'

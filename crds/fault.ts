@@ -1,7 +1,10 @@
 /** From the object's root: keys and list indices. */
 export type Path = readonly (string | number)[]
 
-/** Something in a manifest that its author must change: where, and one sentence that goes with the place and ends without a full stop. */
+/**
+ * Something in a manifest that its author must change: where, and one sentence that goes with the place and
+ * ends without a full stop.
+ */
 export interface Fault {
   path: Path
   message: string
@@ -29,7 +32,9 @@ export function didYouMean(word: string, names: Iterable<string>): string {
   return name === undefined ? '' : `, did you mean "${name}"?`
 }
 
-/** The name that the word most likely stands for: at most two letters off, and fewer than half of the word's. */
+/**
+ * The name that the word most likely stands for: at most two letters off, and fewer than half of the word's.
+ */
 export function closest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > MAX_WORD_LENGTH) return undefined
   const limit = Math.min(2, Math.floor((word.length - 1) / 2))
@@ -49,7 +54,10 @@ export function closest(word: string, names: Iterable<string>): string | undefin
 
 const MAX_WORD_LENGTH = 64
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other (optimal string alignment). */
+/**
+ * Insertions, deletions, replacements and swaps of neighbours that turn one word into the other (optimal
+ * string alignment).
+ */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -1,6 +1,6 @@
 /**
- * Every answer that the data plane makes on its own, in one table. `docs/answers.md` repeats it for users; a test holds the
- * table, the page and the behaviour together. What a webhook or a run answers is not here.
+ * Every answer that the data plane makes on its own, in one table. `docs/answers.md` repeats it for users; a
+ * test holds the table, the page and the behaviour together. What a webhook or a run answers is not here.
  */
 
 export interface Answer {

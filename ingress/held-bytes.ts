@@ -1,9 +1,13 @@
 /**
- * What callers have sent or left unread and the process has to keep: unfinished bodies and messages, messages that wait to be stored or read. Each
- * webhook bounds one of them; this bounds all together, since a caller needs neither credentials nor speed to make a process keep a body.
+ * What callers have sent or left unread and the process has to keep: unfinished bodies and messages, messages
+ * that wait to be stored or read. Each webhook bounds one of them; this bounds all together, since a caller
+ * needs neither credentials nor speed to make a process keep a body.
  */
 export interface HeldBytes {
-  /** Someone who is going to keep bytes. `giveWay` is called when they are needed for others: he has to let go of all, and is not asked again. */
+  /**
+   * Someone who is going to keep bytes. `giveWay` is called when they are needed for others: he has to let go
+   * of all, and is not asked again.
+   */
   holder(giveWay: () => void): HeldShare
   /** Kept in all. */
   readonly total: number
@@ -12,7 +16,10 @@ export interface HeldBytes {
 /** What one caller's bytes take. */
 export interface HeldShare {
   readonly bytes: number
-  /** Keeps so many more. Whoever has kept his without a change for longest gives way when it is too much, be it this one. */
+  /**
+   * Keeps so many more. Whoever has kept his without a change for longest gives way when it is too much, be
+   * it this one.
+   */
   keep(bytes: number): void
   /** Lets go of so many. */
   free(bytes: number): void

@@ -33,8 +33,8 @@ export interface IngressDeps {
   clock: Clock
   log: Log
   /**
-   * What callers see in front of `/webhooks/…`, for providers that sign the URL. Left out: such calls can't be verified (503), unless the webhook
-   * tells the URL itself.
+   * What callers see in front of `/webhooks/…`, for providers that sign the URL. Left out: such calls can't
+   * be verified (503), unless the webhook tells the URL itself.
    */
   publicUrl?: () => string | undefined
   /** Who may say for whom he calls; nobody when left out. */
@@ -57,22 +57,32 @@ export interface Ingress {
   readonly maxConnections: number
   /** How many WebSockets are open. */
   openSockets(): number
-  /** Whether new calls can be accepted now: it listens, does not close, and the state answers within a second. Never rejects. */
+  /**
+   * Whether new calls can be accepted now: it listens, does not close, and the state answers within a second.
+   * Never rejects.
+   */
   ready(): Promise<boolean>
   /** What unfinished bodies and messages take, and messages that wait. */
   readonly heldBytes: number
-  /** Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all addresses. */
+  /**
+   * Rejects when the address can't be had. Port 0 takes a free one; without a host it listens on all
+   * addresses.
+   */
   listen(address: { port: number; host?: string | undefined }): Promise<{ host: string; port: number }>
   /**
-   * Readiness off; after `acceptMs` (0) no new connections; calls in flight are answered until the deadline, counted from then; those who still
-   * wait get a 503, WebSockets are ended with 1012 in waves, and what is left is cut. Idempotent.
+   * Readiness off; after `acceptMs` (0) no new connections; calls in flight are answered until the deadline,
+   * counted from then; those who still wait get a 503, WebSockets are ended with 1012 in waves, and what is
+   * left is cut. Idempotent.
    */
   close(options: CloseOptions): Promise<void>
 }
 
 export interface CloseOptions {
   deadlineMs: number
-  /** For how long new calls are still accepted, so that load balancers learn of it before a connection is refused. */
+  /**
+   * For how long new calls are still accepted, so that load balancers learn of it before a connection is
+   * refused.
+   */
   acceptMs?: number
 }
 
@@ -142,7 +152,8 @@ export function createIngress(deps: IngressDeps): Ingress {
   }
 
   async function stop({ deadlineMs, acceptMs = 0 }: CloseOptions): Promise<void> {
-    // Who still calls is told at once to come over a new connection, which leads to another pod: one that is closed later may have a call on its way.
+    // Who still calls is told at once to come over a new connection, which leads to another pod: one that is
+    // closed later may have a call on its way.
     sender.closeConnections()
     if (acceptMs > 0) await elapsed(acceptMs)
     const closed = once(server, 'close')

@@ -1,4 +1,7 @@
-/** ISO 8601 of times in milliseconds; that of the last one is kept, for under load many calls share a millisecond. */
+/**
+ * ISO 8601 of times in milliseconds; that of the last one is kept, for under load many calls share a
+ * millisecond.
+ */
 export function createIsoTime(): (ms: number) => string {
   let last = NaN
   let text = ''

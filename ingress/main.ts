@@ -1,4 +1,7 @@
-/** An ingress process: routes from an API server or a folder, state in Redis. Configured by the environment, see `config.ts`. */
+/**
+ * An ingress process: routes from an API server or a folder, state in Redis. Configured by the environment,
+ * see `config.ts`.
+ */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }

@@ -4,7 +4,9 @@ import { single } from '../process/metrics.ts'
 import type { Ingress } from './ingress.ts'
 import type { RouteTable } from './routes/table.ts'
 
-/** What can be measured of an ingress process. No label has a value that a tenant or a caller could choose. */
+/**
+ * What can be measured of an ingress process. No label has a value that a tenant or a caller could choose.
+ */
 export function ingressMetrics(ingress: Ingress, table: RouteTable): Metric[] {
   return [...stateOf(ingress, table), ...callsOf(ingress), ...socketsOf(ingress)]
 }

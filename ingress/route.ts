@@ -1,6 +1,7 @@
 /**
- * The compiled form of a Webhook: plain, versioned, fully defaulted data with every reference resolved. The operator writes it, the ingress
- * serves it and knows nothing of the resource behind it. Golden files in `test/operator/webhook/golden` show it.
+ * The compiled form of a Webhook: plain, versioned, fully defaulted data with every reference resolved. The
+ * operator writes it, the ingress serves it and knows nothing of the resource behind it. Golden files in
+ * `test/operator/webhook/golden` show it.
  */
 
 import type { WorkflowRef } from '../state/event.ts'
@@ -17,15 +18,18 @@ export type RouteState =
   | 'Unavailable'
 
 /**
- * How a call proves that it comes from the provider. The members that there are depend on the type; `ingress/verify/registry.ts` knows the types.
- * All of it is key material.
+ * How a call proves that it comes from the provider. The members that there are depend on the type;
+ * `ingress/verify/registry.ts` knows the types. All of it is key material.
  */
 export interface Verification {
   /** `None` checks nothing. */
   type: string
   /** The code of a handshake (Facebook, Fitbit). */
   code?: string
-  /** Signing secrets as text; any one may match. Never empty: where the type needs one and it is missing, the route is Unavailable. */
+  /**
+   * Signing secrets as text; any one may match. Never empty: where the type needs one and it is missing, the
+   * route is Unavailable.
+   */
   secrets?: string[]
   /** How far a signed time may be from now, either way. */
   toleranceMs?: number
@@ -79,8 +83,9 @@ export interface Route {
   path: 'Prefix' | 'Exact'
   state: RouteState
   /**
-   * The Workflows that its calls start, in the order of their names; each event names them. Their plans were published before the route. Those that are
-   * suspended start nothing and are left out. Absent in routes of a former version of the operator.
+   * The Workflows that its calls start, in the order of their names; each event names them. Their plans were
+   * published before the route. Those that are suspended start nothing and are left out. Absent in routes of
+   * a former version of the operator.
    */
   workflows?: WorkflowRef[]
   /** Absent: no credentials asked for. Both present: either passes. */

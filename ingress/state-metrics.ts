@@ -8,8 +8,8 @@ import type { Statistics } from '../state/statistics.ts'
 const FRESH_MS = 5_000
 
 /**
- * How full the shared state is. Ingress processes tell it, each the same, for they are there when runners are not; so that whatever reads it
- * takes the largest, not the sum.
+ * How full the shared state is. Ingress processes tell it, each the same, for they are there when runners are
+ * not; so that whatever reads it takes the largest, not the sum.
  */
 export function stateMetrics(state: Pick<IngressState, 'statistics' | 'ready'>, clock: Clock): Metric[] {
   const statistics = fresh(() => state.statistics(), clock)
@@ -50,7 +50,10 @@ export function stateMetrics(state: Pick<IngressState, 'statistics' | 'ready'>, 
   ]
 }
 
-/** Reads at most once in a while, for however many ask. A failure is told to all of them, and tried again as late. */
+/**
+ * Reads at most once in a while, for however many ask. A failure is told to all of them, and tried again as
+ * late.
+ */
 function fresh<Value>(read: () => Promise<Value>, clock: Clock): () => Promise<Value> {
   let last: { at: number; value: Promise<Value> } | undefined
   return () => {

@@ -1,6 +1,6 @@
 /**
- * The connection to an API server. Where it is and who we are comes from a kubeconfig or a pod's service account, read by
- * `@kubernetes/client-node`; requests are plain HTTPS over connections that are kept.
+ * The connection to an API server. Where it is and who we are comes from a kubeconfig or a pod's service
+ * account, read by `@kubernetes/client-node`; requests are plain HTTPS over connections that are kept.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -34,7 +34,10 @@ export interface ApiServer {
 }
 
 export interface ApiServerOptions {
-  /** A kubeconfig file. Absent: as kubectl finds it (`KUBECONFIG`, `~/.kube/config`), else the pod's service account. */
+  /**
+   * A kubeconfig file. Absent: as kubectl finds it (`KUBECONFIG`, `~/.kube/config`), else the pod's service
+   * account.
+   */
   kubeconfig?: string
   userAgent: string
 }

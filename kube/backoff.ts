@@ -10,8 +10,8 @@ export interface BackoffOptions {
 }
 
 /**
- * The pause before try number `failures` + 1: twice the one before, with half of it left to chance, so that those who failed together
- * do not come back together.
+ * The pause before try number `failures` + 1: twice the one before, with half of it left to chance, so that
+ * those who failed together do not come back together.
  */
 export function backoffMs(failures: number, { firstMs, mostMs, random }: BackoffOptions): number {
   const whole = Math.min(mostMs, firstMs * 2 ** Math.min(failures, 30))

@@ -3,7 +3,9 @@ export class ApiError extends Error {
   override name = 'ApiError'
   /** The HTTP status. */
   readonly status: number
-  /** The API server's word for it, such as `AlreadyExists`, `Conflict` or `Expired`; empty when it gave none. */
+  /**
+   * The API server's word for it, such as `AlreadyExists`, `Conflict` or `Expired`; empty when it gave none.
+   */
   readonly reason: string
   /** How long it asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined

@@ -1,6 +1,7 @@
 /**
- * Follows the objects of one resource type: a list in pages, then a watch from where the list ended, for as long as it is not closed. It
- * survives what happens to watches: their end, versions that are too old (410), an API server that is away or restarts, and throttling.
+ * Follows the objects of one resource type: a list in pages, then a watch from where the list ended, for as
+ * long as it is not closed. It survives what happens to watches: their end, versions that are too old (410),
+ * an API server that is away or restarts, and throttling.
  */
 import type { IncomingMessage } from 'node:http'
 import type { ApiServer } from './api-server.ts'
@@ -18,7 +19,10 @@ export interface ObjectName {
   name: string
 }
 
-/** Where what is followed goes. What either method throws is told to `onFault`; the object is not given again until it changes. */
+/**
+ * Where what is followed goes. What either method throws is told to `onFault`; the object is not given again
+ * until it changes.
+ */
 export interface ObjectSink<Followed> {
   /** An object that is new, or changed since it was put last. */
   put(object: Followed): void
@@ -46,8 +50,9 @@ export interface Following {
   /** Whether a watch is under way, so that changes are heard of. */
   isWatching(): boolean
   /**
-   * Lists anew and watches from there: a watch whose connection has died without a word misses what happens until that is noticed. Resolves when the sink
-   * is told of everything that was there when this was called. Rejects when closed before.
+   * Lists anew and watches from there: a watch whose connection has died without a word misses what happens
+   * until that is noticed. Resolves when the sink is told of everything that was there when this was called.
+   * Rejects when closed before.
    */
   refresh(): Promise<void>
   close(): Promise<void>

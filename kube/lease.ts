@@ -1,6 +1,7 @@
 /**
- * Leader election by a Lease (coordination.k8s.io/v1), as client-go does it: the holder renews; the others take over when they have not seen it
- * renewed for as long as it was promised. Times of others are never compared with the own clock.
+ * Leader election by a Lease (coordination.k8s.io/v1), as client-go does it: the holder renews; the others
+ * take over when they have not seen it renewed for as long as it was promised. Times of others are never
+ * compared with the own clock.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { ApiServer } from './api-server.ts'
@@ -15,8 +16,9 @@ export interface ElectionOptions {
   /** Unique among all that take part. */
   identity: string
   /**
-   * The holder's work: called each time that the lease is won. The signal aborts when it is lost or when the election is stopped; nobody else
-   * leads before the lease runs out, so that the work must have ended by then.
+   * The holder's work: called each time that the lease is won. The signal aborts when it is lost or when the
+   * election is stopped; nobody else leads before the lease runs out, so that the work must have ended by
+   * then.
    */
   lead(signal: AbortSignal): Promise<void>
   onFault(error: Error): void
@@ -81,7 +83,9 @@ export function takePart(options: ElectionOptions): Election {
     seen = { spec, version: metadata.resourceVersion, since: same && seen ? seen.since : now() }
   }
 
-  /** Writes the lease if it has not changed since it was read. False: someone else was faster, or deleted it. */
+  /**
+   * Writes the lease if it has not changed since it was read. False: someone else was faster, or deleted it.
+   */
   async function write(spec: LeaseSpec, timeoutMs: number): Promise<boolean> {
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
@@ -127,7 +131,9 @@ export function takePart(options: ElectionOptions): Election {
     return write(spec, timeoutMs)
   }
 
-  /** Renews until the signal aborts, until that fails for too long, or until somebody else holds the lease. */
+  /**
+   * Renews until the signal aborts, until that fails for too long, or until somebody else holds the lease.
+   */
   async function hold(wonAt: number, signal: AbortSignal): Promise<void> {
     let deadline = wonAt + times.renewWithinMs
     while (!signal.aborted && now() < deadline) {

@@ -1,4 +1,6 @@
-/** The lines of a stream of bytes, without their line feeds; the bytes after the last line feed are no line. */
+/**
+ * The lines of a stream of bytes, without their line feeds; the bytes after the last line feed are no line.
+ */
 export async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest: Buffer[] = []
   for await (const chunk of stream) {

@@ -1,6 +1,6 @@
 /**
- * From resources to what the data plane serves. `hooklet dev` and the cluster's controllers use the same steps: gather (the only one that
- * reads), check, compile.
+ * From resources to what the data plane serves. `hooklet dev` and the cluster's controllers use the same
+ * steps: gather (the only one that reads), check, compile.
  */
 import type { Webhook, Workflow } from '../crds/types.gen.ts'
 import type { Expressions } from '../runner/expression/expression.ts'
@@ -40,7 +40,8 @@ export interface Compilation {
 }
 
 /**
- * Compiles everything that a snapshot holds. A Workflow that can't be compiled as it stands may have a plan of before, which `keptPlan` gives.
+ * Compiles everything that a snapshot holds. A Workflow that can't be compiled as it stands may have a plan
+ * of before, which `keptPlan` gives.
  */
 export async function compileAll(
   deps: CompileDeps & { source: Snapshot; keptPlan?: PlanLookup },

@@ -1,6 +1,7 @@
 /**
- * The control plane on an API server: follows what users write, and keeps the artefacts, the Secrets with URLs and every status in line with it. Of
- * several operators one leads and writes; the others follow along, so that they can take over at once.
+ * The control plane on an API server: follows what users write, and keeps the artefacts, the Secrets with
+ * URLs and every status in line with it. Of several operators one leads and writes; the others follow along,
+ * so that they can take over at once.
  */
 import type { Webhook } from '../crds/types.gen.ts'
 import type { ApiServer } from '../kube/api-server.ts'
@@ -124,8 +125,8 @@ export function startOperator(deps: OperatorDeps): Operator {
   synced.catch(() => undefined)
 
   /**
-   * Who waited with everything read for the lease may have a watch whose connection died without a word, and would not know of the newest resources: what
-   * another leader made of them must not be taken for left over.
+   * Who waited with everything read for the lease may have a watch whose connection died without a word, and
+   * would not know of the newest resources: what another leader made of them must not be taken for left over.
    */
   async function seeAll(): Promise<void> {
     if (!ready) return synced
@@ -151,7 +152,10 @@ export function startOperator(deps: OperatorDeps): Operator {
     }
   }
 
-  /** Everything anew with each time that the lease is won: what another leader did meanwhile has been followed. */
+  /**
+   * Everything anew with each time that the lease is won: what another leader did meanwhile has been
+   * followed.
+   */
   async function lead(signal: AbortSignal): Promise<void> {
     await Promise.race([seeAll(), aborted(signal)])
     if (signal.aborted) return
@@ -204,7 +208,10 @@ export function startOperator(deps: OperatorDeps): Operator {
     if (!signal.aborted) log.info({ ms: now() - begun }, 'Everything is in place')
   }
 
-  /** Artefacts whose resource is gone go, too, as do former plans that no run needs, and contents that nothing reads. */
+  /**
+   * Artefacts whose resource is gone go, too, as do former plans that no run needs, and contents that nothing
+   * reads.
+   */
   function sweep(): void {
     for (const { kind, source } of publisher.published()) {
       const present = kind === 'route' ? cache.findWebhook(source) : cache.findWorkflow(source)

@@ -1,8 +1,8 @@
 import { isGlobals, namespaceOf, type SourceObject } from './source.ts'
 
 /**
- * Something that a compile step read, or looked for in vain. When it changes, what was compiled from it must be compiled again, and
- * nothing else.
+ * Something that a compile step read, or looked for in vain. When it changes, what was compiled from it must
+ * be compiled again, and nothing else.
  */
 export type Reference =
   | { kind: 'ConfigMap' | 'Secret' | 'Webhook'; namespace: string; name: string }
@@ -25,8 +25,8 @@ export function distinctReferences(references: Iterable<Reference>): Reference[]
 }
 
 /**
- * What a change touches. Either side may be absent: an object that was added or deleted. Of globals, only those whose value
- * differs count.
+ * What a change touches. Either side may be absent: an object that was added or deleted. Of globals, only
+ * those whose value differs count.
  */
 export function touchedReferences(
   before: SourceObject | undefined,

@@ -3,8 +3,8 @@ import type { ConfigMap, ObjectMeta, Secret } from '../crds/object.ts'
 import type { Webhook, Workflow } from '../crds/types.gen.ts'
 
 /**
- * Where compile steps read from. A snapshot of manifests and a cache of watched objects both provide it; every method answers with what
- * is known now.
+ * Where compile steps read from. A snapshot of manifests and a cache of watched objects both provide it;
+ * every method answers with what is known now.
  */
 export interface ObjectSource {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>

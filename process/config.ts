@@ -1,8 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * The configuration of a process: declared once, read from the environment once, frozen. The reference page `docs/reference/configuration.md` is
- * generated from the declarations.
+ * The configuration of a process: declared once, read from the environment once, frozen. The reference page
+ * `docs/reference/configuration.md` is generated from the declarations.
  */
 
 /** One setting. `parse` throws an Error whose message says what is wanted. */
@@ -26,7 +26,10 @@ export type Config<S extends Settings> = {
   readonly [Name in keyof S]: S[Name] extends Setting<infer Value> ? Value : never
 }
 
-/** The environment does not fit the declarations; the message has a line for each fault and no values of secrets. */
+/**
+ * The environment does not fit the declarations; the message has a line for each fault and no values of
+ * secrets.
+ */
 export class ConfigError extends Error {
   override name = 'ConfigError'
 }

@@ -1,7 +1,10 @@
 /** What a process counts while it works, at the cost of an addition, and gives to Prometheus when it asks. */
 import type { Metric, Sample } from './metrics.ts'
 
-/** Numbers that only grow, one for each of a fixed set of names: all are told from the start, so that the first increase is seen as one. */
+/**
+ * Numbers that only grow, one for each of a fixed set of names: all are told from the start, so that the
+ * first increase is seen as one.
+ */
 export interface Counts<Name extends string> {
   add(name: Name): void
   read(name: Name): number
@@ -66,7 +69,9 @@ export function createHistogram(bounds: readonly number[]): Histogram {
   }
 }
 
-/** Bounds in seconds, from a thousandth to a minute: from an answer at once to the longest wait of a caller. */
+/**
+ * Bounds in seconds, from a thousandth to a minute: from an answer at once to the longest wait of a caller.
+ */
 export const CALL_SECONDS: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]

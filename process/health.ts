@@ -1,7 +1,10 @@
 import type { SideServer } from './side-server.ts'
 import { serveAside } from './side-server.ts'
 
-/** The probes of a process that serves nothing else. `GET /healthz`: the process runs. `GET /readyz`: 200 when `ready` says so, else 503. */
+/**
+ * The probes of a process that serves nothing else. `GET /healthz`: the process runs. `GET /readyz`: 200 when
+ * `ready` says so, else 503.
+ */
 export function serveHealth(options: {
   host?: string | undefined
   port: number

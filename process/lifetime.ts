@@ -1,6 +1,6 @@
 /**
- * Takes over the process's signals; to be called once, by a main file. The result aborts on the first SIGTERM or SIGINT; a second one
- * ends the process at once.
+ * Takes over the process's signals; to be called once, by a main file. The result aborts on the first SIGTERM
+ * or SIGINT; a second one ends the process at once.
  */
 export function takeLifetime(process: NodeJS.Process): { stop: AbortSignal } {
   const stopping = new AbortController()

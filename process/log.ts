@@ -4,7 +4,10 @@ import type { Logger } from 'pino'
 
 export type { Logger }
 
-/** What a room needs of a logger; a pino logger is one. Fields first, then a constant message; never a secret, token or body. */
+/**
+ * What a room needs of a logger; a pino logger is one. Fields first, then a constant message; never a secret,
+ * token or body.
+ */
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
@@ -13,8 +16,8 @@ export interface Log {
 }
 
 /**
- * The log of a process, on standard error so that standard output stays for results: readable on a terminal, one JSON object
- * a line elsewhere.
+ * The log of a process, on standard error so that standard output stays for results: readable on a terminal,
+ * one JSON object a line elsewhere.
  */
 export function createLog({ level, stream }: { level: string; stream: NodeJS.WriteStream }): Logger {
   const options = {

@@ -2,8 +2,9 @@ import { ConfigError } from './config.ts'
 import { takeLifetime } from './lifetime.ts'
 
 /**
- * Runs a process: `body` gets the signal that asks it to stop, and its end is the process's. What it rejects with is written to standard error in one
- * piece; the exit code is 2 for a wrong configuration, else 1. Rejecting with the signal's reason, while something was awaited, is no failure.
+ * Runs a process: `body` gets the signal that asks it to stop, and its end is the process's. What it rejects
+ * with is written to standard error in one piece; the exit code is 2 for a wrong configuration, else 1.
+ * Rejecting with the signal's reason, while something was awaited, is no failure.
  */
 export async function runProcess(
   process: NodeJS.Process,

@@ -1,13 +1,18 @@
 import type { SideServer } from './side-server.ts'
 import { serveAside } from './side-server.ts'
 
-/** Something that can be measured now. Names and units follow Prometheus: base units, `_total` for what only grows. */
+/**
+ * Something that can be measured now. Names and units follow Prometheus: base units, `_total` for what only
+ * grows.
+ */
 export interface Metric {
   name: string
   /** One sentence. */
   help: string
   type: 'gauge' | 'counter' | 'histogram'
-  /** Its samples; a label's value may hold anything. A rejection: they can't be had now, and none are told. */
+  /**
+   * Its samples; a label's value may hold anything. A rejection: they can't be had now, and none are told.
+   */
   read(): Iterable<Sample> | Promise<Iterable<Sample>>
 }
 
@@ -84,7 +89,10 @@ function escape(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
-/** Serves `GET /metrics` on a port of its own, which no caller of webhooks reaches; nothing when no port is given. */
+/**
+ * Serves `GET /metrics` on a port of its own, which no caller of webhooks reaches; nothing when no port is
+ * given.
+ */
 export async function serveMetrics(options: {
   host?: string | undefined
   port: number | undefined

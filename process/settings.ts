@@ -1,8 +1,8 @@
 import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
 
 /**
- * What callers see in front of `/webhooks/`. The ingress does without it, and then can't verify those who sign the URL; the others need one to tell, so that
- * each says by itself what it takes when it is not set.
+ * What callers see in front of `/webhooks/`. The ingress does without it, and then can't verify those who
+ * sign the URL; the others need one to tell, so that each says by itself what it takes when it is not set.
  */
 export const PUBLIC_URL = {
   env: 'HOOKLET_PUBLIC_URL',

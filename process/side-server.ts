@@ -11,8 +11,8 @@ export interface SideServer {
 }
 
 /**
- * Serves what `routes` adds, and a 404 for all else. Port 0 takes a free one; without a host it listens on all addresses. Rejects when the address can't
- * be had.
+ * Serves what `routes` adds, and a 404 for all else. Port 0 takes a free one; without a host it listens on
+ * all addresses. Rejects when the address can't be had.
  */
 export async function serveAside(
   routes: (router: Router) => void,

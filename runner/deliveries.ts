@@ -1,4 +1,7 @@
-/** What is done with a delivery: its runs are brought to their ends, or to where they sleep, and then it is settled. */
+/**
+ * What is done with a delivery: its runs are brought to their ends, or to where they sleep, and then it is
+ * settled.
+ */
 import type {
   Delivery,
   EventDelivery,
@@ -36,7 +39,9 @@ export interface DeliveriesDeps {
   tally: Pick<Tally, 'delays'>
 }
 
-/** A run that takes part in an event: one that is to be started, or what an earlier delivery has left of it. */
+/**
+ * A run that takes part in an event: one that is to be started, or what an earlier delivery has left of it.
+ */
 type Part = { run: RunRef } & (
   { start: { plan: Plan; problem?: Problem }; begun?: undefined } | { start?: undefined; begun: Begun }
 )
@@ -105,7 +110,10 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
     return await patiently(() => state.takeOver(candidates.map(({ run }) => run)))
   }
 
-  /** What a candidate does for the event; undefined when nothing. A run that has begun goes on, whatever its Workflow is triggered by today. */
+  /**
+   * What a candidate does for the event; undefined when nothing. A run that has begun goes on, whatever its
+   * Workflow is triggered by today.
+   */
   async function partOf(
     candidate: Candidate,
     call: RunInput,
@@ -151,8 +159,8 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   }
 
   /**
-   * Waits for all, and then throws what one of them has thrown: while runs of an event are at work nothing may be settled. That the runner stops is thrown before
-   * any fault: the event comes again.
+   * Waits for all, and then throws what one of them has thrown: while runs of an event are at work nothing
+   * may be settled. That the runner stops is thrown before any fault: the event comes again.
    */
   async function allOf<Result>(works: Promise<Result>[]): Promise<Result[]> {
     const settled = await Promise.allSettled(works)

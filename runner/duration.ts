@@ -1,4 +1,7 @@
-/** Durations of the workflow standard (Open Workflow Specification DSL 1.0, `Duration`): one reading, for what is written and for what is computed. */
+/**
+ * Durations of the workflow standard (Open Workflow Specification DSL 1.0, `Duration`): one reading, for what
+ * is written and for what is computed.
+ */
 import type { Json } from '../state/event.ts'
 
 /** The units of a duration that is an object, in milliseconds. */
@@ -27,7 +30,10 @@ const ISO_UNITS = [
   DURATION_UNITS.seconds,
 ]
 
-/** The milliseconds of a duration, be it a text in ISO 8601 or an object of units, however long; undefined when it is neither. */
+/**
+ * The milliseconds of a duration, be it a text in ISO 8601 or an object of units, however long; undefined
+ * when it is neither.
+ */
 export function durationMs(value: Json): number | undefined {
   return typeof value === 'string' ? ofText(value) : ofUnits(value)
 }

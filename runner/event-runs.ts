@@ -21,8 +21,8 @@ export interface Candidate {
 }
 
 /**
- * The Workflows that the event was accepted for, and those that this runner knows to be triggered besides: the route may have been behind. A redelivered
- * event finds by them the runs that it has begun.
+ * The Workflows that the event was accepted for, and those that this runner knows to be triggered besides:
+ * the route may have been behind. A redelivered event finds by them the runs that it has begun.
  */
 export function candidatesOf(delivery: EventDelivery, plans: PlanTable): Candidate[] {
   const { event } = delivery
@@ -48,7 +48,10 @@ function runOf({ event, partition, entry, deliveries }: EventDelivery, { uid }: 
   return deliveries > 1 ? { ...ref, entry } : ref
 }
 
-/** The plan by which the event starts a run of the candidate; undefined when it starts none. One whose condition can't be evaluated counts as a run that failed. */
+/**
+ * The plan by which the event starts a run of the candidate; undefined when it starts none. One whose
+ * condition can't be evaluated counts as a run that failed.
+ */
 export async function triggeredPlan(
   { ref, named }: Candidate,
   call: RunInput,
@@ -102,7 +105,10 @@ export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total:
   }
 }
 
-/** Tells the caller, if one still waits, that no run of the event is left; each of those that were, if any, has been over before. */
+/**
+ * Tells the caller, if one still waits, that no run of the event is left; each of those that were, if any,
+ * has been over before.
+ */
 export async function settleNoneLeft(
   state: RunnerState,
   { reply, webhook }: CallEvent,

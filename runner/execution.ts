@@ -21,7 +21,10 @@ export interface RunInHand {
   /** Where it stands; goes on with it. */
   runState: RunState
   bound: Bound
-  /** When it ends without having been stored nothing need say so: its event has no other run, and is forgotten with it. */
+  /**
+   * When it ends without having been stored nothing need say so: its event has no other run, and is forgotten
+   * with it.
+   */
   endsWithEvent?: boolean
 }
 
@@ -32,8 +35,8 @@ export interface Conducted {
 }
 
 /**
- * Executes a run until it is over or sleeps. While the state is away the run waits, and goes on from where it stands: nothing else executes it meanwhile in
- * this process.
+ * Executes a run until it is over or sleeps. While the state is away the run waits, and goes on from where it
+ * stands: nothing else executes it meanwhile in this process.
  * @throws {Halted} when the runner stops before.
  */
 export type Conduct = (run: RunInHand) => Promise<Conducted>
@@ -47,7 +50,10 @@ export interface ConductDeps {
   log: Log
 }
 
-/** How much a try raises the epoch, so that what an earlier one wrote has no effect if it comes late; with all of them it stays below the next owner's. */
+/**
+ * How much a try raises the epoch, so that what an earlier one wrote has no effect if it comes late; with all
+ * of them it stays below the next owner's.
+ */
 const TRY = 1 / 1_024
 
 export function createConduct(deps: ConductDeps): Conduct {
@@ -65,7 +71,8 @@ export function createConduct(deps: ConductDeps): Conduct {
     }
     const outcome = await bring(() => ref, run, { progress, onAway })
     if (outcome.kind === 'completed' || outcome.kind === 'failed') {
-      // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need not be told of the end.
+      // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need
+      // not be told of the end.
       if (reply && !progress.answered)
         await patiently(() => settleRun(state, { runId, namespace: workflow.namespace, reply }, outcome))
       if (progress.stored || !endsWithEvent) {

@@ -6,7 +6,8 @@ import { Halted } from './engine/run.ts'
 export const PAUSE_MS = 500
 
 /**
- * Does what needs the shared state, again and again until that answers. `onAway` is called before each further try.
+ * Does what needs the shared state, again and again until that answers. `onAway` is called before each
+ * further try.
  * @throws {Halted} when the runner stops before; the first try is made nevertheless.
  */
 export type Patience = <Result>(act: () => Promise<Result>, onAway?: () => void) => Promise<Result>

@@ -1,6 +1,7 @@
 /**
- * The compiled form of a Workflow: plain, versioned data, every reference resolved, every expression a checked program. The
- * operator writes it, the runner executes it. Golden files in `test/operator/workflow/golden` show it.
+ * The compiled form of a Workflow: plain, versioned data, every reference resolved, every expression a
+ * checked program. The operator writes it, the runner executes it. Golden files in
+ * `test/operator/workflow/golden` show it.
  */
 import type { Json } from '../state/event.ts'
 import type { Program, Value } from './expression/expression.ts'
@@ -18,7 +19,9 @@ export interface Plan {
   triggers: Trigger[]
   /** The globals of the namespace, for `$globals`; only when an expression reads them. */
   globals: Json
-  /** `use.secrets` by name, for `$secrets`: the key/value pairs of each Secret. Never checkpointed or logged. */
+  /**
+   * `use.secrets` by name, for `$secrets`: the key/value pairs of each Secret. Never checkpointed or logged.
+   */
   secrets: Record<string, Record<string, Json>>
   /** `$workflow.definition`: the spec's document part. */
   document: { name: string; namespace: string; version: string; dsl: string }
@@ -90,7 +93,9 @@ export interface TryTask extends TaskBase {
   catch: CatchPlan
 }
 export interface CatchPlan {
-  /** Literal values that the error must equal; `type` matches by the standard's names. Absent: every error. */
+  /**
+   * Literal values that the error must equal; `type` matches by the standard's names. Absent: every error.
+   */
   errors?: ErrorFilter
   /** The variable that holds the error, without `$`. */
   as: string
@@ -135,7 +140,10 @@ export interface HttpCallTask extends TaskBase {
   headers?: Value
   query?: Value
   body?: Value
-  /** `with.output`. `content`: the decoded body; `response`: status, headers and body; `raw`: the body in base64. */
+  /**
+   * `with.output`. `content`: the decoded body; `response`: status, headers and body; `raw`: the body in
+   * base64.
+   */
   result: 'raw' | 'content' | 'response'
   redirect: boolean
 }

@@ -21,7 +21,10 @@ export interface LeftRun {
   total?: number
 }
 
-/** Executes the run by the plan that it began with, until it is over or sleeps. @throws {Halted} when the runner stops before. */
+/**
+ * Executes the run by the plan that it began with, until it is over or sleeps. @throws {Halted} when the
+ * runner stops before.
+ */
 export type Proceed = (run: LeftRun) => Promise<Conducted>
 
 export interface ProceedDeps {

@@ -38,7 +38,8 @@ export interface Runner {
   /** Begins to read events. */
   start(): void
   /**
-   * Reads no more, lets what is in hand end for at most `deadlineMs`, then leaves it at its last checkpoint to another runner. Idempotent.
+   * Reads no more, lets what is in hand end for at most `deadlineMs`, then leaves it at its last checkpoint
+   * to another runner. Idempotent.
    */
   stop(options: { deadlineMs: number }): Promise<void>
 }

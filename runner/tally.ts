@@ -3,7 +3,10 @@ import type { Counts, Histogram } from '../process/counts.ts'
 import type { ReplyOutcome, RunnerState, SendOutcome } from '../state/state.ts'
 import type { Outcome } from './engine/engine.ts'
 
-/** What a runner did, since the start. None of its numbers is a Workflow's own: there may be any number of these. */
+/**
+ * What a runner did, since the start. None of its numbers is a Workflow's own: there may be any number of
+ * these.
+ */
 export interface Tally {
   /** Runs by how far they were brought; one that sleeps often is parked often, and ends once. */
   readonly runs: Counts<Outcome['kind']>

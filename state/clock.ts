@@ -1,6 +1,9 @@
 /** Time as an argument, so that tests can pass it by hand. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. It may be set, forward and back: for times that are told or stored, not for how long something takes. */
+  /**
+   * Milliseconds since the Unix epoch. It may be set, forward and back: for times that are told or stored,
+   * not for how long something takes.
+   */
   now(): number
   /** Milliseconds since a moment that is the same for as long as the process lives; never set. */
   monotonic(): number

@@ -17,8 +17,9 @@ export interface Deadlines {
 }
 
 /**
- * A place in a queue. Once it has left, it refers to nothing: a dead one that has reached V8's old generation would else keep alive all that came
- * after it. For the same reason the queue is no Set, whose former hash tables refer to the later ones.
+ * A place in a queue. Once it has left, it refers to nothing: a dead one that has reached V8's old generation
+ * would else keep alive all that came after it. For the same reason the queue is no Set, whose former hash
+ * tables refer to the later ones.
  */
 class Place implements Deadline {
   onDue: (() => void) | undefined
@@ -42,8 +43,8 @@ interface Queue {
 const sweepMs = 50
 
 /**
- * Deadlines of equal duration fall due in the order in which they were added: a queue for each duration, of which a sweep looks at the heads only. No timer
- * runs while there are none.
+ * Deadlines of equal duration fall due in the order in which they were added: a queue for each duration, of
+ * which a sweep looks at the heads only. No timer runs while there are none.
  */
 export function createDeadlines(clock: Clock): Deadlines {
   const queues = new Map<number, Queue>()

@@ -1,7 +1,9 @@
 /** JSON as the runs see it. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-/** How the answer to a call is made: at once by the ingress, or by the run (see `response.mode` of a Webhook). */
+/**
+ * How the answer to a call is made: at once by the ingress, or by the run (see `response.mode` of a Webhook).
+ */
 export type ReplyMode = 'Reply' | 'Output'
 
 /**
@@ -16,8 +18,9 @@ export interface CallEvent {
   type: 'http' | 'connect' | 'message' | 'disconnect'
   webhook: { namespace: string; name: string }
   /**
-   * The Workflows of the Webhook, as its route named them when the call was accepted, in the order of their names; those that a runner knows besides may
-   * run as well, and a runner that knows less of one of them is late. Absent on events of an ingress or operator of before.
+   * The Workflows of the Webhook, as its route named them when the call was accepted, in the order of their
+   * names; those that a runner knows besides may run as well, and a runner that knows less of one of them is
+   * late. Absent on events of an ingress or operator of before.
    */
   workflows?: WorkflowRef[]
   /** Lower case. */
@@ -33,7 +36,10 @@ export interface CallEvent {
   merged: boolean
   /** Present when a caller waits for the answer of a run. The id names its partition, see `reply-id.ts`. */
   reply?: { id: string; mode: ReplyMode }
-  /** Present on the events of a WebSocket, whose other members but id and time are those of the request that opened it. */
+  /**
+   * Present on the events of a WebSocket, whose other members but id and time are those of the request that
+   * opened it.
+   */
   socket?: SocketPart
   /** The body's bytes as received, those of a `message` of a WebSocket; empty when there was none. */
   body: Buffer
@@ -42,7 +48,10 @@ export interface CallEvent {
 /** What an event says of the request that it is of, or that opened its WebSocket. */
 export type EventRequest = Omit<CallEvent, 'id' | 'time' | 'type' | 'body' | 'socket' | 'reply'>
 
-/** A Workflow in the namespace of the Webhook that triggers it, and the generation that was published when this was written. */
+/**
+ * A Workflow in the namespace of the Webhook that triggers it, and the generation that was published when
+ * this was written.
+ */
 export interface WorkflowRef {
   name: string
   uid: string

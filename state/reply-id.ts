@@ -1,6 +1,6 @@
 /**
- * A reply's id begins with the number of its partition, so that whoever replies finds it with nothing but the id.
- * What follows the first dot is its maker's choice.
+ * A reply's id begins with the number of its partition, so that whoever replies finds it with nothing but the
+ * id. What follows the first dot is its maker's choice.
  */
 export function replyIdOf(partition: number, id: string): string {
   return `${partition}.${id}`

@@ -1,7 +1,8 @@
 /**
- * A Map for values that come and go by the thousand a second. A Map of V8 replaces its hash table every few hundred changes, and each former table
- * refers to the next: one of them that has reached the old generation keeps all values that come later alive until a full collection, and every
- * young collection copies them. Here the tables hold numbers only; the values lie in an array whose places are used again.
+ * A Map for values that come and go by the thousand a second. A Map of V8 replaces its hash table every few
+ * hundred changes, and each former table refers to the next: one of them that has reached the old generation
+ * keeps all values that come later alive until a full collection, and every young collection copies them.
+ * Here the tables hold numbers only; the values lie in an array whose places are used again.
  */
 export class ShortLivedMap<T> {
   readonly #places = new Map<string, number>()

@@ -4,7 +4,10 @@ import type { CallEvent } from './event.ts'
 /** RFC 6455, 7.4.1: the connection ended without a close frame. */
 const abnormal = 1006
 
-/** The `disconnect` event of a connection whose process died, made of its `connect` event. `now` in milliseconds. */
+/**
+ * The `disconnect` event of a connection whose process died, made of its `connect` event. `now` in
+ * milliseconds.
+ */
 export function lapsedEvent({ socket, ...connect }: Omit<CallEvent, 'body'>, now: number): CallEvent {
   return {
     ...connect,

@@ -3,8 +3,9 @@
  * (`test/contract/state.ts`): `memory/` for one process, `redis/` for any number of them.
  *
  * Every time in this interface is in milliseconds. Time is the state's own (injected clock or Redis), never
- * the caller's, so that pods with skewed clocks agree. A method rejects with {@link StateUnavailable} when the state can't be
- * reached: nothing was stored then, or it is unknown whether it was, and the caller must not claim success.
+ * the caller's, so that pods with skewed clocks agree. A method rejects with {@link StateUnavailable} when
+ * the state can't be reached: nothing was stored then, or it is unknown whether it was, and the caller must
+ * not claim success.
  */
 import type { Statistics } from './statistics.ts'
 import type { CallEvent, Json, ReplyMode } from './event.ts'
@@ -36,8 +37,8 @@ export interface Lease {
 
 /**
  * One atomic act at the door: throttle, then lease, then append. The first that refuses ends it: a refused
- * throttle leaves no trace; a refused lease or a full backlog has been counted by the throttle. An `event` with
- * `reply` also opens its reply (see {@link RunnerState.reply}), in the same act.
+ * throttle leaves no trace; a refused lease or a full backlog has been counted by the throttle. An `event`
+ * with `reply` also opens its reply (see {@link RunnerState.reply}), in the same act.
  */
 export interface Admission {
   /** Which partition the keys and the event belong to, `0 <= partition < partitions`. */
@@ -45,7 +46,9 @@ export interface Admission {
   throttle?: Throttle
   lease?: Lease
   event?: CallEvent
-  /** How long the reply stays open when the waiting pod dies without closing it. Required with `event.reply`. */
+  /**
+   * How long the reply stays open when the waiting pod dies without closing it. Required with `event.reply`.
+   */
   replyTtlMs?: number
   /** The event is taken only when its key has not been seen: between throttle and lease. */
   once?: Once
@@ -55,11 +58,16 @@ export interface Admission {
 export interface Once {
   /** Names the call among those of its webhook. */
   key: string
-  /** Of what the call says: with another one the key was used for something else. Empty: the key alone counts. */
+  /**
+   * Of what the call says: with another one the key was used for something else. Empty: the key alone counts.
+   */
   fingerprint: string
   /** How long an accepted call, and what it was answered, is remembered. */
   ttlMs: number
-  /** That a run failed before it answered is not remembered: the key is free again, so that the sender's next try is taken. */
+  /**
+   * That a run failed before it answered is not remembered: the key is free again, so that the sender's next
+   * try is taken.
+   */
   retryFailed: boolean
 }
 
@@ -72,14 +80,18 @@ export type Verdict =
   /** The partition's backlog is full: nothing was stored. */
   | { kind: 'backlogged' }
   /**
-   * The event with this key was taken before; nothing was stored. `message` is what a run said to it: absent as long as none has, and for an event without
-   * `reply`. It is remembered even if the caller did not wait for it.
+   * The event with this key was taken before; nothing was stored. `message` is what a run said to it: absent
+   * as long as none has, and for an event without `reply`. It is remembered even if the caller did not wait
+   * for it.
    */
   | { kind: 'repeated'; eventId: string; message?: ReplyMessage }
   /** The key was used with another fingerprint. */
   | { kind: 'reused' }
 
-/** What a run tells the caller who waits. `output` is rendered by the ingress with the route's status and headers. */
+/**
+ * What a run tells the caller who waits. `output` is rendered by the ingress with the route's status and
+ * headers.
+ */
 export type ReplyMessage =
   | { kind: 'reply'; status: number; headers: Record<string, string>; body: Json }
   | { kind: 'output'; body: Json }
@@ -107,44 +119,58 @@ export interface SocketMessage {
 
 /** What an ingress process is told of the WebSockets that it holds. */
 export interface SocketListener {
-  /** Each message once, and those of a connection in the order in which they were sent. The first may come before `connect` resolves. */
+  /**
+   * Each message once, and those of a connection in the order in which they were sent. The first may come
+   * before `connect` resolves.
+   */
   message(id: string, message: SocketMessage): void
-  /** The state took the process for dead, and has recorded the end of the connection, or has lost its data: the connection is to be closed. */
+  /**
+   * The state took the process for dead, and has recorded the end of the connection, or has lost its data:
+   * the connection is to be closed.
+   */
   lapsed(id: string): void
 }
 
-/** The state as one ingress process sees it. Leases taken here are renewed by the implementation until released. */
+/**
+ * The state as one ingress process sees it. Leases taken here are renewed by the implementation until
+ * released.
+ */
 export interface IngressState {
   admit(admission: Admission): Promise<Verdict>
   /** Gives a lease back. Idempotent; never rejects (an unreachable state lets the lease lapse instead). */
   release(partition: number, lease: Pick<Lease, 'key' | 'id'>): Promise<void>
-  /** The caller no longer waits (answered, timed out, gone): later replies are `late`. Idempotent, never rejects. */
+  /**
+   * The caller no longer waits (answered, timed out, gone): later replies are `late`. Idempotent, never
+   * rejects.
+   */
   closeReply(partition: number, replyId: string): Promise<void>
   /**
-   * Where the replies to events admitted by this process arrive; set once, before the first admission. Each open
-   * reply gets at most one message; it may come before `admit` resolves.
+   * Where the replies to events admitted by this process arrive; set once, before the first admission. Each
+   * open reply gets at most one message; it may come before `admit` resolves.
    */
   onReply(listener: (replyId: string, message: ReplyMessage) => void): void
 
   /**
-   * Opens a WebSocket: throttle, if it is not counted yet, lease, `connect` event and the connection itself in one atomic act, as in {@link admit}. It is renewed by the
-   * implementation until it is disconnected. When this process dies, its end is recorded by another: exactly one `disconnect` event, status 1006.
+   * Opens a WebSocket: throttle, if it is not counted yet, lease, `connect` event and the connection itself
+   * in one atomic act, as in {@link admit}. It is renewed by the implementation until it is disconnected.
+   * When this process dies, its end is recorded by another: exactly one `disconnect` event, status 1006.
    */
   connect(
     socket: SocketRef,
     opening: { throttle?: Throttle; limit: number; event: CallEvent },
   ): Promise<Verdict>
   /**
-   * A message of its client: throttle, then append. The events of a connection go to runners one after the other, each when the runs of the
-   * one before have ended or are parked. `gone`: the connection has lapsed.
+   * A message of its client: throttle, then append. The events of a connection go to runners one after the
+   * other, each when the runs of the one before have ended or are parked. `gone`: the connection has lapsed.
    */
   receive(
     socket: SocketRef,
     message: { throttle: Throttle; event: CallEvent },
   ): Promise<Verdict | { kind: 'gone' }>
   /**
-   * The connection is over: gives its place back and appends the event, which no bound refuses. Without effect when it has lapsed. Never rejects: an
-   * unreachable state lets the connection lapse, so that its end is recorded later.
+   * The connection is over: gives its place back and appends the event, which no bound refuses. Without
+   * effect when it has lapsed. Never rejects: an unreachable state lets the connection lapse, so that its end
+   * is recorded later.
    */
   disconnect(socket: SocketRef, event: CallEvent): Promise<void>
   /** Set once, before the first connection. */
@@ -164,11 +190,15 @@ export interface RunRef {
   /** Unique and stable over redelivery: derived from the event's id and the Workflow. */
   runId: string
   /**
-   * Fences: a write with a lower epoch than the stored one is refused. Each owner has the next whole number. An owner whose write was not answered raises it by
-   * less than one for what it writes then, so that a write which comes late has no effect.
+   * Fences: a write with a lower epoch than the stored one is refused. Each owner has the next whole number.
+   * An owner whose write was not answered raises it by less than one for what it writes then, so that a write
+   * which comes late has no effect.
    */
   epoch: number
-  /** The entry of the run's event, when it was delivered before: a checkpoint shows that the event comes further. */
+  /**
+   * The entry of the run's event, when it was delivered before: a checkpoint shows that the event comes
+   * further.
+   */
   entry?: string
 }
 
@@ -201,7 +231,10 @@ export interface ResumeDelivery {
   kind: 'resume'
   run: RunRef
   checkpoint: Checkpoint
-  /** How many runners have begun with this checkpoint, this one included. One that handed the run over does not count. */
+  /**
+   * How many runners have begun with this checkpoint, this one included. One that handed the run over does
+   * not count.
+   */
   attempts: number
 }
 
@@ -219,7 +252,10 @@ export interface DeadLetterNotice {
   reason: string
 }
 
-/** `first`: yours is the answer. `late`: answered before, or the caller stopped waiting. `gone`: no such reply, or another tenant's. */
+/**
+ * `first`: yours is the answer. `late`: answered before, or the caller stopped waiting. `gone`: no such
+ * reply, or another tenant's.
+ */
 export type ReplyOutcome = 'first' | 'late' | 'gone'
 
 /** See {@link RunnerState.send}. */
@@ -233,47 +269,61 @@ export interface ReplyAddress {
   namespace: string
 }
 
-/** The state as one runner process sees it. Deliveries read here are kept from others until they are settled. */
+/**
+ * The state as one runner process sees it. Deliveries read here are kept from others until they are settled.
+ */
 export interface RunnerState {
   /** Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. */
   read(options: { count: number; blockMs: number; signal?: AbortSignal }): Promise<Delivery[]>
   /**
-   * The events' runs have all ended or are parked: forget the events. Idempotent; an event that was delivered again since, to whomever, stays
-   * there.
+   * The events' runs have all ended or are parked: forget the events. Idempotent; an event that was delivered
+   * again since, to whomever, stays there.
    */
   acknowledge(deliveries: Acknowledgement[]): Promise<void>
   /**
-   * Puts an event that can't be processed aside, for an operator to look at, and forgets it in the queue; its caller, if one waits, gets
-   * `failed`. Without effect when it was delivered again since. The state does so by itself with an event under which too many runners have
-   * died without a checkpoint in between; one that handed the event over does not count.
+   * Puts an event that can't be processed aside, for an operator to look at, and forgets it in the queue; its
+   * caller, if one waits, gets `failed`. Without effect when it was delivered again since. The state does so
+   * by itself with an event under which too many runners have died without a checkpoint in between; one that
+   * handed the event over does not count.
    */
   deadLetter(delivery: EventDelivery, reason: string): Promise<void>
-  /** Told of each event that this process put aside, by itself or as asked. Set once, before the first read. */
+  /**
+   * Told of each event that this process put aside, by itself or as asked. Set once, before the first read.
+   */
   onDeadLetter(listener: (letter: DeadLetterNotice) => void): void
-  /** This runner works on it no more, and has not settled it: who finds it left, within the time in which a dead runner's work is free, takes it. */
+  /**
+   * This runner works on it no more, and has not settled it: who finds it left, within the time in which a
+   * dead runner's work is free, takes it.
+   */
   abandon(delivery: Delivery): void
 
   /**
-   * Takes over runs whose event was delivered again: raises each one's epoch and tells how far it had come. Not needed on a first delivery.
+   * Takes over runs whose event was delivered again: raises each one's epoch and tells how far it had come.
+   * Not needed on a first delivery.
    */
   takeOver(runs: RunRef[]): Promise<Takeover[]>
   /** Stores a checkpoint. False: fenced, another runner owns the run now; stop at once. */
   save(run: RunRef, checkpoint: Checkpoint): Promise<boolean>
   /** Stores a checkpoint and wakes the run (on any runner) after `delayMs`. False: fenced. */
   park(run: RunRef, checkpoint: Checkpoint, delayMs: number): Promise<boolean>
-  /** The run is over: drops its checkpoint and remembers that it ended for as long as its event can be redelivered. False: fenced. */
+  /**
+   * The run is over: drops its checkpoint and remembers that it ended for as long as its event can be
+   * redelivered. False: fenced.
+   */
   end(run: RunRef): Promise<boolean>
 
   /** Sends the answer to the waiting caller; the first wins, whoever sends it. */
   reply(address: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome>
   /**
-   * Sends to a WebSocket, whichever process holds it. `sent`: it is stored for that process, in the order of sending. `gone`: there is no such connection
-   * (any more), it is another tenant's, or its process has taken nothing for long.
+   * Sends to a WebSocket, whichever process holds it. `sent`: it is stored for that process, in the order of
+   * sending. `gone`: there is no such connection (any more), it is another tenant's, or its process has taken
+   * nothing for long.
    */
   send(address: ReplyAddress, message: SocketMessage): Promise<SendOutcome>
   /**
-   * One of the event's `total` runs is over. When all of them are and nobody replied, the caller gets `failed` if any
-   * failed, else `ended`. With `total: 0` (no workflow matched) that is at once. Idempotent per run id.
+   * One of the event's `total` runs is over. When all of them are and nobody replied, the caller gets
+   * `failed` if any failed, else `ended`. With `total: 0` (no workflow matched) that is at once. Idempotent
+   * per run id.
    */
   settle(address: ReplyAddress, run: { runId: string; failed: boolean; total: number }): Promise<void>
 

@@ -1,10 +1,17 @@
-/** How full the shared state is, for who runs it: not a moment's truth over all partitions, but near enough. */
+/**
+ * How full the shared state is, for who runs it: not a moment's truth over all partitions, but near enough.
+ */
 export interface Statistics {
-  /** Accepted events that are not done. Those of a WebSocket that wait for one before them are not among them. */
+  /**
+   * Accepted events that are not done. Those of a WebSocket that wait for one before them are not among them.
+   */
   events: number
   /** How long the oldest of them has been there, in milliseconds; 0 when there is none. */
   oldestEventMs: number
-  /** Of the fullest partition, how much of its bound on events or parked runs is taken: at 1, its calls are refused. */
+  /**
+   * Of the fullest partition, how much of its bound on events or parked runs is taken: at 1, its calls are
+   * refused.
+   */
   fullest: number
   /** Runs that wait or were woken. */
   parkedRuns: number

@@ -15,7 +15,10 @@ export interface TraceContext {
   state?: string
 }
 
-/** What the headers, with names in lower case, say; undefined when they name no trace in the form of the standard. */
+/**
+ * What the headers, with names in lower case, say; undefined when they name no trace in the form of the
+ * standard.
+ */
 export function readTrace(headers: Record<string, string>): TraceContext | undefined {
   const given = headers['traceparent'] ?? ''
   const [, version, traceId, , flags] = form.exec(given) ?? []
@@ -25,7 +28,9 @@ export function readTrace(headers: Record<string, string>): TraceContext | undef
   return state !== undefined && state.length <= longestState ? { traceId, flags, state } : { traceId, flags }
 }
 
-/** `traceparent` of a request that is made on behalf of the trace by a part of it; `spanId` has 16 hex digits. */
+/**
+ * `traceparent` of a request that is made on behalf of the trace by a part of it; `spanId` has 16 hex digits.
+ */
 export function traceparent({ traceId, flags }: TraceContext, spanId: string): string {
   return `00-${traceId}-${spanId}-${flags}`
 }

@@ -1,4 +1,7 @@
-/** F1, the floor of the design: F0 and one EVALSHA a call (sliding window and XADD of the body), ioredis with autopipelining. */
+/**
+ * F1, the floor of the design: F0 and one EVALSHA a call (sliding window and XADD of the body), ioredis with
+ * autopipelining.
+ */
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'

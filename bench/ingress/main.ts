@@ -1,6 +1,7 @@
 /**
- * What a call costs: the real ingress on a real Redis against the floors F0 and F1, measured in the same run by turns. The server has a core of its
- * own; wrk, Redis and the runner share the other. `node bench/ingress/main.ts [--rounds 5] [--seconds 4] [--scenario NAME]… [--[no-]json]`
+ * What a call costs: the real ingress on a real Redis against the floors F0 and F1, measured in the same run
+ * by turns. The server has a core of its own; wrk, Redis and the runner share the other.
+ * `node bench/ingress/main.ts [--rounds 5] [--seconds 4] [--scenario NAME]… [--[no-]json]`
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'

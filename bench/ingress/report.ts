@@ -5,7 +5,10 @@ import type { Round } from './wrk.ts'
 /** A scenario under load, and what one connection alone waits for an answer, in milliseconds. */
 export type Measured = Round & { alone: number }
 
-/** One scenario over all rounds; ratios are medians of the ratios within each round, in which the machine was the same. */
+/**
+ * One scenario over all rounds; ratios are medians of the ratios within each round, in which the machine was
+ * the same.
+ */
 export interface Row {
   scenario: string
   what: string

@@ -1,6 +1,7 @@
 /**
- * The control plane with many Webhooks: how long operator and ingress take from their start until everything is served, how long it takes until a
- * new Webhook answers its first call, and what they need of memory. A real kube-apiserver, etcd and Redis share the machine with them.
+ * The control plane with many Webhooks: how long operator and ingress take from their start until everything
+ * is served, how long it takes until a new Webhook answers its first call, and what they need of memory. A
+ * real kube-apiserver, etcd and Redis share the machine with them.
  * `node bench/operator/main.ts [--webhooks 10000] [--applies 300]`
  */
 import { readFileSync } from 'node:fs'
@@ -29,7 +30,10 @@ const { values } = parseArgs({
 })
 const COUNT = Number(values.webhooks)
 const APPLIES = Number(values.applies)
-/** Of each hundred Webhooks, all of a namespace: how many have a Secret of their own, and how many a token from a global. */
+/**
+ * Of each hundred Webhooks, all of a namespace: how many have a Secret of their own, and how many a token
+ * from a global.
+ */
 const WITH_SECRET = 20
 const WITH_GLOBAL = 10
 /** One Workflow for so many Webhooks. */
@@ -76,7 +80,8 @@ function* resources(): Generator<{ target: string; body: object }> {
 
 async function createAll(cluster: Cluster): Promise<void> {
   const all = resources()
-  // A namespace must be there before what is in it: one creator makes it, the others are at most a few objects ahead.
+  // A namespace must be there before what is in it: one creator makes it, the others are at most a few
+  // objects ahead.
   const creator = async (): Promise<void> => {
     for (const { target, body } of all) {
       for (;;) {

@@ -1,6 +1,7 @@
 /**
- * Whether the time of a refusal tells what was wrong with the call: refusals that read the same, each measured many times in random order over one
- * connection, and compared with the first of their kind. `node bench/timing/main.ts [--calls 4000]`; exit code 1 when one of them can be told apart.
+ * Whether the time of a refusal tells what was wrong with the call: refusals that read the same, each
+ * measured many times in random order over one connection, and compared with the first of their kind.
+ * `node bench/timing/main.ts [--calls 4000]`; exit code 1 when one of them can be told apart.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

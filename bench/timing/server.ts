@@ -1,4 +1,7 @@
-/** The ingress whose refusals are timed, over the embedded state: with a network behind it small differences would be hidden. */
+/**
+ * The ingress whose refusals are timed, over the embedded state: with a network behind it small differences
+ * would be hidden.
+ */
 import { hash } from 'node:crypto'
 import { createIngress } from '../../ingress/ingress.ts'
 import type { Route } from '../../ingress/route.ts'

@@ -6,8 +6,9 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The probability that a value of `b` is larger than one of `a`, ties counted by half (Mann and Whitney's U, divided by the number of pairs): 0.5 when
- * neither tends to be. It takes outliers for what they are: one value each.
+ * The probability that a value of `b` is larger than one of `a`, ties counted by half (Mann and Whitney's U,
+ * divided by the number of pairs): 0.5 when neither tends to be. It takes outliers for what they are: one
+ * value each.
  */
 export function probabilityLarger(a: readonly number[], b: readonly number[]): number {
   const all = [...a.map((value) => ({ value, ofB: false })), ...b.map((value) => ({ value, ofB: true }))]

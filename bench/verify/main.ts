@@ -1,6 +1,6 @@
 /**
- * What verifying a call of 1 KB costs in CPU, beside one use of node:crypto's createHmac. One process, no network: what it is of a whole call, bench/ingress
- * tells. `node bench/verify/main.ts [--rounds 5]`
+ * What verifying a call of 1 KB costs in CPU, beside one use of node:crypto's createHmac. One process, no
+ * network: what it is of a whole call, bench/ingress tells. `node bench/verify/main.ts [--rounds 5]`
  */
 import { createHmac, createSecretKey, generateKeyPairSync, sign as signWith } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'

@@ -1,7 +1,8 @@
 /**
- * What WebSockets cost: one ingress process and one runner on a real Redis, all of them the processes of production. Opens connections, notes the memory
- * that each takes, and then sends messages that a workflow echoes. `node bench/websocket/main.ts [--connections 10000] [--seconds 10]`; needs Linux,
- * redis-server, and `ulimit -n` above the number of connections.
+ * What WebSockets cost: one ingress process and one runner on a real Redis, all of them the processes of
+ * production. Opens connections, notes the memory that each takes, and then sends messages that a workflow
+ * echoes. `node bench/websocket/main.ts [--connections 10000] [--seconds 10]`; needs Linux, redis-server, and
+ * `ulimit -n` above the number of connections.
  */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'

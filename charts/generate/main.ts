@@ -1,4 +1,7 @@
-/** Writes what of the chart is derived: schema and page from its values, its CRDs from `crds/`; `--check` only tells whether it is in step. */
+/**
+ * Writes what of the chart is derived: schema and page from its values, its CRDs from `crds/`; `--check` only
+ * tells whether it is in step.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { CRD_FILES } from '../../crds/schema.ts'
 import { emitReadme } from './readme.ts'

@@ -1,6 +1,8 @@
 import type { Value } from './values.ts'
 
-/** What several values have in common; pieces of Kubernetes' own types, which the API server checks further. */
+/**
+ * What several values have in common; pieces of Kubernetes' own types, which the API server checks further.
+ */
 const DEFINITIONS = {
   resources: {
     type: 'object',
@@ -45,7 +47,10 @@ const DEFINITIONS = {
   },
 }
 
-/** What a chart is given that is part of another: values of the parent for all of its parts, and the condition of its dependency. */
+/**
+ * What a chart is given that is part of another: values of the parent for all of its parts, and the condition
+ * of its dependency.
+ */
 const AS_PART_OF_ANOTHER = {
   global: {
     type: 'object',
@@ -57,7 +62,10 @@ const AS_PART_OF_ANOTHER = {
   enabled: { type: 'boolean' },
 }
 
-/** The JSON Schema that Helm holds the values against. What is not in the file of values is refused: it would be a mistyped name. */
+/**
+ * The JSON Schema that Helm holds the values against. What is not in the file of values is refused: it would
+ * be a mistyped name.
+ */
 export function emitSchema(values: Value[]): string {
   const schema = {
     $schema: 'http://json-schema.org/draft-07/schema#',

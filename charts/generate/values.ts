@@ -1,4 +1,6 @@
-/** The values of the chart as their file says them: each with its default, its comment, and what is allowed. */
+/**
+ * The values of the chart as their file says them: each with its default, its comment, and what is allowed.
+ */
 import { isMap, isScalar, parse, parseDocument } from 'yaml'
 import type { Node, Pair, YAMLMap } from 'yaml'
 
@@ -11,7 +13,10 @@ export interface Value {
   fallback: unknown
   /** What a line `@schema …` says. */
   narrowed: Record<string, unknown>
-  /** Of a value that has values of its own; undefined for all others, maps that users fill as they like among them. */
+  /**
+   * Of a value that has values of its own; undefined for all others, maps that users fill as they like among
+   * them.
+   */
   children: Value[] | undefined
 }
 

@@ -1,6 +1,7 @@
 /**
- * What an API server does with an object before it is stored: fills in defaults, refuses unknown fields and wrong values, evaluates the CEL
- * rules. It reads the very files that a cluster gets, so that `hooklet dev` and `hooklet lint` judge as the cluster will.
+ * What an API server does with an object before it is stored: fills in defaults, refuses unknown fields and
+ * wrong values, evaluates the CEL rules. It reads the very files that a cluster gets, so that `hooklet dev`
+ * and `hooklet lint` judge as the cluster will.
  */
 import { Ajv, type ValidateFunction } from 'ajv'
 import { API_VERSION } from '../../crds/contract.ts'
@@ -20,7 +21,9 @@ export type Resource = Webhook | Workflow | ConfigMap | Secret
 export type Verdict = { object: Resource; faults: [] } | { object?: undefined; faults: Fault[] }
 
 export interface Admission {
-  /** Judges an object; with `previous` (as admitted before) also what may not change. Leaves both as they are. */
+  /**
+   * Judges an object; with `previous` (as admitted before) also what may not change. Leaves both as they are.
+   */
   admit(object: unknown, previous?: Resource): Verdict
 }
 

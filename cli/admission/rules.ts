@@ -13,13 +13,16 @@ interface Rule {
 
 /** Checks what JSON Schema can't: the CEL rules and the uniqueness of list entries. */
 export interface RuleChecker {
-  /** The faults at and below `value`. Nothing is checked where `schemaFaults` already found the data malformed. */
+  /**
+   * The faults at and below `value`. Nothing is checked where `schemaFaults` already found the data
+   * malformed.
+   */
   check(value: unknown, previous: unknown, schemaFaults: Fault[]): Fault[]
 }
 
 /**
- * Compiles every rule of the schema, at every level. A rule that can't be compiled throws: the CRD would not be accepted by an API
- * server either.
+ * Compiles every rule of the schema, at every level. A rule that can't be compiled throws: the CRD would not
+ * be accepted by an API server either.
  */
 export function createRuleChecker(schema: Schema): RuleChecker {
   const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false })

@@ -1,6 +1,9 @@
 import type { Schema } from '../../crds/schema.ts'
 
-/** JSON Schema keywords that mean the same in a structural schema and in ajv. `format` is left out: the bounds say what matters. */
+/**
+ * JSON Schema keywords that mean the same in a structural schema and in ajv. `format` is left out: the bounds
+ * say what matters.
+ */
 const SHARED_KEYWORDS = [
   'type',
   'enum',
@@ -18,8 +21,8 @@ const SHARED_KEYWORDS = [
 ] as const
 
 /**
- * Turns a structural schema into one for ajv. An object with typed properties refuses all others, as kubectl's strict validation
- * does, unless it preserves unknown fields.
+ * Turns a structural schema into one for ajv. An object with typed properties refuses all others, as
+ * kubectl's strict validation does, unless it preserves unknown fields.
  */
 export function toJsonSchema(schema: Schema): Record<string, unknown> {
   const result: Record<string, unknown> = {}
@@ -40,7 +43,10 @@ export function toJsonSchema(schema: Schema): Record<string, unknown> {
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Removes, in place, each null for which the schema has no use, as the API server does before it fills in defaults. */
+/**
+ * Removes, in place, each null for which the schema has no use, as the API server does before it fills in
+ * defaults.
+ */
 export function dropNulls(schema: Schema, value: unknown): void {
   if (Array.isArray(value)) {
     for (const item of value) if (schema.items) dropNulls(schema.items, item)

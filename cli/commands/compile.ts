@@ -61,7 +61,10 @@ export const compile: Command = {
   },
 }
 
-/** Replaces the artefacts of the folder, each in one step; they hold secrets, so that only the owner may read them. */
+/**
+ * Replaces the artefacts of the folder, each in one step; they hold secrets, so that only the owner may read
+ * them.
+ */
 async function writeArtefacts(out: string, { webhooks, workflows }: Compilation): Promise<number> {
   const artefacts = new Map<string, object>()
   // Plans first: a route names those that its calls are for.

@@ -29,8 +29,8 @@ interface Name {
 }
 
 /**
- * Serves what a folder holds. A Workflow with a fault keeps its last good plan; a Webhook that misses a Secret or global is closed
- * (503) until it is there.
+ * Serves what a folder holds. A Workflow with a fault keeps its last good plan; a Webhook that misses a
+ * Secret or global is closed (503) until it is there.
  */
 export function createPublisher({
   expressions,

@@ -1,6 +1,6 @@
 /**
- * Operator, ingress and runner in one process over a folder of manifests: what `hooklet dev` starts, and what tests start to apply and
- * call the examples.
+ * Operator, ingress and runner in one process over a folder of manifests: what `hooklet dev` starts, and what
+ * tests start to apply and call the examples.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import path from 'node:path'
@@ -46,7 +46,9 @@ export interface DevOptions {
   /** Where the URL tokens are kept over restarts. */
   stateDir: string
   log: Logger
-  /** Told after every reading of the folder that changed something; the first is awaited by {@link startDev}. */
+  /**
+   * Told after every reading of the folder that changed something; the first is awaited by {@link startDev}.
+   */
   onChange(report: DevReport): void
 }
 
@@ -60,11 +62,16 @@ export interface DevReport {
 
 export interface DevServer {
   baseUrl: string
-  /** Stops taking calls, lets those in flight and their runs end for at most `deadlineMs`, and frees everything. */
+  /**
+   * Stops taking calls, lets those in flight and their runs end for at most `deadlineMs`, and frees
+   * everything.
+   */
   stop(options: { deadlineMs: number }): Promise<void>
 }
 
-/** Rejects when the folder can't be read or the port is taken; everything started by then is stopped again. */
+/**
+ * Rejects when the folder can't be read or the port is taken; everything started by then is stopped again.
+ */
 export async function startDev(options: DevOptions): Promise<DevServer> {
   const { root, log, onChange } = options
   const clock = systemClock

@@ -20,7 +20,10 @@ export interface Row {
   problem?: string
 }
 
-/** The first request that an `.http` file under `root` has for each webhook and that is not refused, by the webhook's name. */
+/**
+ * The first request that an `.http` file under `root` has for each webhook and that is not refused, by the
+ * webhook's name.
+ */
 export async function readSamples(root: string): Promise<Map<string, Exchange>> {
   const samples = new Map<string, Exchange>()
   for (const file of await listFiles(root, (name) => name.endsWith('.http')))
@@ -39,7 +42,10 @@ export interface TableContext {
   now: number
 }
 
-/** A curl line for the webhook: its sample request, or a POST of a small JSON object if that can pass. For a WebSocket, a line that connects a terminal with it. */
+/**
+ * A curl line for the webhook: its sample request, or a POST of a small JSON object if that can pass. For a
+ * WebSocket, a line that connects a terminal with it.
+ */
 function tryLines(row: Row, { samples, baseUrl, now }: TableContext): string[] {
   if (row.type === 'WebSocket') return [socketLine(row)]
   const sample = samples.get(row.name)
@@ -63,7 +69,10 @@ const credentials: Record<Row['auth'], [string, string][]> = {
   bearer: [['Authorization', 'Bearer YOUR_TOKEN']],
 }
 
-/** With what is there wherever Hooklet runs from its sources: Node. What is typed is sent line by line; what comes is printed. */
+/**
+ * With what is there wherever Hooklet runs from its sources: Node. What is typed is sent line by line; what
+ * comes is printed.
+ */
 function socketLine({ url, auth }: Row): string {
   const options =
     auth === 'none' ? '' : `, {headers: ${JSON.stringify(Object.fromEntries(credentials[auth]))}}`

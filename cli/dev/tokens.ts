@@ -8,8 +8,8 @@ export interface TokenStore {
 }
 
 /**
- * `file` is created with mode 0600 when the first token is made. When it can't be written, tokens last as long as the process
- * and `onUnsaved` is told once.
+ * `file` is created with mode 0600 when the first token is made. When it can't be written, tokens last as
+ * long as the process and `onUnsaved` is told once.
  */
 export function createTokenStore(options: {
   file: string

@@ -10,8 +10,8 @@ interface Entry {
 }
 
 /**
- * The page of all settings: one table, each variable once, with the processes that read it. Throws when two processes say different things of one variable;
- * only what they take when it is not set may differ.
+ * The page of all settings: one table, each variable once, with the processes that read it. Throws when two
+ * processes say different things of one variable; only what they take when it is not set may differ.
  */
 export function emitConfiguration(processes: Record<string, object>): string {
   const entries = new Map<string, Entry>()

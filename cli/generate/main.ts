@@ -1,4 +1,7 @@
-/** Writes the reference page of the processes' settings from their declarations; `--check` only tells whether it is in step. */
+/**
+ * Writes the reference page of the processes' settings from their declarations; `--check` only tells whether
+ * it is in step.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { INGRESS_SETTINGS } from '../../ingress/config.ts'
 import { OPERATOR_SETTINGS } from '../../operator/config.ts'

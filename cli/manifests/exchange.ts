@@ -1,8 +1,9 @@
 import { signHeader } from './signing.ts'
 
 /**
- * Requests with their expected answers, kept in `.http` files beside manifests: HTTP messages as RFC 9112 writes them, separated by lines that
- * begin with `###`. `{{NAME}}` is the URL of the Webhook NAME, `{{NAME.token}}` its token, `{{base}}` the server's URL.
+ * Requests with their expected answers, kept in `.http` files beside manifests: HTTP messages as RFC 9112
+ * writes them, separated by lines that begin with `###`. `{{NAME}}` is the URL of the Webhook NAME,
+ * `{{NAME.token}}` its token, `{{base}}` the server's URL.
  */
 export interface Exchange {
   title: string
@@ -80,7 +81,10 @@ export interface WireRequest {
   body: string
 }
 
-/** The request of an exchange at a time, in milliseconds since 1970: its headers may hold that time and be signed. */
+/**
+ * The request of an exchange at a time, in milliseconds since 1970: its headers may hold that time and be
+ * signed.
+ */
 export function wireRequest(exchange: Exchange, placeholders: Placeholders, now: number): WireRequest {
   const url = fill(exchange.target, placeholders)
   const body = wireBody(exchange)

@@ -17,8 +17,8 @@ export function isIgnored(name: string): boolean {
 }
 
 /**
- * The files under `root` that `wanted` takes, sorted by path; `root` may be a file itself. Hidden folders and node_modules are
- * passed over. Rejects when `root` can't be read.
+ * The files under `root` that `wanted` takes, sorted by path; `root` may be a file itself. Hidden folders and
+ * node_modules are passed over. Rejects when `root` can't be read.
  */
 export async function listFiles(root: string, wanted: (file: string) => boolean): Promise<string[]> {
   if ((await stat(root)).isFile()) return wanted(root) ? [root] : []

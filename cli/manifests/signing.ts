@@ -4,7 +4,8 @@
  * - `{{hmac ALGORITHM ENCODING KEY TEMPLATE}}` the HMAC of the template, with the words that `verification.hmac` has for them;
  * - `{{ed25519 ENCODING KEY TEMPLATE}}` the Ed25519 signature.
  *
- * The template knows `{timestamp}`, `{url}` and `{body}`. A key is text without blanks, or bytes as `base64:…` or `hex:…`; that of Ed25519 is its seed.
+ * The template knows `{timestamp}`, `{url}` and `{body}`. A key is text without blanks, or bytes as
+ * `base64:…` or `hex:…`; that of Ed25519 is its seed.
  */
 import { createHmac, createPrivateKey, sign } from 'node:crypto'
 

@@ -1,6 +1,6 @@
 /**
- * The objects of a folder of manifests, kept as an API server would keep them: admitted, defaulted, with uid, generation and creation
- * time. A file with a fault is not taken: its last good version stays.
+ * The objects of a folder of manifests, kept as an API server would keep them: admitted, defaulted, with uid,
+ * generation and creation time. A file with a fault is not taken: its last good version stays.
  */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -20,8 +20,8 @@ export interface StoredObject {
 
 export interface ManifestStore {
   /**
-   * Reads the folder again and tells what holds now. Files whose text is the same are not read twice. `faults` lists every file that is not
-   * taken as it stands. Rejects when the folder can't be read.
+   * Reads the folder again and tells what holds now. Files whose text is the same are not read twice.
+   * `faults` lists every file that is not taken as it stands. Rejects when the folder can't be read.
    */
   load(): Promise<{ objects: StoredObject[]; faults: PlacedFault[]; changed: boolean }>
 }
@@ -111,8 +111,8 @@ function claimedKey({ kind, metadata }: { kind?: unknown; metadata?: unknown }):
 }
 
 /**
- * Whether a document is one of the objects that Hooklet reads. One of its own group with a wrong kind or version is, so that it gets
- * its fault.
+ * Whether a document is one of the objects that Hooklet reads. One of its own group with a wrong kind or
+ * version is, so that it gets its fault.
  */
 function isOurs(value: unknown): value is { kind?: unknown; metadata?: unknown } {
   if (typeof value !== 'object' || value === null) return false
@@ -142,7 +142,10 @@ function specOf(object: Resource): unknown {
   return 'spec' in object ? object.spec : undefined
 }
 
-/** The same uid for the same object over restarts, in the form of a UUID (version 8: made by a hash, RFC 9562). */
+/**
+ * The same uid for the same object over restarts, in the form of a UUID (version 8: made by a hash, RFC
+ * 9562).
+ */
 function uidOf(key: string): string {
   const hex = createHash('sha256').update(key).digest('hex')
   return [

@@ -6,8 +6,8 @@ import { isIgnored, isManifest } from './folder.ts'
 const SETTLE_MS = 50
 
 /**
- * Calls `onChange` after manifests under `root` were added, edited or removed; calls never overlap, and a change that comes during
- * one leads to another. Resolves when the watch is in place.
+ * Calls `onChange` after manifests under `root` were added, edited or removed; calls never overlap, and a
+ * change that comes during one leads to another. Resolves when the watch is in place.
  */
 export async function watchManifests(
   root: string,

@@ -1,4 +1,7 @@
-/** `npm run gen`: writes what is derived from the CRDs and the contract; `--check` only tells whether it is in step. */
+/**
+ * `npm run gen`: writes what is derived from the CRDs and the contract; `--check` only tells whether it is in
+ * step.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CRD_FILES, readCrd } from '../schema.ts'

@@ -1,6 +1,9 @@
 import type { Crd, Schema } from '../schema.ts'
 
-/** Object shapes that occur in several places, by their sorted property names: one type each, with a description of its own. */
+/**
+ * Object shapes that occur in several places, by their sorted property names: one type each, with a
+ * description of its own.
+ */
 const SHARED: Record<string, { name: string; description: string }> = {
   'value,valueFrom': {
     name: 'ValueSource',
@@ -25,7 +28,10 @@ interface Declaration {
   shape: string
 }
 
-/** Emits the TypeScript types of stored objects: a field with a default is always there, so only the others are optional. */
+/**
+ * Emits the TypeScript types of stored objects: a field with a default is always there, so only the others
+ * are optional.
+ */
 export function emitTypes(crds: Crd[]): string {
   const declarations = new Map<string, Declaration>()
   for (const crd of crds) {

@@ -10,7 +10,10 @@ import type { Exchange } from './exchange.ts'
 /** Whether a call's answer was known at once, or was a run's to give. */
 export type Wait = 'immediate' | 'waiting'
 
-/** What callers did, and what became of it, since the start. None of its numbers is a webhook's own: there may be any number of these. */
+/**
+ * What callers did, and what became of it, since the start. None of its numbers is a webhook's own: there may
+ * be any number of these.
+ */
 export interface Activity {
   /** Calls that are not answered yet. WebSockets are counted elsewhere. */
   readonly inFlight: number
@@ -18,7 +21,10 @@ export interface Activity {
   readonly answers: ReadonlyMap<number, number>
   /** How long those calls took, from their head to the last byte of the answer, in seconds. */
   readonly durations: Readonly<Record<Wait, Histogram>>
-  /** Answers of the table that say that nothing ran, or that its reply did not come. Handshakes of WebSockets and requests that are no calls are among them. */
+  /**
+   * Answers of the table that say that nothing ran, or that its reply did not come. Handshakes of WebSockets
+   * and requests that are no calls are among them.
+   */
   readonly refusals: Counts<AnswerCode>
   /** Events that the state has taken. */
   readonly events: Counts<CallEvent['type']>

@@ -1,4 +1,7 @@
-/** The types that a webhook may answer with; none of them runs script in a browser, for all webhooks share one origin. */
+/**
+ * The types that a webhook may answer with; none of them runs script in a browser, for all webhooks share one
+ * origin.
+ */
 const contentTypes = new Set(['application/json', 'application/xml', 'text/plain', 'text/xml', 'text/csv'])
 const jsonType = 'application/json'
 
@@ -16,7 +19,8 @@ export const securityHeaders: readonly string[] = [
 const reserved = new Set([
   // Set from the content-type rule, not copied.
   'content-type',
-  // The connection's own and the framing of the message (RFC 9110, 7.6.1; RFC 9112, 6): the server's business.
+  // The connection's own and the framing of the message (RFC 9110, 7.6.1; RFC 9112, 6): the server's
+  // business.
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -49,7 +53,10 @@ const reserved = new Set([
   'strict-transport-security',
 ])
 
-/** The content type that is sent for the one asked for: itself when it is one of the five, with its parameters, else JSON. */
+/**
+ * The content type that is sent for the one asked for: itself when it is one of the five, with its
+ * parameters, else JSON.
+ */
 export function allowedContentType(asked: string): string {
   const [essence = ''] = asked.split(';', 1)
   return contentTypes.has(essence.trim().toLowerCase()) && isHeader('content-type', asked) ? asked : jsonType
@@ -68,8 +75,8 @@ export function headerOf(headers: Record<string, string>, name: string): string 
 }
 
 /**
- * Those of the headers asked for that an answer may carry, as a flat list of names and values. Reserved and malformed ones are left out; the
- * content type is handled apart.
+ * Those of the headers asked for that an answer may carry, as a flat list of names and values. Reserved and
+ * malformed ones are left out; the content type is handled apart.
  */
 export function allowedHeaders(headers: Record<string, string>): string[] {
   const list: string[] = []
@@ -79,7 +86,8 @@ export function allowedHeaders(headers: Record<string, string>): string[] {
   return list
 }
 
-// A token and visible ASCII (RFC 9110, 5.1 and 5.5). What lies beyond ASCII has no agreed meaning in a header.
+// A token and visible ASCII (RFC 9110, 5.1 and 5.5). What lies beyond ASCII has no agreed meaning in a
+// header.
 const nameForm = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const valueForm = /^[\t\x20-\x7e]*$/
 

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { HeldBytes, HeldShare } from '../held-bytes.ts'
 
-/** How the reading of a body ended. `gone`: the caller closed the connection before its end; `crowded-out`: others needed the memory. */
+/**
+ * How the reading of a body ended. `gone`: the caller closed the connection before its end; `crowded-out`:
+ * others needed the memory.
+ */
 export type BodyOutcome =
   { kind: 'complete'; body: Buffer } | { kind: 'too-large' } | { kind: 'crowded-out' } | { kind: 'gone' }
 
@@ -19,9 +22,9 @@ export function declaredLength(req: IncomingMessage): number {
 }
 
 /**
- * Reads the raw body and counts as it goes; at `limit` bytes it stops reading and says so. What is kept is one growing buffer, so that a body in
- * chunks of a byte costs at most twice its size; while it is not complete, `held` counts it. `done` is called once; afterwards no listener is left on
- * the request.
+ * Reads the raw body and counts as it goes; at `limit` bytes it stops reading and says so. What is kept is
+ * one growing buffer, so that a body in chunks of a byte costs at most twice its size; while it is not
+ * complete, `held` counts it. `done` is called once; afterwards no listener is left on the request.
  */
 export function readBody(
   req: IncomingMessage,

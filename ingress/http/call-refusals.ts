@@ -88,12 +88,14 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
   ): void {
     log.debug({ eventId, requestId: exchange.requestId, webhook: route.webhook }, 'call repeats another')
     const isProviders = route.once?.sameRequest === false
-    // Whose runs are over has been taken; that none of them replied is not what the provider is asked to come again for.
+    // Whose runs are over has been taken; that none of them replied is not what the provider is asked to come
+    // again for.
     if (message !== undefined && !(isProviders && message.kind === 'ended')) {
       waiting.repeat({ exchange, route, eventId }, message)
       return
     }
-    // A caller with a key of its own comes back for the answer; to a provider anything but a 2xx is a failed delivery.
+    // A caller with a key of its own comes back for the answer; to a provider anything but a 2xx is a failed
+    // delivery.
     if (route.mode !== 'Immediate' && !isProviders) {
       refuse(exchange, 'StillRunning', route)
       return

@@ -53,9 +53,10 @@ export interface CallDeps {
 const replyGraceMs = 5_000
 
 /**
- * The way of a call to a webhook, be it the handshake of a WebSocket: route, suspend, declared length, throttle, credentials, body, verification, lease, append, answer. Throttle, lease and
- * append are one act of the state, after the body; a call refused for its credentials, its body or its signature is throttled by an act of its own, so
- * that to the caller the throttle comes first.
+ * The way of a call to a webhook, be it the handshake of a WebSocket: route, suspend, declared length,
+ * throttle, credentials, body, verification, lease, append, answer. Throttle, lease and append are one act of
+ * the state, after the body; a call refused for its credentials, its body or its signature is throttled by an
+ * act of its own, so that to the caller the throttle comes first.
  *
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
@@ -102,7 +103,8 @@ export function createCallHandler(deps: CallDeps) {
       exchange.headers = route.policy
       const { cors } = route
       if (isPreflight(req)) {
-        // Without `cors` it permits nothing. It is the browser's own question, which must not start what the page may not.
+        // Without `cors` it permits nothing. It is the browser's own question, which must not start what the
+        // page may not.
         refuse(exchange, 'Preflight', route, cors && preflightHeaders(cors, req))
         return
       }
@@ -240,7 +242,8 @@ export function createCallHandler(deps: CallDeps) {
   async function openSocket(call: RoutedCall, { stream, head, release }: Upgrade): Promise<void> {
     const { exchange, url, route, target, clientIP } = call
     if (table.find(target.token) !== route) {
-      // The webhook was changed or removed while the token was verified. What is opened now would outlive that.
+      // The webhook was changed or removed while the token was verified. What is opened now would outlive
+      // that.
       handle(exchange, url)
       return
     }

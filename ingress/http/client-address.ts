@@ -6,22 +6,25 @@ export interface ProxyTrust {
   /** Addresses and CIDR networks of the proxies before this server. */
   networks: readonly string[]
   /**
-   * In which header they name the caller. Only the one that they write may count: the other goes through them as the caller sent it.
+   * In which header they name the caller. Only the one that they write may count: the other goes through them
+   * as the caller sent it.
    */
   header: ForwardedHeader
 }
 
 export type ForwardedHeader = 'X-Forwarded-For' | 'Forwarded'
 
-/** Tells the caller's address, an IPv4 one without the IPv6 prefix that a dual-stack socket puts before it. */
+/**
+ * Tells the caller's address, an IPv4 one without the IPv6 prefix that a dual-stack socket puts before it.
+ */
 export type ClientAddress = (req: IncomingMessage) => string
 
 /** How many peers' verdicts are remembered. */
 const rememberedPeers = 1_000
 
 /**
- * The caller is the TCP peer; behind trusted proxies, the last address of the header that is no trusted proxy's: what stands before it was
- * written by the caller, and may be anything.
+ * The caller is the TCP peer; behind trusted proxies, the last address of the header that is no trusted
+ * proxy's: what stands before it was written by the caller, and may be anything.
  */
 export function createClientAddress({ networks, header }: ProxyTrust): ClientAddress {
   if (networks.length === 0) return (req) => plain(req.socket.remoteAddress ?? '')
@@ -80,7 +83,10 @@ function plain(address: string): string {
 
 const listed = (header: string): string[] => header.split(',').map((hop) => hop.trim())
 
-/** The `for` of each element of `Forwarded` (RFC 7239, 4); empty where there is none. A quoted comma or semicolon is no part of an address. */
+/**
+ * The `for` of each element of `Forwarded` (RFC 7239, 4); empty where there is none. A quoted comma or
+ * semicolon is no part of an address.
+ */
 function forwardedFor(header: string): string[] {
   return header.split(',').map((element) => {
     const value = /(?:^|;)\s*for=("[^"]*"|[^;\s]*)/i.exec(element.trim())?.[1] ?? ''
@@ -88,7 +94,10 @@ function forwardedFor(header: string): string[] {
   })
 }
 
-/** The address of `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1` or `[2001:db8::1]:4711`; undefined: it is none, for example `unknown`. */
+/**
+ * The address of `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1` or `[2001:db8::1]:4711`; undefined: it is none,
+ * for example `unknown`.
+ */
 function addressOf(hop: string): string | undefined {
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(hop)?.[1]
   const address = bracketed ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop
@@ -97,8 +106,8 @@ function addressOf(hop: string): string | undefined {
 }
 
 /**
- * What one caller can be taken for when callers are counted: an IPv4 address, or the first 64 bits of an IPv6 address, for whoever has one
- * address of such a network has all of them (RFC 4291, 2.5.4).
+ * What one caller can be taken for when callers are counted: an IPv4 address, or the first 64 bits of an IPv6
+ * address, for whoever has one address of such a network has all of them (RFC 4291, 2.5.4).
  */
 export function networkOf(address: string): string {
   const [withoutZone = ''] = address.split('%')
@@ -112,7 +121,10 @@ export function networkOf(address: string): string {
   return `${network.join(':')}::/64`
 }
 
-/** How many groups of 16 bits are written there; a dotted IPv4 end, which is never among the first four, stands for two. */
+/**
+ * How many groups of 16 bits are written there; a dotted IPv4 end, which is never among the first four,
+ * stands for two.
+ */
 function sixteens(groups: string[]): number {
   return groups.length + (groups.at(-1)?.includes('.') ? 1 : 0)
 }

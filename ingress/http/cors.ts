@@ -37,7 +37,10 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
   )
 }
 
-/** Headers for any answer, names and values in turn; a page of an origin that is not allowed gets no permission to read it. */
+/**
+ * Headers for any answer, names and values in turn; a page of an origin that is not allowed gets no
+ * permission to read it.
+ */
 export function corsHeaders(cors: Cors, { headers: { origin } }: IncomingMessage): string[] {
   const allowed = allowedOrigin(cors, origin)
   const permission =
@@ -69,7 +72,10 @@ export function preflightHeaders(cors: Cors, { headers }: IncomingMessage): stri
 /** Header names, separated by commas. */
 const listForm = /^[!#$%&'*+.^_`|~0-9A-Za-z, -]{1,2048}$/
 
-/** The one origin is repeated, never an origin that was not checked; `null` is that of sandboxed pages and files. */
+/**
+ * The one origin is repeated, never an origin that was not checked; `null` is that of sandboxed pages and
+ * files.
+ */
 function allowedOrigin({ origins }: Cors, origin: string | undefined): string | undefined {
   if (origins === undefined) return '*'
   return origin !== undefined && origins.has(origin.toLowerCase()) ? origin : undefined

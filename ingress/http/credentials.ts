@@ -34,15 +34,15 @@ export function compileCredentials(auth: Route['auth']): Credentials | undefined
   }
 }
 
-// Scheme names in any case (RFC 9110, 11.1), one space, then what the scheme defines (RFC 7617, RFC 6750). Repeated
-// Authorization headers arrive joined by a comma and match neither.
+// Scheme names in any case (RFC 9110, 11.1), one space, then what the scheme defines (RFC 7617, RFC 6750).
+// Repeated Authorization headers arrive joined by a comma and match neither.
 const basicForm = /^basic ([A-Za-z0-9+/]+={0,2})$/i
 const bearerForm = /^bearer ([\x21-\x2b\x2d-\x7e]+)$/i
 const colon = 0x3a
 
 /**
- * Whether the `Authorization` header passes. Digests are compared in constant time and all of the tokens each time, so
- * that the duration tells nothing about them.
+ * Whether the `Authorization` header passes. Digests are compared in constant time and all of the tokens each
+ * time, so that the duration tells nothing about them.
  */
 export function credentialsPass(credentials: Credentials, authorization: string | undefined): boolean {
   if (authorization === undefined) return false
@@ -53,7 +53,8 @@ export function credentialsPass(credentials: Credentials, authorization: string 
 }
 
 /**
- * The username ends at the first colon (RFC 7617, 2) and can't hold one, so that the digest of the whole is the digest of the pair.
+ * The username ends at the first colon (RFC 7617, 2) and can't hold one, so that the digest of the whole is
+ * the digest of the pair.
  */
 function basicPasses(expected: Buffer, encoded: string): boolean {
   const pair = Buffer.from(encoded, 'base64')

@@ -60,9 +60,15 @@ export function openExchange(
   }
 }
 
-/** Writes answers. Everything that goes out to a caller goes through it, except what precedes a parsed request. */
+/**
+ * Writes answers. Everything that goes out to a caller goes through it, except what precedes a parsed
+ * request.
+ */
 export interface Sender {
-  /** Answers the exchange, unless it has been answered or the caller is gone. `extra`: more headers, names and values in turn. */
+  /**
+   * Answers the exchange, unless it has been answered or the caller is gone. `extra`: more headers, names and
+   * values in turn.
+   */
   send(exchange: Exchange, answer: Prepared, extra?: readonly string[]): void
   /** From now on every answer is its connection's last. */
   closeConnections(): void
@@ -104,8 +110,9 @@ export function createSender(
   }
 
   /**
-   * Sends the answer at once but ends the exchange, and so the connection, only after the caller had some time to read it: a connection closed
-   * on bytes not read is reset, and the reset may overtake the answer (RFC 9112, 9.6).
+   * Sends the answer at once but ends the exchange, and so the connection, only after the caller had some
+   * time to read it: a connection closed on bytes not read is reset, and the reset may overtake the answer
+   * (RFC 9112, 9.6).
    */
   function discardThenEnd({ req, res }: Exchange, body: string | undefined): void {
     let left = limits.discardBytes
@@ -126,13 +133,18 @@ export function createSender(
   }
 }
 
-/** Where the webhook's `cors` speaks to the browser, a run's reply does not: a permission given twice is none. */
+/**
+ * Where the webhook's `cors` speaks to the browser, a run's reply does not: a permission given twice is none.
+ */
 function ownHeaders({ headers }: Prepared, exchange: Exchange): readonly string[] {
   if (!exchange.cors) return headers
   return headers.filter((_, at) => !/^access-control-/i.test(headers[at - (at % 2)] ?? ''))
 }
 
-/** Whether what is left of the body is known to be short enough to be read to its end, so that the connection can go on. */
+/**
+ * Whether what is left of the body is known to be short enough to be read to its end, so that the connection
+ * can go on.
+ */
 function fits(req: IncomingMessage, bytes: number): boolean {
   const length = req.headers['content-length']
   return length !== undefined && Number(length) <= bytes

@@ -1,4 +1,7 @@
-/** What one HTTP server process takes from a caller, beyond the limits that a webhook sets. Times in milliseconds, sizes in bytes. */
+/**
+ * What one HTTP server process takes from a caller, beyond the limits that a webhook sets. Times in
+ * milliseconds, sizes in bytes.
+ */
 export interface HttpLimits {
   /** Open sockets; more are refused by closing them. */
   connections: number
@@ -14,11 +17,20 @@ export interface HttpLimits {
   headersTimeoutMs: number
   /** Until the whole request is received; then a 408. */
   requestTimeoutMs: number
-  /** An idle connection is kept for that long: longer than the idle time of the usual proxies, so that they close first. */
+  /**
+   * An idle connection is kept for that long: longer than the idle time of the usual proxies, so that they
+   * close first.
+   */
   keepAliveTimeoutMs: number
-  /** Unfinished bodies and messages of all connections together, and messages that wait to be stored or read; whoever stalls longest gives way. */
+  /**
+   * Unfinished bodies and messages of all connections together, and messages that wait to be stored or read;
+   * whoever stalls longest gives way.
+   */
   heldBytes: number
-  /** A connection on which nothing moves, be it for a caller that reads no answer, is cut. Longer than any wait for a reply. */
+  /**
+   * A connection on which nothing moves, be it for a caller that reads no answer, is cut. Longer than any
+   * wait for a reply.
+   */
   idleTimeoutMs: number
   /** How often Node looks for connections over the two timeouts. */
   timeoutCheckMs: number
@@ -28,7 +40,10 @@ export interface HttpLimits {
   replyHeaderCount: number
   /** Names and values of a reply's headers together. */
   replyHeaderBytes: number
-  /** How much of a refused body is thrown away to keep the connection, or to let the caller read the answer before it is closed. */
+  /**
+   * How much of a refused body is thrown away to keep the connection, or to let the caller read the answer
+   * before it is closed.
+   */
   discardBytes: number
   /** How long that may take. */
   discardMs: number

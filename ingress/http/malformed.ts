@@ -11,7 +11,8 @@ export function refusalOfRequest(req: IncomingMessage, limits: HttpLimits): Answ
   if (url.length > limits.urlBytes || isManifold(url, limits.queryParameters)) return 'UrlTooLong'
   if (req.rawHeaders.length > 2 * limits.headerCount) return 'HeadersTooLarge'
   if (req.httpVersionMajor !== 1 || !hasSaneHost(req)) return 'Malformed'
-  // A fragment is no part of a target (RFC 9112, 3.2): what stands before this server may have cut it off, or not.
+  // A fragment is no part of a target (RFC 9112, 3.2): what stands before this server may have cut it off, or
+  // not.
   if (url.includes('#')) return 'Malformed'
   return refusalOfFraming(req)
 }
@@ -24,7 +25,10 @@ function isManifold(url: string, most: number): boolean {
   return count > most
 }
 
-/** Exactly one, and one that can be a host: what stands before this server may route by it (RFC 9112, 3.2). HTTP/1.0 needs none. */
+/**
+ * Exactly one, and one that can be a host: what stands before this server may route by it (RFC 9112, 3.2).
+ * HTTP/1.0 needs none.
+ */
 function hasSaneHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
   // Two come joined, with a comma and a blank.
   return host === undefined ? httpVersion === '1.0' : hostForm.test(host)
@@ -34,8 +38,8 @@ function hasSaneHost({ headers: { host }, httpVersion }: IncomingMessage): boole
 const hostForm = /^(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/
 
 /**
- * Framings that the parser lets pass, but that others may read in another way: HTTP/1.0 knows no transfer codings (RFC 9112, 6.1), and of those that
- * there are only chunks are undone here.
+ * Framings that the parser lets pass, but that others may read in another way: HTTP/1.0 knows no transfer
+ * codings (RFC 9112, 6.1), and of those that there are only chunks are undone here.
  */
 function refusalOfFraming({ headers, httpVersion }: IncomingMessage): AnswerCode | undefined {
   const coding = headers['transfer-encoding']
@@ -55,8 +59,9 @@ export interface NewestRequest {
 }
 
 /**
- * Answers what the parser could not make a request of, or waited for in vain, on the bare socket, and closes it. What callers on the same connection
- * wait for is answered first, and then the connection is closed without a word: one more would be taken for the answer to something else.
+ * Answers what the parser could not make a request of, or waited for in vain, on the bare socket, and closes
+ * it. What callers on the same connection wait for is answered first, and then the connection is closed
+ * without a word: one more would be taken for the answer to something else.
  */
 export function refuseUnparsed(
   errorCode: string | undefined,

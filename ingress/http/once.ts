@@ -1,4 +1,7 @@
-/** Which calls are the same: by what the verification calls the delivery, or by a header such as Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
+/**
+ * Which calls are the same: by what the verification calls the delivery, or by a header such as
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header).
+ */
 import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Once } from '../../state/state.ts'
@@ -19,7 +22,9 @@ export interface RepeatableCall {
   caller?: string | undefined
 }
 
-/** Undefined: the call is taken like any other. `invalid`: it must have a key and has none that can be one. */
+/**
+ * Undefined: the call is taken like any other. `invalid`: it must have a key and has none that can be one.
+ */
 export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
   const { once, webhook } = call.route
   if (once === undefined) return undefined
@@ -32,7 +37,8 @@ export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
     key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call) : key, 'hex')}`,
     fingerprint: once.sameRequest ? fingerprintOf(call) : '',
     ttlMs: once.ttlMs,
-    // A caller with a key of its own asks what became of that call; a provider that comes again wants it to be run.
+    // A caller with a key of its own asks what became of that call; a provider that comes again wants it to
+    // be run.
     retryFailed: !once.sameRequest,
   }
 }
@@ -45,15 +51,18 @@ function keyIn(req: IncomingMessage, name: string): string | undefined {
 }
 
 /**
- * Keys that callers choose may coincide, so those of different callers are different keys: else one would get the other's answer. No header holds the line
- * break, nor does the name of a caller.
+ * Keys that callers choose may coincide, so those of different callers are different keys: else one would get
+ * the other's answer. No header holds the line break, nor does the name of a caller.
  */
 function owned(key: string, call: RepeatableCall): string {
   const caller = callerOf(call)
   return caller === undefined ? key : `${caller}\n${key}`
 }
 
-/** The same for a caller who comes again with a fresh token or a new password. Who shows another of the webhook's bearer tokens may be another. */
+/**
+ * The same for a caller who comes again with a fresh token or a new password. Who shows another of the
+ * webhook's bearer tokens may be another.
+ */
 function callerOf({ req, route, caller }: RepeatableCall): string | undefined {
   if (caller !== undefined) return caller
   const { authorization } = req.headers

@@ -9,8 +9,8 @@ export interface Prepared {
   /** Names and values in turn, as `writeHead` takes them. Holds the content length where there may be one. */
   headers: readonly string[]
   /**
-   * Undefined where the status allows none. A string, because Node then writes head and body at once: a Buffer costs a tenth
-   * more CPU for the whole call.
+   * Undefined where the status allows none. A string, because Node then writes head and body at once: a
+   * Buffer costs a tenth more CPU for the whole call.
    */
   body: string | undefined
   /** Of an answer that the table has. */
@@ -75,7 +75,10 @@ const refusedCalls = Object.fromEntries(
   ]),
 ) as Record<RejectStatus, Prepared>
 
-/** What a provider is told in its handshake. The type is one that runs no script: some handshakes echo what the caller sent. */
+/**
+ * What a provider is told in its handshake. The type is one that runs no script: some handshakes echo what
+ * the caller sent.
+ */
 export function handshakeAnswer(outcome: Extract<VerificationOutcome, { kind: 'handshake' }>): Prepared {
   const { status, body, contentType = 'text/plain; charset=utf-8', headers = [] } = outcome
   return prepare({ status, contentType: allowedContentType(contentType), headers, body })

@@ -2,8 +2,9 @@ import { ExpiringMap } from '../../state/memory/expiring-map.ts'
 import type { Throttle } from '../../state/state.ts'
 
 /**
- * Holds back calls that are costly to verify while the throttle can't have room for them. The throttle counts a call after its verification; without
- * this, a flood of forged calls would have each of them verified, be it by a request to somewhere else, before it is refused.
+ * Holds back calls that are costly to verify while the throttle can't have room for them. The throttle counts
+ * a call after its verification; without this, a flood of forged calls would have each of them verified, be
+ * it by a request to somewhere else, before it is refused.
  */
 export interface RateGate {
   enter(throttle: Throttle): Entry
@@ -15,9 +16,15 @@ export interface RateGate {
 
 /** What is to be done with a call. */
 export type Entry =
-  /** There may be room: it is counted after its verification, in one act with the storing. `leave` must follow. */
+  /**
+   * There may be room: it is counted after its verification, in one act with the storing. `leave` must
+   * follow.
+   */
   | 'verify'
-  /** The window was full a moment ago, and has room for few: it is verified only when the throttle has counted it. */
+  /**
+   * The window was full a moment ago, and has room for few: it is verified only when the throttle has counted
+   * it.
+   */
   | 'count'
   /** There is no room for so long. */
   | { waitMs: number }
@@ -26,7 +33,10 @@ export type Entry =
 export function createRateGate(now: () => number): RateGate {
   /** Calls that are verified now, by the window that will count them. */
   const entered = new Map<string, number>()
-  /** Windows that are full until a time, or were within the last window. A full one counts nothing, so that nothing makes it full for longer. */
+  /**
+   * Windows that are full until a time, or were within the last window. A full one counts nothing, so that
+   * nothing makes it full for longer.
+   */
   const full = new ExpiringMap<{ until: number; expiresAt: number }>(now)
 
   return {

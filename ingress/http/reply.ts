@@ -8,7 +8,10 @@ import { finalStatus, prepare, preparedAnswers } from './prepared.ts'
 
 type ReplyLimits = Pick<HttpLimits, 'replyBytes' | 'replyHeaderCount' | 'replyHeaderBytes'>
 
-/** The answer that a run's message makes. What is over the limits becomes a 502: cut short it would be another answer. */
+/**
+ * The answer that a run's message makes. What is over the limits becomes a 502: cut short it would be another
+ * answer.
+ */
 export function renderReply(message: ReplyMessage, route: ServedRoute, limits: ReplyLimits): Prepared {
   if (message.kind === 'output') return renderOutput(message.body, route.output, limits)
   if (message.kind === 'reply') return renderOwn(message, limits)
@@ -16,8 +19,8 @@ export function renderReply(message: ReplyMessage, route: ServedRoute, limits: R
 }
 
 /**
- * What `call: reply` gives. A text goes out as it is, whatever its type is called; null is no body; anything else is JSON. Without a content type
- * a text is `text/plain`; one that is not allowed becomes JSON's.
+ * What `call: reply` gives. A text goes out as it is, whatever its type is called; null is no body; anything
+ * else is JSON. Without a content type a text is `text/plain`; one that is not allowed becomes JSON's.
  */
 function renderOwn(message: Extract<ReplyMessage, { kind: 'reply' }>, limits: ReplyLimits): Prepared {
   if (!headersFit(message.headers, limits)) return preparedAnswers.ReplyTooLarge
@@ -37,7 +40,10 @@ function defaultType(body: Json): string | undefined {
   return typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'
 }
 
-/** A workflow's output under the webhook's own status and headers: as JSON when these say JSON, else as a reply's body. */
+/**
+ * A workflow's output under the webhook's own status and headers: as JSON when these say JSON, else as a
+ * reply's body.
+ */
 function renderOutput(body: Json, output: ServedRoute['output'], limits: ReplyLimits): Prepared {
   const text = isJson(output.contentType) ? JSON.stringify(body) : body === null ? '' : textOf(body)
   if (Buffer.byteLength(text) > limits.replyBytes) return preparedAnswers.ReplyTooLarge

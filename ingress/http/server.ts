@@ -34,8 +34,8 @@ export interface ServerDeps {
 }
 
 /**
- * The HTTP server that faces callers: it serves webhooks and nothing else. Probes and metrics have ports of their own
- * (docs/decisions/0012-probes-on-a-port-of-their-own.md). Not listening yet.
+ * The HTTP server that faces callers: it serves webhooks and nothing else. Probes and metrics have ports of
+ * their own (docs/decisions/0012-probes-on-a-port-of-their-own.md). Not listening yet.
  */
 export function createHttpServer(deps: ServerDeps): Server {
   const { call, sender, activity, limits, newId, log } = deps
@@ -50,14 +50,16 @@ export function createHttpServer(deps: ServerDeps): Server {
     // The check of Host is ours, so that its answer is of the table.
     requireHostHeader: false,
     noDelay: true,
-    // Any other upgrade is ignored, as RFC 9110, 7.8 has it: the HTTP clients of some languages offer h2c with every call.
+    // Any other upgrade is ignored, as RFC 9110, 7.8 has it: the HTTP clients of some languages offer h2c
+    // with every call.
     shouldUpgradeCallback: isWebSocketHandshake,
   })
   server.maxConnections = limits.connections
   // One more than are allowed, so that more are noticed and not dropped in silence.
   server.maxHeadersCount = limits.headerCount + 1
   server.timeout = limits.idleTimeoutMs
-  // A caller may close its side behind its last request and still read the answers. Node has this switch, but no types for it.
+  // A caller may close its side behind its last request and still read the answers. Node has this switch, but
+  // no types for it.
   Object.assign(server, { httpAllowHalfOpen: true })
 
   const newest = new WeakMap<Duplex, NewestRequest>()
@@ -72,7 +74,10 @@ export function createHttpServer(deps: ServerDeps): Server {
     res.once('close', forget)
   }
 
-  /** An idle connection holds on to nothing. One whose request is still to be read whole needs to know that it was answered. */
+  /**
+   * An idle connection holds on to nothing. One whose request is still to be read whole needs to know that it
+   * was answered.
+   */
   function forget(this: ServerResponse): void {
     if (this.req.complete && newest.get(this.req.socket)?.res === this) newest.delete(this.req.socket)
   }
@@ -163,7 +168,10 @@ function isWebSocketHandshake(req: IncomingMessage): boolean {
 
 function ignore(): void {}
 
-/** Node leaves a connection that is to be upgraded without a response: this is one, the last on it unless it is released. */
+/**
+ * Node leaves a connection that is to be upgraded without a response: this is one, the last on it unless it
+ * is released.
+ */
 function responseOn(req: IncomingMessage, socket: Socket): { res: ServerResponse; release(): void } {
   const res = new ServerResponse(req)
   res.shouldKeepAlive = false

@@ -19,8 +19,8 @@ export function isWebhookPath(url: string): boolean {
 }
 
 /**
- * Takes apart a target for which {@link isWebhookPath} holds. Nothing is decoded or normalised: a token is made of characters that need
- * no encoding, and a run gets the path as it was received.
+ * Takes apart a target for which {@link isWebhookPath} holds. Nothing is decoded or normalised: a token is
+ * made of characters that need no encoding, and a run gets the path as it was received.
  */
 export function parseTarget(url: string): Target {
   const exact = url.startsWith(exactPath)

@@ -83,7 +83,10 @@ export function createVerification({ publicUrl, now, tally, log }: VerificationD
 /** How long a webhook's further refusals are lines of level debug. */
 const refusalSilenceMs = 60_000
 
-/** A provider's wrong secret must be found without debugging, and a flood of forged calls must not fill the log. */
+/**
+ * A provider's wrong secret must be found without debugging, and a flood of forged calls must not fill the
+ * log.
+ */
 function createRefusalLevel(): (route: ServedRoute, now: number) => 'info' | 'debug' {
   const logged = new WeakMap<ServedRoute, number>()
   return (route, now) => {

@@ -14,8 +14,9 @@ import { renderReply } from './reply.ts'
 /** The callers who wait for the answer of a run. */
 export interface WaitingCalls {
   /**
-   * Lets the call wait while `act` asks the state to accept it, since its reply may be faster than the verdict, and for its reply when it was accepted.
-   * Otherwise its answer is the caller's business; what a failed act may have taken is given back.
+   * Lets the call wait while `act` asks the state to accept it, since its reply may be faster than the
+   * verdict, and for its reply when it was accepted. Otherwise its answer is the caller's business; what a
+   * failed act may have taken is given back.
    */
   admit(call: HeldCall, act: () => Promise<Verdict>): Promise<Verdict>
   /** Answers a call as another one was that said the same. */
@@ -39,7 +40,10 @@ interface Waiting extends HeldCall {
   onClose: () => void
   onEnd: () => void
   verdict: 'pending' | 'accepted'
-  /** Set when the waiting is over. Before the verdict nothing is given back, or the place could be taken after it was released. */
+  /**
+   * Set when the waiting is over. Before the verdict nothing is given back, or the place could be taken after
+   * it was released.
+   */
   over: 'no' | 'replied' | 'unreplied'
 }
 

@@ -56,7 +56,10 @@ export interface ServedRoute {
 
 const plainWebSocket: ServedRoute['webSocket'] = { allowedOrigins: [], subprotocols: [], encoding: 'base64' }
 
-/** Throws on a route of another version, with malformed credentials, or with a verification that is unknown or lacks usable keys. */
+/**
+ * Throws on a route of another version, with malformed credentials, or with a verification that is unknown or
+ * lacks usable keys.
+ */
 export function compileRoute(
   route: Route,
   partitions: number,
@@ -99,8 +102,9 @@ export function compileRoute(
 }
 
 /**
- * The window that a route counts in. `per: ClientIP` is one window for each caller over all webhooks of the namespace that have the same
- * setting, so that these webhooks must share a partition: it is chosen by what they have in common.
+ * The window that a route counts in. `per: ClientIP` is one window for each caller over all webhooks of the
+ * namespace that have the same setting, so that these webhooks must share a partition: it is chosen by what
+ * they have in common.
  */
 function windowOf({ namespace, name, limits: { rate } }: Route) {
   const { requests, windowMs } = rate
@@ -109,7 +113,10 @@ function windowOf({ namespace, name, limits: { rate } }: Route) {
   return { name: window, perClient, throttle: { key: window, requests, windowMs } }
 }
 
-/** `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers; a window that is no whole number of seconds can't be told there. */
+/**
+ * `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers; a window that is no whole number of seconds
+ * can't be told there.
+ */
 function policyOf({ limits: { rate } }: Route): string[] {
   const window = rate.windowMs % 1000 === 0 ? `;w=${rate.windowMs / 1000}` : ''
   return ['RateLimit-Policy', `"${policyName(rate.per)}";q=${rate.requests}${window}`]

@@ -9,8 +9,8 @@ export interface RouteSink {
 }
 
 /**
- * Feeds the table. A route whose token is held by another waits until it is free: a source that was away can tell of the new holder before it
- * tells of the end of the old one.
+ * Feeds the table. A route whose token is held by another waits until it is free: a source that was away can
+ * tell of the new holder before it tells of the end of the old one.
  */
 export function createRouteSink(table: RouteTable): RouteSink {
   const waiting = new Map<string, Route>()

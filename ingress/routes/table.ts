@@ -7,19 +7,21 @@ import { compileRoute } from './served.ts'
 /** Names a webhook among all. */
 export type RouteName = Pick<Route, 'namespace' | 'name'>
 
-/** The routes that are served now. Looking one up costs the same however many there are, and so does a change. */
+/**
+ * The routes that are served now. Looking one up costs the same however many there are, and so does a change.
+ */
 export interface RouteTable {
   find(token: string): ServedRoute | undefined
   /**
-   * Serves the route from now on, in place of the webhook's former one. False, and nothing changes, when another webhook holds its token. Throws
-   * on a route that can't be served, and keeps the former one.
+   * Serves the route from now on, in place of the webhook's former one. False, and nothing changes, when
+   * another webhook holds its token. Throws on a route that can't be served, and keeps the former one.
    */
   put(route: Route): boolean
   /** False: there was none. */
   remove(name: RouteName): boolean
   /**
-   * Calls back when the route of a webhook is another one; with undefined when it is removed, or has another token, so that whoever came by the former one
-   * came by a URL that is no more. The result ends it.
+   * Calls back when the route of a webhook is another one; with undefined when it is removed, or has another
+   * token, so that whoever came by the former one came by a URL that is no more. The result ends it.
    */
   watch(listener: RouteListener): () => void
   readonly size: number

@@ -36,8 +36,8 @@ const certificateChain: RemoteDocument<SigningKey> = {
 }
 
 /**
- * Amazon, "Host a Custom Skill as a Web Service", on verifying that a request was sent by Alexa. Only Signature-256 counts; Signature, made
- * with SHA-1, never does.
+ * Amazon, "Host a Custom Skill as a Web Service", on verifying that a request was sent by Alexa. Only
+ * Signature-256 counts; Signature, made with SHA-1, never does.
  */
 export const alexa: Verifier = {
   proves: always,
@@ -91,8 +91,9 @@ function withStatus(outcome: VerificationOutcome): VerificationOutcome {
 }
 
 /**
- * Where Amazon keeps its chains: compared after normalising, so that `/echo.api/../x` is somebody else's. What is still encoded then, or has a
- * query, is no name that Amazon gives, and whoever serves it may read it in another way.
+ * Where Amazon keeps its chains: compared after normalising, so that `/echo.api/../x` is somebody else's.
+ * What is still encoded then, or has a query, is no name that Amazon gives, and whoever serves it may read it
+ * in another way.
  */
 function certificateURL(text: string): URL | undefined {
   const url = parseOutboundUrl(text)
@@ -104,7 +105,10 @@ function certificateURL(text: string): URL | undefined {
   return isAmazons ? url : undefined
 }
 
-/** The time that counts is the signed one of the body. A Timestamp header is not signed: it can only make a request worse. */
+/**
+ * The time that counts is the signed one of the body. A Timestamp header is not signed: it can only make a
+ * request worse.
+ */
 function faultOfTime(request: VerificationRequest, message: Message): VerificationOutcome | undefined {
   const headers = request.header('timestamp')
   if (headers.length > 1) return reject('HeaderRepeated')

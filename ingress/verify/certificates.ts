@@ -3,7 +3,10 @@ import type { KeyObject } from 'node:crypto'
 import type { Fetched, VerificationOutcome } from './verifier.ts'
 import { InvalidDocument } from './verifier.ts'
 
-/** The key of a certificate that was found good, and when it may be used: both in milliseconds since 1970, both inclusive. */
+/**
+ * The key of a certificate that was found good, and when it may be used: both in milliseconds since 1970,
+ * both inclusive.
+ */
 export interface SigningKey {
   key: KeyObject
   validFrom: number
@@ -39,8 +42,8 @@ function readCertificate(text: string): X509Certificate {
 }
 
 /**
- * The key of the first certificate, once a chain of certificates valid now leads from it to one of the roots (RFC 5280, 6, without path
- * lengths, name constraints and revocation).
+ * The key of the first certificate, once a chain of certificates valid now leads from it to one of the roots
+ * (RFC 5280, 6, without path lengths, name constraints and revocation).
  * @throws {InvalidDocument} where none does.
  */
 export function trustedKey(
@@ -58,7 +61,9 @@ export function trustedKey(
   }
 }
 
-/** The key of a certificate that is trusted because of where it was read from: valid now, whoever issued it. */
+/**
+ * The key of a certificate that is trusted because of where it was read from: valid now, whoever issued it.
+ */
 export function currentKey(certificate: X509Certificate, now: number): SigningKey {
   if (!isCurrent(certificate, now)) throw new InvalidDocument('the certificate is not valid now')
   const { validFromDate, validToDate } = certificate
@@ -103,7 +108,9 @@ interface Search {
   now: number
 }
 
-/** Depth first, roots before what the sender presents, which may hold several certificates of one authority. */
+/**
+ * Depth first, roots before what the sender presents, which may hold several certificates of one authority.
+ */
 function findPath(path: X509Certificate[], search: Search): X509Certificate[] | undefined {
   const last = path.at(-1)
   if (last === undefined || path.length >= MAX_DEPTH || !isCurrent(last, search.now)) return undefined

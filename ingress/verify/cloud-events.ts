@@ -7,9 +7,9 @@ import { onlyHeader, PASS, reject } from './verifier.ts'
 type Settings = NonNullable<Verification['cloudEvents']>
 
 /**
- * CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery" 1.0: who asks by OPTIONS whether events may be sent gets the permission, if its origin is
- * listed. That proves nothing about who sends; the webhook's own credentials do. A callback that a sender asks for is never visited: it could be
- * any address.
+ * CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery" 1.0: who asks by OPTIONS whether events may be sent
+ * gets the permission, if its origin is listed. That proves nothing about who sends; the webhook's own
+ * credentials do. A callback that a sender asks for is never visited: it could be any address.
  */
 export const cloudEvents: Verifier = {
   proves: () => false,

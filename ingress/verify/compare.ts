@@ -1,8 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 
 /**
- * Whether two encoded signatures are the same, in a time that tells only whether their lengths are. Encoded texts are compared and not what they
- * decode to, because decoders skip what they don't know and many texts decode to the same bytes.
+ * Whether two encoded signatures are the same, in a time that tells only whether their lengths are. Encoded
+ * texts are compared and not what they decode to, because decoders skip what they don't know and many texts
+ * decode to the same bytes.
  */
 export function sameSignature(expected: string, given: string): boolean {
   const a = Buffer.from(expected, 'utf8')

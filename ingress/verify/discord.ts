@@ -9,7 +9,10 @@ import { always, onlyHeader, PASS, reject, UnusableVerification } from './verifi
 
 const SIGNATURE = /^[0-9A-Fa-f]{128}$/
 
-/** Discord, "Receiving and Responding to Interactions" and "Webhook Events": Ed25519 over the time and the body. */
+/**
+ * Discord, "Receiving and Responding to Interactions" and "Webhook Events": Ed25519 over the time and the
+ * body.
+ */
 export const discord: Verifier = {
   proves: always,
   prepare({ secrets, toleranceMs = DEFAULT_TOLERANCE_MS }) {
@@ -47,7 +50,10 @@ function publicKey(text: string, index: number): KeyObject {
   return key
 }
 
-/** Type 1 is the ping of an interaction endpoint, but an event of a webhook event endpoint, whose ping is type 0. */
+/**
+ * Type 1 is the ping of an interaction endpoint, but an event of a webhook event endpoint, whose ping is type
+ * 0.
+ */
 function pong(body: Buffer): VerificationOutcome | undefined {
   const message = jsonObject(body)
   if (message?.['type'] === 1 && message['event'] === undefined)

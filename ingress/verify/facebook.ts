@@ -6,8 +6,9 @@ import type { VerificationOutcome, Verifier } from './verifier.ts'
 import { PASS, reject, UnusableVerification, withSecrets } from './verifier.ts'
 
 /**
- * Meta (Facebook, Messenger, Instagram, WhatsApp), "Webhooks: getting started". The code is the verify token entered there; events are checked when
- * the app secret is given. Meta signs the escaped form of the payload and sends it so: the raw bytes are what is signed.
+ * Meta (Facebook, Messenger, Instagram, WhatsApp), "Webhooks: getting started". The code is the verify token
+ * entered there; events are checked when the app secret is given. Meta signs the escaped form of the payload
+ * and sends it so: the raw bytes are what is signed.
  */
 export const facebook: Verifier = {
   proves: withSecrets,

@@ -5,12 +5,14 @@ import { PLAIN } from './signed.ts'
 import type { VerificationOutcome, Verifier } from './verifier.ts'
 import { PASS, reject, UnusableVerification, withSecrets } from './verifier.ts'
 
-/** What Fitbit takes for "not here": of a wrong code in the handshake and of a signature that does not fit. */
+/**
+ * What Fitbit takes for "not here": of a wrong code in the handshake and of a signature that does not fit.
+ */
 const NOT_FOUND = 404
 
 /**
- * Fitbit, "Using subscriptions": it asks once with the right code and once with a wrong one. Notifications are checked when the client secret is
- * given; the key is the secret and an ampersand, as in OAuth 1.
+ * Fitbit, "Using subscriptions": it asks once with the right code and once with a wrong one. Notifications
+ * are checked when the client secret is given; the key is the secret and an ampersand, as in OAuth 1.
  */
 export const fitbit: Verifier = {
   proves: withSecrets,

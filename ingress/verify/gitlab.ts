@@ -6,8 +6,8 @@ import type { PreparedVerification, Verifier } from './verifier.ts'
 import { always, onlyHeader, PASS, reject } from './verifier.ts'
 
 /**
- * GitLab, "Webhooks": the secret token, which proves the sender and not the body, or the signing token, which signs by the Standard Webhooks
- * specification. One never stands in for the other.
+ * GitLab, "Webhooks": the secret token, which proves the sender and not the body, or the signing token, which
+ * signs by the Standard Webhooks specification. One never stands in for the other.
  */
 export const gitlab: Verifier = {
   proves: always,

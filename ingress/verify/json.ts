@@ -1,4 +1,7 @@
-/** The members of a JSON object; undefined when the bytes are not one. The prototype is not touched by what is read. */
+/**
+ * The members of a JSON object; undefined when the bytes are not one. The prototype is not touched by what is
+ * read.
+ */
 export function jsonObject(bytes: Buffer): Record<string, unknown> | undefined {
   try {
     return asObject(JSON.parse(strictUtf8.decode(bytes)))

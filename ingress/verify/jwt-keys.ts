@@ -7,7 +7,10 @@ import { secretTexts } from './keys.ts'
 import type { RemoteDocument } from './verifier.ts'
 import { InvalidDocument, UnusableVerification } from './verifier.ts'
 
-/** A key and the algorithms that it may be used with: those of its kind, so that a public key is never taken for a shared secret. */
+/**
+ * A key and the algorithms that it may be used with: those of its kind, so that a public key is never taken
+ * for a shared secret.
+ */
 export interface JwtKey {
   key: KeyObject
   algorithms: readonly string[]
@@ -56,7 +59,10 @@ export function sharedKeys(
   })
 }
 
-/** @throws {UnusableVerification} on a text that is not one public key in PEM, or is of no use with the wanted algorithms. */
+/**
+ * @throws {UnusableVerification} on a text that is not one public key in PEM, or is of no use with the wanted
+ * algorithms.
+ */
 export function publicKeys(texts: readonly string[], wanted: readonly string[] | undefined): JwtKey[] {
   return texts.map((text, index) => {
     const path = ['jwt', 'publicKeys', index]

@@ -12,17 +12,25 @@ type Settings = NonNullable<Verification['jwt']>
 /** A compact JWS (RFC 7515, 7.1), signed: an empty signature is none. */
 const BEARER = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i
 
-/** A key set is read again for a key that it lacks, but not more often than this: anyone can name a key that is not there. */
+/**
+ * A key set is read again for a key that it lacks, but not more often than this: anyone can name a key that
+ * is not there.
+ */
 const COOLDOWN_MS = 30_000
 
-/** What a token is checked with. Resolves to its claims; rejects with an error of jose, or {@link KeysUnavailable}. */
+/**
+ * What a token is checked with. Resolves to its claims; rejects with an error of jose, or
+ * {@link KeysUnavailable}.
+ */
 type TokenCheck = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>
 
 class KeysUnavailable extends Error {
   override name = 'KeysUnavailable'
 }
 
-/** Signed bearer tokens: RFC 7519, with the advice of RFC 8725. What they sign is who calls, not what is sent. */
+/**
+ * Signed bearer tokens: RFC 7519, with the advice of RFC 8725. What they sign is who calls, not what is sent.
+ */
 export const jwt: Verifier = {
   proves: always,
   prepare({ jwt: settings, secrets }, deps) {

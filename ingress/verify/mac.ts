@@ -17,8 +17,9 @@ const INNER = 0x36
 const OUTER = 0x5c
 
 /**
- * HMAC (RFC 2104) with one key, of one-shot hashes. `createHmac` makes a native object for each use, and making and collecting those is half of what
- * verifying a call of 1 KB costs (bench/verify); the hash functions are node:crypto's either way. Whatever prints a key prints nothing of it.
+ * HMAC (RFC 2104) with one key, of one-shot hashes. `createHmac` makes a native object for each use, and
+ * making and collecting those is half of what verifying a call of 1 KB costs (bench/verify); the hash
+ * functions are node:crypto's either way. Whatever prints a key prints nothing of it.
  */
 export class MacKey {
   readonly #hash: string
@@ -62,7 +63,10 @@ export interface Mac {
   key(bytes: Buffer): MacKey
   /** The encoded code of a message, given in parts. */
   sign(key: MacKey, parts: readonly (string | Buffer)[]): string
-  /** Whether any of the given signatures, all of the right form, was made with any of the keys. Always compares all of them. */
+  /**
+   * Whether any of the given signatures, all of the right form, was made with any of the keys. Always
+   * compares all of them.
+   */
   passes(keys: readonly MacKey[], parts: readonly (string | Buffer)[], given: readonly string[]): boolean
 }
 
@@ -74,7 +78,10 @@ export function createMac(algorithm: Algorithm, encoding: Encoding): Mac {
   // Written anew for each comparison: two buffers less for each call to make and to collect.
   const [left, right] = [Buffer.alloc(length), Buffer.alloc(length)]
 
-  /** Of texts and not of what they decode to, for many decode to the same bytes. Both are ASCII: one is made here, the other is of the form. */
+  /**
+   * Of texts and not of what they decode to, for many decode to the same bytes. Both are ASCII: one is made
+   * here, the other is of the form.
+   */
   function same(expected: string, given: string): boolean {
     if (given.length !== length) return false
     left.write(expected, 'latin1')
@@ -103,7 +110,10 @@ export function createMac(algorithm: Algorithm, encoding: Encoding): Mac {
   }
 }
 
-/** Senders differ in the case of hex digits and in the padding of base64url; both are without meaning, and neither is usual. */
+/**
+ * Senders differ in the case of hex digits and in the padding of base64url; both are without meaning, and
+ * neither is usual.
+ */
 const OTHER_SPELLING: Partial<Record<Encoding, (signature: string) => string>> = {
   Hex: (signature) => signature.toLowerCase(),
   Base64URL: (signature) => signature.replace(/=+$/, ''),

@@ -6,8 +6,9 @@ import type { VerificationOutcome, Verifier } from './verifier.ts'
 import { always, PASS, reject } from './verifier.ts'
 
 /**
- * Microsoft Graph, "Receive change notifications through webhooks": the endpoint echoes a token when a subscription is made, and every notification
- * carries the subscription's `clientState`. The tokens of rich notifications (`validationTokens`) are not checked.
+ * Microsoft Graph, "Receive change notifications through webhooks": the endpoint echoes a token when a
+ * subscription is made, and every notification carries the subscription's `clientState`. The tokens of rich
+ * notifications (`validationTokens`) are not checked.
  */
 export const microsoftGraph: Verifier = {
   proves: always,

@@ -1,6 +1,6 @@
 /**
- * The decoded value of a query parameter, by the rules of HTML forms. Undefined when it is missing, there more than once, or its percent-encoding is
- * broken: a handshake with such a query is nobody's.
+ * The decoded value of a query parameter, by the rules of HTML forms. Undefined when it is missing, there
+ * more than once, or its percent-encoding is broken: a handshake with such a query is nobody's.
  */
 export function queryParameter(query: string, name: string): string | undefined {
   let found: string | undefined

@@ -24,8 +24,8 @@ import type { PreparedVerification, Verifier, VerifierDeps } from './verifier.ts
 import { NOTHING_FETCHED, UnusableVerification } from './verifier.ts'
 
 /**
- * Every verification that this version can check, by the type's name in the Webhook. The operator holds it against the types of the resource, so that
- * a type without a row does not build.
+ * Every verification that this version can check, by the type's name in the Webhook. The operator holds it
+ * against the types of the resource, so that a type without a row does not build.
  */
 export const VERIFIERS = {
   Alexa: alexa,
@@ -57,8 +57,8 @@ export function verifierOf(type: string): Verifier | undefined {
 
 /**
  * Undefined for `None`: nothing is checked.
- * @throws {UnusableVerification} on a key that is not one; TypeError on a type that this version does not know, so that a route made by a newer
- * operator is never served unchecked.
+ * @throws {UnusableVerification} on a key that is not one; TypeError on a type that this version does not
+ * know, so that a route made by a newer operator is never served unchecked.
  */
 export function prepareVerification(
   verification: Verification,

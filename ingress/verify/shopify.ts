@@ -11,7 +11,10 @@ const EVENTS = 'shopify-hmac-sha256'
 
 const settings = (header: string): HmacSettings => ({ ...PLAIN, header, encoding: 'Base64' })
 
-/** Shopify, "Deliver webhooks through HTTPS". For up to an hour after a rotation the old client secret still signs: list both. Neither topic nor id of a delivery is signed. */
+/**
+ * Shopify, "Deliver webhooks through HTTPS". For up to an hour after a rotation the old client secret still
+ * signs: list both. Neither topic nor id of a delivery is signed.
+ */
 export const shopify: Verifier = {
   proves: always,
   prepare(verification) {

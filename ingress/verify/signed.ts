@@ -1,5 +1,6 @@
 /**
- * The HMAC verification that most providers are a setting of: which bytes are signed, how, and in which header the signature stands.
+ * The HMAC verification that most providers are a setting of: which bytes are signed, how, and in which
+ * header the signature stands.
  */
 import { trimBlanks } from '../blanks.ts'
 import type { HmacSettings } from '../route.ts'
@@ -113,8 +114,8 @@ function parseTemplate(template: string): Part[] {
 const ID = /^[!-~]{1,256}$/
 
 /**
- * What parts the id from what is variable beside it in the template. An id must not hold it: else the same signed bytes could be read with another id and
- * body.
+ * What parts the id from what is variable beside it in the template. An id must not hold it: else the same
+ * signed bytes could be read with another id and body.
  */
 function charactersBesideId(parts: readonly Part[]): string[] {
   const at = parts.findIndex((part) => 'variable' in part && part.variable === 'id')
@@ -126,7 +127,10 @@ function charactersBesideId(parts: readonly Part[]): string[] {
   return found
 }
 
-/** Reads the well-formed signatures of a header. In a list, those with another prefix are of other versions and left out. */
+/**
+ * Reads the well-formed signatures of a header. In a list, those with another prefix are of other versions
+ * and left out.
+ */
 function createSignatureReader(
   { prefix, separator }: HmacSettings,
   form: RegExp,

@@ -7,7 +7,10 @@ import { always } from './verifier.ts'
 
 const TIMESTAMP = 'x-slack-request-timestamp'
 
-/** Slack, "Verifying requests from Slack". The challenge of the Events API is answered only when it is signed, too. */
+/**
+ * Slack, "Verifying requests from Slack". The challenge of the Events API is answered only when it is signed,
+ * too.
+ */
 export const slack: Verifier = {
   proves: always,
   prepare(verification) {

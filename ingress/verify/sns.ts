@@ -35,7 +35,8 @@ const HASHES = new Map<unknown, 'sha1' | 'sha256'>([
 ])
 
 /**
- * The certificate that signs messages comes without its chain: it is trusted because an SNS host shows it over TLS, whose chain is checked.
+ * The certificate that signs messages comes without its chain: it is trusted because an SNS host shows it
+ * over TLS, whose chain is checked.
  */
 const signingCertificate: RemoteDocument<SigningKey> = {
   name: 'SNS certificate',
@@ -46,7 +47,9 @@ const signingCertificate: RemoteDocument<SigningKey> = {
   },
 }
 
-/** What confirming a subscription answers; kept, so that a repeated confirmation is not passed on to Amazon. */
+/**
+ * What confirming a subscription answers; kept, so that a repeated confirmation is not passed on to Amazon.
+ */
 const confirmation: RemoteDocument<true> = {
   name: 'SNS subscription',
   origin: 'provider',
@@ -65,8 +68,8 @@ interface Signed {
 }
 
 /**
- * Amazon SNS, "Verifying the signatures of Amazon SNS messages". Every account can have messages signed, so it is the list of topics that tells
- * whose they are.
+ * Amazon SNS, "Verifying the signatures of Amazon SNS messages". Every account can have messages signed, so
+ * it is the list of topics that tells whose they are.
  */
 export const sns: Verifier = {
   proves: always,
@@ -138,8 +141,8 @@ function readSigned(request: VerificationRequest): Signed | VerificationOutcome 
 }
 
 /**
- * Undefined when one is missing or not a text. Only the message itself may have more than one line: else the signed text could be divided into
- * other members than those it was made of.
+ * Undefined when one is missing or not a text. Only the message itself may have more than one line: else the
+ * signed text could be divided into other members than those it was made of.
  */
 function membersOf(object: Record<string, unknown>, names: readonly string[]): Message | undefined {
   const message: Record<string, string> = {}

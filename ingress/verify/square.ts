@@ -5,7 +5,10 @@ import { PLAIN } from './signed.ts'
 import type { Verifier } from './verifier.ts'
 import { always } from './verifier.ts'
 
-/** Square, "Verify and validate an event notification": the notification URL and the body are signed as one text. */
+/**
+ * Square, "Verify and validate an event notification": the notification URL and the body are signed as one
+ * text.
+ */
 export const square: Verifier = {
   proves: always,
   prepare: (verification) => ({

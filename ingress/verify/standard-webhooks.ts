@@ -18,7 +18,9 @@ interface Keys {
   v1a: KeyObject[]
 }
 
-/** The Standard Webhooks specification: `v1` (HMAC) and `v1a` (Ed25519), also under the header names of Svix. */
+/**
+ * The Standard Webhooks specification: `v1` (HMAC) and `v1a` (Ed25519), also under the header names of Svix.
+ */
 export const standardWebhooks: Verifier = {
   proves: always,
   prepare: ({ secrets, toleranceMs = DEFAULT_TOLERANCE_MS }) =>

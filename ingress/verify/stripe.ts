@@ -10,8 +10,9 @@ import { always, onlyHeader, PASS, reject } from './verifier.ts'
 const mac = createMac('SHA256', 'Hex')
 
 /**
- * Stripe, "Resolve webhook signature verification errors" and its libraries: `t=TIME,v1=SIGNATURE[,v1=…][,v0=…]` over `TIME.BODY`. The key is the whole
- * text of the endpoint's secret, `whsec_` included. v0 is of test events and never counts.
+ * Stripe, "Resolve webhook signature verification errors" and its libraries:
+ * `t=TIME,v1=SIGNATURE[,v1=…][,v0=…]` over `TIME.BODY`. The key is the whole text of the endpoint's secret,
+ * `whsec_` included. v0 is of test events and never counts.
  */
 export const stripe: Verifier = {
   proves: always,

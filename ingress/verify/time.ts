@@ -6,8 +6,9 @@ export type TimeFormat = HmacSettings['timestampFormat']
 const dateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
 /**
- * The time that a header tells, in milliseconds since 1970; undefined when it is not exactly of the format. A number has one spelling: with leading zeros,
- * what stands before a signed time could be read as a part of it.
+ * The time that a header tells, in milliseconds since 1970; undefined when it is not exactly of the format. A
+ * number has one spelling: with leading zeros, what stands before a signed time could be read as a part of
+ * it.
  */
 export function parseTime(text: string, format: TimeFormat): number | undefined {
   switch (format) {

@@ -13,8 +13,9 @@ const mac = createMac('SHA1', 'Base64')
 const MAX_PARAMETERS = 1_000
 
 /**
- * Twilio, "Webhooks security": the URL and the parameters of a form are signed with the auth token. Any other body is covered by the hash in the
- * URL, `bodySHA256`; without it nothing covers the body, and it is refused. Without an auth token nothing is checked.
+ * Twilio, "Webhooks security": the URL and the parameters of a form are signed with the auth token. Any other
+ * body is covered by the hash in the URL, `bodySHA256`; without it nothing covers the body, and it is
+ * refused. Without an auth token nothing is checked.
  */
 export const twilio: Verifier = {
   proves: withSecrets,
@@ -22,7 +23,8 @@ export const twilio: Verifier = {
     if (secrets === undefined) return { verify: () => PASS, deliveryId: idIn('i-twilio-idempotency-token') }
     const keys = secretKeys(secrets).map(mac.key)
     return {
-      // I-Twilio-Idempotency-Token is not signed. The text is exactly the signed one, so that it stays the same if it is divided otherwise into URL and parameters.
+      // I-Twilio-Idempotency-Token is not signed. The text is exactly the signed one, so that it stays the
+      // same if it is divided otherwise into URL and parameters.
       deliveryId(request) {
         const parameters = signedParameters(request)
         return typeof parameters === 'string'
@@ -62,8 +64,9 @@ function signedParameters(request: VerificationRequest): string | VerificationOu
 }
 
 /**
- * Each parameter's name and value without anything between, in the order of the names' UTF-16 code units; the values of one name made unique and sorted.
- * Undefined when the form is not strictly encoded: two bodies must never be read alike.
+ * Each parameter's name and value without anything between, in the order of the names' UTF-16 code units; the
+ * values of one name made unique and sorted. Undefined when the form is not strictly encoded: two bodies must
+ * never be read alike.
  */
 function parametersOf(body: Buffer): string | undefined {
   const values = new Map<string, Set<string>>()

@@ -1,6 +1,7 @@
 /**
- * The contract of a verifier: one file for each provider or protocol, one row in `registry.ts`. A verifier decides from the raw request whether the
- * provider sent it, and answers the provider's handshakes. It never sees a resource, and nothing of a key leaves it.
+ * The contract of a verifier: one file for each provider or protocol, one row in `registry.ts`. A verifier
+ * decides from the raw request whether the provider sent it, and answers the provider's handshakes. It never
+ * sees a resource, and nothing of a key leaves it.
  */
 import type { X509Certificate } from 'node:crypto'
 import type { Verification } from '../route.ts'
@@ -20,8 +21,9 @@ export interface VerificationRequest {
   /** Milliseconds since 1970. */
   now: number
   /**
-   * The URL as the provider called it: the process's public base URL, path and query as received. With `publicURL`, that stands for all up to
-   * and with the token. Undefined when neither is configured. Never made of the Host header: who calls could choose it.
+   * The URL as the provider called it: the process's public base URL, path and query as received. With
+   * `publicURL`, that stands for all up to and with the token. Undefined when neither is configured. Never
+   * made of the Host header: who calls could choose it.
    */
   url(publicURL?: string): string | undefined
 }
@@ -45,7 +47,10 @@ export type Rejection =
 export type RejectStatus = 400 | 401 | 403 | 404 | 405 | 415
 
 export type VerificationOutcome =
-  /** Go on: store the event and start the workflows. `caller` names who calls, where the protocol tells it: the same with whatever token. */
+  /**
+   * Go on: store the event and start the workflows. `caller` names who calls, where the protocol tells it:
+   * the same with whatever token.
+   */
   | { kind: 'pass'; caller?: string }
   /** Answered with 401, or the status that the provider expects; the body is the same for all. */
   | {
@@ -66,7 +71,10 @@ export type VerificationOutcome =
       /** More headers: names and values in turn. */
       headers?: readonly string[]
     }
-  /** It can't be decided now, for example because a certificate can't be fetched: 503, the provider tries again. `why` goes to the log: no secrets. */
+  /**
+   * It can't be decided now, for example because a certificate can't be fetched: 503, the provider tries
+   * again. `why` goes to the log: no secrets.
+   */
   | { kind: 'unavailable'; why: string }
 
 /** The verification of one route, with its keys ready. */
@@ -74,29 +82,42 @@ export interface PreparedVerification {
   /** Stays synchronous where nothing must be fetched. Must not throw, whatever the request holds. */
   verify(request: VerificationRequest): VerificationOutcome | Promise<VerificationOutcome>
   /**
-   * By what a repeated delivery is known: the provider's own id of it where that is signed, else all that is signed; what is not signed only where
-   * nothing of a request is. Asked only of requests that passed, and only when the webhook drops repeated ones. Undefined: it must carry an id, and does not.
+   * By what a repeated delivery is known: the provider's own id of it where that is signed, else all that is
+   * signed; what is not signed only where nothing of a request is. Asked only of requests that passed, and
+   * only when the webhook drops repeated ones. Undefined: it must carry an id, and does not.
    */
   deliveryId?(request: VerificationRequest): string | undefined
   /** Whether a request must show the webhook's own credentials, if it has any. Left out: every one must. */
   needsCredentials?(method: string): boolean
-  /** A query parameter that may carry the bearer token of a request without an Authorization header. Runs don't see it. Left out: none may. */
+  /**
+   * A query parameter that may carry the bearer token of a request without an Authorization header. Runs
+   * don't see it. Left out: none may.
+   */
   bearerParameter?: string
-  /** A header, in lower case, that is a secret itself and not made of one. Runs don't see it, and it is not stored. Left out: there is none. */
+  /**
+   * A header, in lower case, that is a secret itself and not made of one. Runs don't see it, and it is not
+   * stored. Left out: there is none.
+   */
   secretHeader?: string
-  /** Whether it may fetch something, or checks signatures of public keys, which costs as much as dozens of calls: never done over the webhook's rate. */
+  /**
+   * Whether it may fetch something, or checks signatures of public keys, which costs as much as dozens of
+   * calls: never done over the webhook's rate.
+   */
   isCostly?: boolean
 }
 
-/** A document that providers publish: their certificates, their keys. One constant for each kind; those of a kind are kept together. */
+/**
+ * A document that providers publish: their certificates, their keys. One constant for each kind; those of a
+ * kind are kept together.
+ */
 export interface RemoteDocument<Value> {
   /** For the log. */
   name: string
   /** Who says where it is: the provider's protocol, or the webhook. */
   origin: 'provider' | 'webhook'
   /**
-   * `expiresAt`, in milliseconds since 1970: when it is read again; at the latest after a day. `usableUntil`, when that is later: until then it is used
-   * if it can't be read again.
+   * `expiresAt`, in milliseconds since 1970: when it is read again; at the latest after a day. `usableUntil`,
+   * when that is later: until then it is used if it can't be read again.
    * @throws {InvalidDocument} on anything that must not be used.
    */
   parse(
@@ -126,8 +147,9 @@ export interface ReadOptions {
 
 export interface VerifierDeps {
   /**
-   * What is at the URL; at once where it is kept, and never rejects. Fetched by a guarded GET: https only, no redirects, 3 seconds, 64 KB, no
-   * credentials. Which hosts and paths may be fetched is for the verifier to check first.
+   * What is at the URL; at once where it is kept, and never rejects. Fetched by a guarded GET: https only, no
+   * redirects, 3 seconds, 64 KB, no credentials. Which hosts and paths may be fetched is for the verifier to
+   * check first.
    */
   read<Value>(
     document: RemoteDocument<Value>,
@@ -150,13 +172,17 @@ export interface Verifier {
   /** Whether a call that passes with these settings proves who sent it. */
   proves(verification: Verification): boolean
   /**
-   * Makes the keys ready, once for each route. No I/O. The operator calls it, too, to tell in a condition what the data plane could not serve.
+   * Makes the keys ready, once for each route. No I/O. The operator calls it, too, to tell in a condition
+   * what the data plane could not serve.
    * @throws {UnusableVerification} on a key that is not one.
    */
   prepare(verification: Verification, deps: VerifierDeps): PreparedVerification
 }
 
-/** A key or setting with which nothing could ever pass, or anything could. The message holds nothing of the key. */
+/**
+ * A key or setting with which nothing could ever pass, or anything could. The message holds nothing of the
+ * key.
+ */
 export class UnusableVerification extends Error {
   override name = 'UnusableVerification'
   /** Under `spec.verification`. */

@@ -10,8 +10,9 @@ const mac = createMac('SHA256', 'Base64')
 const openingBrace = 0x7b
 
 /**
- * X, "Securing webhooks": the secret is the app's consumer secret. The challenge-response check makes the server sign what anyone sends; so that its
- * answer can never serve as the signature of an event, a token has no brace, and an event begins with one.
+ * X, "Securing webhooks": the secret is the app's consumer secret. The challenge-response check makes the
+ * server sign what anyone sends; so that its answer can never serve as the signature of an event, a token has
+ * no brace, and an event begins with one.
  */
 export const x: Verifier = {
   proves: always,

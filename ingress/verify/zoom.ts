@@ -19,8 +19,8 @@ const SETTINGS: HmacSettings = {
 const mac = createMac('SHA256', 'Hex')
 
 /**
- * Zoom, "Verify webhook events" and "Validate your webhook endpoint". The token is signed for Zoom only when the request is signed by it: else anyone
- * could have anything signed here.
+ * Zoom, "Verify webhook events" and "Validate your webhook endpoint". The token is signed for Zoom only when
+ * the request is signed by it: else anyone could have anything signed here.
  */
 export const zoom: Verifier = {
   proves: always,

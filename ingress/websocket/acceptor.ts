@@ -17,7 +17,10 @@ export interface Acceptance {
   headers: readonly string[]
 }
 
-/** Answers handshakes and makes WebSockets of their connections. The result is undefined when the client is gone. */
+/**
+ * Answers handshakes and makes WebSockets of their connections. The result is undefined when the client is
+ * gone.
+ */
 export function createAcceptor({
   closeTimeoutMs,
 }: SocketLimits): (acceptance: Acceptance) => HookSocket | undefined {

@@ -38,12 +38,16 @@ const abnormal: End = { code: 1006, reason: '' }
 const nothing: Buffer = Buffer.alloc(0)
 
 /**
- * One WebSocket. What its client says is stored message by message, in order, each before the next; while too many wait, nothing more is read. What runs
- * send goes out at once, and ends the connection when the client leaves too much unread.
+ * One WebSocket. What its client says is stored message by message, in order, each before the next; while too
+ * many wait, nothing more is read. What runs send goes out at once, and ends the connection when the client
+ * leaves too much unread.
  */
 export class Connection {
   readonly socket: SocketRef
-  /** As it is now; its limits hold from the next message on, but for a larger message than the library was told of at the handshake. */
+  /**
+   * As it is now; its limits hold from the next message on, but for a larger message than the library was
+   * told of at the handshake.
+   */
   route: ServedRoute
   readonly #deps: ConnectionDeps
   readonly #seed: ConnectionSeed
@@ -55,7 +59,10 @@ export class Connection {
   #endedByRun = false
   readonly #queue: { data: Buffer; binary: boolean }[] = []
   #storing = false
-  /** What the client says from now on is not stored: it is over the rate, or something before could not be stored. */
+  /**
+   * What the client says from now on is not stored: it is over the rate, or something before could not be
+   * stored.
+   */
   #deaf = false
   #paused = false
   #alive = true
@@ -72,7 +79,10 @@ export class Connection {
     this.#held = deps.held.holder(() => this.#giveWay())
   }
 
-  /** The handshake is done on that stream. `onEnded` is called once, when the end of the connection is recorded. */
+  /**
+   * The handshake is done on that stream. `onEnded` is called once, when the end of the connection is
+   * recorded.
+   */
   start(ws: HookSocket, stream: Duplex, onEnded: () => void): void {
     this.#ws = ws
     this.#onEnded = onEnded
@@ -132,7 +142,10 @@ export class Connection {
     this.#ws?.terminate()
   }
 
-  /** To be called once in each interval: asks the client whether it is there; cuts the connection when it has not answered since the last time. */
+  /**
+   * To be called once in each interval: asks the client whether it is there; cuts the connection when it has
+   * not answered since the last time.
+   */
   ping(): void {
     if (!this.#alive) {
       this.#deps.log.debug(this.#fields(), 'client is dead')
@@ -179,7 +192,8 @@ export class Connection {
       return
     }
     if (this.#queue.length >= this.route.throttle.requests) {
-      // More than the window takes wait, so that the rate is exceeded whatever the throttle says of those before.
+      // More than the window takes wait, so that the rate is exceeded whatever the throttle says of those
+      // before.
       this.#deaf = true
       return
     }

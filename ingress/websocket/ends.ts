@@ -1,6 +1,7 @@
 /**
- * Every end of a connection that the platform decides on, in one table: the close code (RFC 6455, 7.4; 1012 and 1013 of IANA's registry) and the reason that
- * the client reads. `docs/websocket.md` repeats it for users, and a test holds the two together.
+ * Every end of a connection that the platform decides on, in one table: the close code (RFC 6455, 7.4; 1012
+ * and 1013 of IANA's registry) and the reason that the client reads. `docs/websocket.md` repeats it for
+ * users, and a test holds the two together.
  */
 export interface End {
   code: number
@@ -22,7 +23,10 @@ export const ends = {
   Lapsed: { code: 1012, reason: 'Connection was given up' },
   /** More waits for the client than is kept for one. */
   SlowReader: { code: 1013, reason: 'Messages are not read fast enough' },
-  /** The process had no more memory for what connections have sent or left unread, and this one had moved least recently. */
+  /**
+   * The process had no more memory for what connections have sent or left unread, and this one had moved
+   * least recently.
+   */
   Overloaded: { code: 1013, reason: 'Too many unfinished messages' },
   /** Fail closed: what the webhook needs is missing, or all of its workflows are suspended. */
   WebhookUnavailable: { code: 1013, reason: 'Webhook is not available' },

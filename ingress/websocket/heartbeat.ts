@@ -8,7 +8,10 @@ export interface Heartbeat<T> {
 
 const slots = 25
 
-/** Calls `beat` for each member once in every interval, in slots, so that ten thousand of them do not have their turn at once. No timer for each. */
+/**
+ * Calls `beat` for each member once in every interval, in slots, so that ten thousand of them do not have
+ * their turn at once. No timer for each.
+ */
 export function createHeartbeat<T>(
   clock: Clock,
   intervalMs: number,

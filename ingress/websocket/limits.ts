@@ -1,4 +1,7 @@
-/** What one WebSocket may use of an ingress process, beyond the limits that a webhook sets. Times in milliseconds, sizes in bytes. */
+/**
+ * What one WebSocket may use of an ingress process, beyond the limits that a webhook sets. Times in
+ * milliseconds, sizes in bytes.
+ */
 export interface SocketLimits {
   /** What may wait to be read by a client; a message over it ends the connection with 1013. */
   sendBufferBytes: number

@@ -32,7 +32,10 @@ export interface Opening extends Omit<ConnectionSeed, 'socket'> {
 
 /** The WebSockets of the process. */
 export interface Sockets {
-  /** With `accepted`, the handshake is answered; with any other verdict that is left to the caller. Rejects when the state is unavailable. */
+  /**
+   * With `accepted`, the handshake is answered; with any other verdict that is left to the caller. Rejects
+   * when the state is unavailable.
+   */
   open(opening: Opening): Promise<Verdict | { kind: 'closing' }>
   /** Ends all of them, in waves, and opens no more. Resolves when the end of each is recorded. */
   close(options: { wavesMs: number }): Promise<void>

@@ -1,6 +1,7 @@
 /**
- * How much of a message that is not complete the library keeps for a connection: what was received, less the frames (RFC 6455, 5.2) of all that was complete.
- * The heads of fragments are not seen and count as kept, but never for more than came with the end of a message.
+ * How much of a message that is not complete the library keeps for a connection: what was received, less the
+ * frames (RFC 6455, 5.2) of all that was complete. The heads of fragments are not seen and count as kept, but
+ * never for more than came with the end of a message.
  */
 export class Unfinished {
   #bytes = 0

@@ -1,6 +1,7 @@
 /**
- * What holds Webhooks and Workflows together while they are put in place one by one: a route names the plans that its calls are for, so that it is
- * published after them; and a Workflow is Ready only when the routes lead to it, so that who waits for that and calls then starts it.
+ * What holds Webhooks and Workflows together while they are put in place one by one: a route names the plans
+ * that its calls are for, so that it is published after them; and a Workflow is Ready only when the routes
+ * lead to it, so that who waits for that and calls then starts it.
  */
 import type { Workflow } from '../../crds/types.gen.ts'
 import { nameOf } from './cache.ts'
@@ -9,11 +10,16 @@ import type { PublishedPlan } from '../source.ts'
 
 /** By the keys that work is queued by. */
 export interface Bindings {
-  /** Notes that this Workflow was compiled, and its plan published if it has one. False: it was noted already. */
+  /**
+   * Notes that this Workflow was compiled, and its plan published if it has one. False: it was noted already.
+   */
   decide(workflow: Workflow): boolean
   /** Whether it was compiled as it stands. */
   isDecided(workflow: Workflow): boolean
-  /** Notes the plans, by Workflow, that the Webhook was compiled with and put in place. Gives the Workflows that wait for that. */
+  /**
+   * Notes the plans, by Workflow, that the Webhook was compiled with and put in place. Gives the Workflows
+   * that wait for that.
+   */
   bind(webhook: string, plans: Map<string, PublishedPlan>): string[]
   /** Whether the Webhook was put in place with this plan. If not, the Workflow waits. */
   isBound(webhook: string, workflow: string, plan: PublishedPlan): boolean

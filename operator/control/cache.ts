@@ -1,7 +1,8 @@
 /**
- * What the operator knows of the cluster: Webhooks, Workflows, globals and the Secrets with URLs, in full; of all other Secrets and ConfigMaps
- * only that they are there. One of these is read when something refers to it, and kept as long as its version is the current one. So no
- * tenant's Secret is in memory that no resource refers to.
+ * What the operator knows of the cluster: Webhooks, Workflows, globals and the Secrets with URLs, in full; of
+ * all other Secrets and ConfigMaps only that they are there. One of these is read when something refers to
+ * it, and kept as long as its version is the current one. So no tenant's Secret is in memory that no resource
+ * refers to.
  */
 import { urlSecretName, WEBHOOK_LABEL } from '../../crds/contract.ts'
 import type { ConfigMap, ObjectMeta, Secret } from '../../crds/object.ts'
@@ -39,7 +40,10 @@ export interface ObjectCache extends ObjectSource {
   workflows(): Iterable<Workflow>
   /** As `workflowsOf`, at once. */
   triggeredBy(namespace: string, webhook: string): Workflow[]
-  /** Takes what the API server answered to a write of ours, before the watch brings it: its echo is then no change. */
+  /**
+   * Takes what the API server answered to a write of ours, before the watch brings it: its echo is then no
+   * change.
+   */
   take(object: Webhook | Workflow): void
   takeUrlSecret(webhook: ObjectName, secret: Secret): void
   /** Takes what was read just now, although the watch did not tell of it. */
@@ -235,7 +239,9 @@ const standing = (workflow: Workflow | undefined): string | undefined =>
   workflow &&
   `${workflow.metadata.uid}/${workflow.metadata.generation}/${workflow.metadata.deletionTimestamp}`
 
-/** Who manages which field, and what kubectl applied last, are of no use here, and larger than many a spec. */
+/**
+ * Who manages which field, and what kubectl applied last, are of no use here, and larger than many a spec.
+ */
 function slim<Kept extends { metadata: ObjectMeta }>(object: Kept): Kept {
   const { metadata } = object
   delete (metadata as { managedFields?: unknown }).managedFields

@@ -7,7 +7,9 @@ import { nameOf, type ObjectCache } from './cache.ts'
 
 /** How many Secrets with pinned tokens are read at the same time. */
 const BATCH = 32
-/** How often one that can't be read is tried; then it is left out, for no Secret may keep all others waiting. */
+/**
+ * How often one that can't be read is tried; then it is left out, for no Secret may keep all others waiting.
+ */
 const TRIES = 3
 const PAUSE_MS = 500
 /** Whoever asks for a longer pause gets none. */
@@ -23,8 +25,9 @@ export interface ClaimTokensDeps {
 }
 
 /**
- * Notes who has which token before the first Webhook is compiled: those whose routes are published have them; what is left goes by age. Never rejects: who
- * has a pinned token that can't be read keeps that of its route, if it has one, and else claims none until it is compiled.
+ * Notes who has which token before the first Webhook is compiled: those whose routes are published have them;
+ * what is left goes by age. Never rejects: who has a pinned token that can't be read keeps that of its route,
+ * if it has one, and else claims none until it is compiled.
  */
 export async function claimTokens({
   cache,

@@ -37,8 +37,9 @@ export interface Control {
 type Reported<Kind extends Resource> = Omit<NonNullable<Kind['status']>, 'conditions' | 'observedGeneration'>
 
 /**
- * Writes the status when it differs, once, and an Event when the resource became ready, is no longer, or is not for another reason. The Event
- * follows from the status that is written, so that a restart tells nothing twice.
+ * Writes the status when it differs, once, and an Event when the resource became ready, is no longer, or is
+ * not for another reason. The Event follows from the status that is written, so that a restart tells nothing
+ * twice.
  */
 export async function report<Kind extends Webhook | Workflow>(
   resource: Kind,

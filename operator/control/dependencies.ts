@@ -1,8 +1,14 @@
 import { createDependencyIndex, referenceKey, type Reference } from '../references.ts'
 
-/** Who was compiled from what. Never forgets a change, also not one that comes while something is compiled from it. */
+/**
+ * Who was compiled from what. Never forgets a change, also not one that comes while something is compiled
+ * from it.
+ */
 export interface Dependencies {
-  /** Compiles, and remembers what was read. `changed` tells that something of it changed meanwhile: compile again. */
+  /**
+   * Compiles, and remembers what was read. `changed` tells that something of it changed meanwhile: compile
+   * again.
+   */
   track<Compiled extends { references: Reference[] }>(
     dependent: string,
     compile: () => Promise<Compiled>,

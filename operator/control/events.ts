@@ -22,8 +22,8 @@ export interface Occurrence {
 
 export interface EventRecorder {
   /**
-   * Never rejects: an Event that can't be written is only logged. Of one object so many are written at once, and then one now and then: what flips all the time
-   * tells nobody anything, and fills the API server.
+   * Never rejects: an Event that can't be written is only logged. Of one object so many are written at once,
+   * and then one now and then: what flips all the time tells nobody anything, and fills the API server.
    */
   record(regarding: Regarded, occurrence: Occurrence, api: ApiServer): Promise<void>
 }

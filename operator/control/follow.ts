@@ -25,7 +25,10 @@ export interface FollowClusterOptions {
   formerPlans: FormerPlans
 }
 
-/** Begins to fill the cache, and to tell the publisher what is there, with one watch for each resource type and namespace. */
+/**
+ * Begins to fill the cache, and to tell the publisher what is there, with one watch for each resource type
+ * and namespace.
+ */
 export function followCluster(options: FollowClusterOptions): Following[] {
   const { api, log, random, namespace, watchNamespaces, sharedGlobals, cache, publisher, formerPlans } =
     options

@@ -1,6 +1,6 @@
 /**
- * The plans of former generations, for runs that sleep since then: kept before the next generation takes their place, and deleted with the Workflow, when
- * there are too many, or when no run can be that old.
+ * The plans of former generations, for runs that sleep since then: kept before the next generation takes
+ * their place, and deleted with the Workflow, when there are too many, or when no run can be that old.
  */
 import { encodeFormerPlan, formerPlanName, readFormerPlan, type FormerPlan } from '../../artefacts/former.ts'
 import { artefactSecretName, GENERATION_ANNOTATION, type ArtefactSecret } from '../../artefacts/secret.ts'
@@ -19,7 +19,10 @@ const KEPT_MS = 400 * 86_400_000
 export interface FormerPlans {
   /** For the metadata of the Secrets. */
   readonly sink: ObjectSink<MetadataOnly>
-  /** Keeps the plan that is published now, before that of a later generation takes its place. Throws an ApiError when the API server refuses. */
+  /**
+   * Keeps the plan that is published now, before that of a later generation takes its place. Throws an
+   * ApiError when the API server refuses.
+   */
   keep(workflow: ObjectName, published: PublishedPlan, api: ApiServer): Promise<void>
   /** Deletes what is not worth keeping; all, when there is no Workflow any more. */
   prune(workflow: ObjectName, present: { uid: string } | undefined, api: ApiServer): Promise<void>

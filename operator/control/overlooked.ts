@@ -5,8 +5,9 @@ import type { Control } from './control.ts'
 import { getResource } from './resources.ts'
 
 /**
- * The resource that something is published of, when nothing was heard of it: neither that it is there nor that it went. Watches can be late; what is
- * served must not go for that. What is found is known from then on.
+ * The resource that something is published of, when nothing was heard of it: neither that it is there nor
+ * that it went. Watches can be late; what is served must not go for that. What is found is known from then
+ * on.
  */
 export async function findOverlooked<Kind extends Resource['kind']>(
   kind: Kind,

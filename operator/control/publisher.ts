@@ -26,7 +26,10 @@ import { isAtLeast } from './version.ts'
 export interface Publisher {
   /** For the artefacts of the namespace. */
   readonly sink: ObjectSink<ArtefactSecret>
-  /** Writes it unless it is there already. True when something was written. Throws an ApiError when the API server refuses. */
+  /**
+   * Writes it unless it is there already. True when something was written. Throws an ApiError when the API
+   * server refuses.
+   */
   publish(kind: ArtefactKind, artefact: ArtefactContent, api: ApiServer): Promise<boolean>
   /** True when there was one. */
   withdraw(kind: ArtefactKind, source: ObjectName, api: ApiServer): Promise<boolean>

@@ -1,11 +1,15 @@
 import { backoffMs } from '../../kube/backoff.ts'
 import { ApiError } from '../../kube/error.ts'
 
-/** Work by key: each key once however often it is added, never twice at the same time, again with backoff when it failed. */
+/**
+ * Work by key: each key once however often it is added, never twice at the same time, again with backoff when
+ * it failed.
+ */
 export interface WorkQueue {
   /**
-   * Asks for work on the key. `soon` goes before everything that is `later`: what a user just did before what follows from it for ten
-   * thousand others. A key that is being worked on is worked on again afterwards; one that waits after a failure does not wait longer.
+   * Asks for work on the key. `soon` goes before everything that is `later`: what a user just did before what
+   * follows from it for ten thousand others. A key that is being worked on is worked on again afterwards; one
+   * that waits after a failure does not wait longer.
    */
   add(key: string, urgency?: Urgency): void
   /** Resolves when nothing is queued or under way; keys that wait after a failure don't count. */
@@ -32,7 +36,10 @@ export interface WorkQueueOptions {
 const BACKOFF = { firstMs: 50, mostMs: 30_000 }
 
 export function createWorkQueue({ work, parallelism, onFailure, random }: WorkQueueOptions): WorkQueue {
-  /** In order of arrival; a key that moves from `later` to `soon` stays behind in the former, and is passed over there. */
+  /**
+   * In order of arrival; a key that moves from `later` to `soon` stays behind in the former, and is passed
+   * over there.
+   */
   const lists = { soon: new Fifo(), later: new Fifo() }
   const queued = new Map<string, Urgency>()
   const working = new Set<string>()

@@ -1,6 +1,6 @@
 /**
- * The uids of objects whose end has been seen. The answer to a write may come after the watch has told that the object is gone: it must not come
- * to life again.
+ * The uids of objects whose end has been seen. The answer to a write may come after the watch has told that
+ * the object is gone: it must not come to life again.
  */
 export interface Removed {
   note(uid: string | undefined): void

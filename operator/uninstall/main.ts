@@ -1,4 +1,7 @@
-/** Runs before an uninstallation that takes the CRDs along: deletes what users have made of them while there is an operator to take it out of service. */
+/**
+ * Runs before an uninstallation that takes the CRDs along: deletes what users have made of them while there
+ * is an operator to take it out of service.
+ */
 import { setTimeout as wait } from 'node:timers/promises'
 import manifest from '../../package.json' with { type: 'json' }
 import { createApiServer } from '../../kube/api-server.ts'

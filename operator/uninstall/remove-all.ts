@@ -11,7 +11,10 @@ export interface RemovalDeps {
   log: Log
   /** Between two looks at what is left. */
   pause(): Promise<void>
-  /** After so many looks in which no Webhook went, no operator is thought to take them out of service, and their finalizers are taken off. */
+  /**
+   * After so many looks in which no Webhook went, no operator is thought to take them out of service, and
+   * their finalizers are taken off.
+   */
   patience: number
   /** Objects a page of a list. */
   pageSize?: number
@@ -35,8 +38,9 @@ const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const PARALLEL = 16
 
 /**
- * Deletes all Webhooks and Workflows of the cluster, and waits until the operator has taken the Webhooks out of service: for an uninstallation that takes
- * the CRDs along, which would wait for their finalizers for ever. Rejects when something else keeps a Webhook.
+ * Deletes all Webhooks and Workflows of the cluster, and waits until the operator has taken the Webhooks out
+ * of service: for an uninstallation that takes the CRDs along, which would wait for their finalizers for
+ * ever. Rejects when something else keeps a Webhook.
  */
 export async function removeAll(deps: RemovalDeps): Promise<void> {
   const { log, pause, patience } = deps

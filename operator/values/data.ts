@@ -9,7 +9,10 @@ export function readKey(object: ConfigMap | Secret, key: string): string | undef
   return encoded === undefined ? undefined : decode(encoded)
 }
 
-/** How values become JSON: all that are valid JSON, or only texts, lists and objects so that a number keeps its digits as written. */
+/**
+ * How values become JSON: all that are valid JSON, or only texts, lists and objects so that a number keeps
+ * its digits as written.
+ */
 export type Reading = 'json' | 'digits-kept'
 
 /** All values: what is valid JSON as its JSON, else as a text. Values that are not UTF-8 are left out. */

@@ -11,8 +11,8 @@ export interface GlobalsScope {
 }
 
 /**
- * The globals as `$globals`. Where two ConfigMaps or Secrets hold the same key, the one whose name is later in the alphabet wins; the
- * namespace's own win over the shared ones.
+ * The globals as `$globals`. Where two ConfigMaps or Secrets hold the same key, the one whose name is later
+ * in the alphabet wins; the namespace's own win over the shared ones.
  */
 export async function readGlobals(
   source: ObjectSource,

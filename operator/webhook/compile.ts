@@ -16,8 +16,8 @@ const WITHOUT_ROUTE: ReadonlySet<Problem['reason']> = new Set([
 ])
 
 /**
- * The Webhook as the data plane serves it. With a problem its route answers 503: it is never served with less protection than
- * the spec asks for. Undefined when it can't have a route at all.
+ * The Webhook as the data plane serves it. With a problem its route answers 503: it is never served with less
+ * protection than the spec asks for. Undefined when it can't have a route at all.
  */
 export function compileWebhook(input: CheckInput, problem: Problem | undefined): Route | undefined {
   const { webhook, gathered } = input
@@ -125,7 +125,10 @@ function compileAuth(gathered: CheckInput['gathered']): Route['auth'] {
   return auth.basic === undefined && auth.bearer === undefined ? undefined : auth
 }
 
-/** Both halves blank, and written so: no credentials are asked for. A half that could not be read is not blank. */
+/**
+ * Both halves blank, and written so: no credentials are asked for. A half that could not be read is not
+ * blank.
+ */
 export function asksForBasic({ basic }: CheckInput['gathered']): boolean {
   return [basic?.username, basic?.password].some(
     (outcome) => outcome !== undefined && valueOf(outcome) !== '',

@@ -1,4 +1,7 @@
-/** The end of a Webhook: out of the data plane first, then the Workflows that are to go with it, then it may go. */
+/**
+ * The end of a Webhook: out of the data plane first, then the Workflows that are to go with it, then it may
+ * go.
+ */
 import { FINALIZER, INCLUDE_WORKFLOWS_ANNOTATION } from '../../crds/contract.ts'
 import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import { isNotFound } from '../../kube/error.ts'

@@ -1,6 +1,9 @@
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
-/** Milliseconds of a duration as Go and Kubernetes write it: `90s`, `1m30s` or `500ms`. Throws on anything else; the CRD's rules let nothing else in. */
+/**
+ * Milliseconds of a duration as Go and Kubernetes write it: `90s`, `1m30s` or `500ms`. Throws on anything
+ * else; the CRD's rules let nothing else in.
+ */
 export function parseGoDuration(text: string): number {
   const parts = [...text.matchAll(/(\d+)(ms|s|m|h)/g)]
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)

@@ -48,8 +48,9 @@ export async function reconcileWebhook(name: ObjectName, control: Control): Prom
 }
 
 /**
- * A Webhook that is not served yet waits for the plans of its Workflows, so that the first call starts what is there; a Workflow that was compiled for the
- * first time has it looked at again. One that is served must not wait: its change may close it.
+ * A Webhook that is not served yet waits for the plans of its Workflows, so that the first call starts what
+ * is there; a Workflow that was compiled for the first time has it looked at again. One that is served must
+ * not wait: its change may close it.
  */
 function awaitsPlans(webhook: Webhook, { cache, publisher, bindings }: Control): boolean {
   const { namespace, name } = nameOf(webhook)
@@ -75,8 +76,8 @@ async function addFinalizer(webhook: Webhook, { api, cache }: Control): Promise<
 }
 
 /**
- * Sees to it that the Webhook has a token: the one of its route, which never changes, whatever happens to the Secret; else the one that its
- * Secret holds, else a new one.
+ * Sees to it that the Webhook has a token: the one of its route, which never changes, whatever happens to the
+ * Secret; else the one that its Secret holds, else a new one.
  */
 async function ensureToken(webhook: Webhook, control: Control): Promise<Problem | undefined> {
   if (webhook.spec.tokenFrom) return undefined

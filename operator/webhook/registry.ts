@@ -5,8 +5,8 @@ import type { Verifier } from '../../ingress/verify/verifier.ts'
 type VerificationType = WebhookVerification['type']
 
 /**
- * What the operator knows of a verification is what the data plane's verifier says. A type of the resource without a verifier, or a verifier that no
- * resource can ask for, does not build.
+ * What the operator knows of a verification is what the data plane's verifier says. A type of the resource
+ * without a verifier, or a verifier that no resource can ask for, does not build.
  */
 const BY_TYPE: Readonly<Record<Exclude<VerificationType, 'None'>, Verifier>> = VERIFIERS
 

@@ -27,11 +27,15 @@ const time = ({ metadata }: { metadata: ObjectMeta }): number =>
 const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
 
 /**
- * Who claims which token. Who has a token keeps it as long as it claims it: another Webhook, however old, can't take a URL away from callers by
- * pinning its token. When the holder leaves, the oldest of the others follows.
+ * Who claims which token. Who has a token keeps it as long as it claims it: another Webhook, however old,
+ * can't take a URL away from callers by pinning its token. When the holder leaves, the oldest of the others
+ * follows.
  */
 export interface TokenClaims<Claimant extends { metadata: ObjectMeta }> {
-  /** Records the token that the claimant wants now; undefined withdraws. Returns the others whose standing may have changed. */
+  /**
+   * Records the token that the claimant wants now; undefined withdraws. Returns the others whose standing may
+   * have changed.
+   */
   claim(claimant: Claimant, token: string | undefined): Claimant[]
   /** The claimant of this name is gone. Returns as {@link claim}. */
   leave(name: { namespace: string; name: string }): Claimant[]

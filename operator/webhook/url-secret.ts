@@ -38,8 +38,9 @@ export function urlSecret(webhook: Webhook, { token, url }: { token: string; url
 }
 
 /**
- * Whose Secret it is: this Webhook's; that of a former one of the same name, which is about to be collected; or that of someone else, to be left
- * alone. One without an owner, but with our label, came back from a backup and keeps the URL alive.
+ * Whose Secret it is: this Webhook's; that of a former one of the same name, which is about to be collected;
+ * or that of someone else, to be left alone. One without an owner, but with our label, came back from a
+ * backup and keeps the URL alive.
  */
 export function standingOf(secret: Secret, webhook: Webhook): 'own' | 'former' | 'foreign' {
   const owners = (secret as OwnedSecret).metadata.ownerReferences ?? []

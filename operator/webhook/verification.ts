@@ -7,7 +7,8 @@ import { parseGoDuration } from './quantities.ts'
 const MINUTE_MS = 60_000
 
 /**
- * The verification as the data plane takes it. Only for when every value that it refers to could be read: one that could not is left out.
+ * The verification as the data plane takes it. Only for when every value that it refers to could be read: one
+ * that could not is left out.
  */
 export function compileVerification({ webhook, gathered }: CheckInput): Verification {
   const {

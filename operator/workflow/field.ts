@@ -84,8 +84,8 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 export type Fields = Partial<Record<string, Field>>
 
 /**
- * Reads an object that has all of `required` and any of `optional`. A key that is neither is a fault, once: the required one that it stands
- * for is not reported as missing, too.
+ * Reads an object that has all of `required` and any of `optional`. A key that is neither is a fault, once:
+ * the required one that it stands for is not reported as missing, too.
  */
 export function readObject(
   field: Field,

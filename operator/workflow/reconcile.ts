@@ -50,7 +50,10 @@ function triggersOf(workflow: Workflow, { cache }: Pick<Control, 'cache'>): Webh
   )
 }
 
-/** Whether the routes of its Webhooks lead to its plan as it is published by now; those that don't tell when they do. */
+/**
+ * Whether the routes of its Webhooks lead to its plan as it is published by now; those that don't tell when
+ * they do.
+ */
 function leadTo({ workflow, plan }: CompiledWorkflow, { bindings, cache, publisher }: Control): boolean {
   const name = nameOf(workflow)
   const published = publisher.publishedPlan(name)
@@ -62,7 +65,10 @@ function leadTo({ workflow, plan }: CompiledWorkflow, { bindings, cache, publish
   return lacking.length === 0
 }
 
-/** No call starts it any more. A run that is in hand goes on; one that sleeps ends when it wakes, for want of a plan. */
+/**
+ * No call starts it any more. A run that is in hand goes on; one that sleeps ends when it wakes, for want of
+ * a plan.
+ */
 async function forget(name: ObjectName, control: Control): Promise<void> {
   const { dependencies, bindings, publisher, formerPlans, api } = control
   dependencies.forget(keyOf('Workflow', name))

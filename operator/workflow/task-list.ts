@@ -92,7 +92,10 @@ export function compileTask(task: Field, place: TaskPlace): TaskPlan | undefined
   return type.compile({ main, task, fields, base, siblings: place.siblings })
 }
 
-/** What the task does, told by its keys. `do` names the type only when no other key does: a `for` has one, too. */
+/**
+ * What the task does, told by its keys. `do` names the type only when no other key does: a `for` has one,
+ * too.
+ */
 function typeOf(task: Field, keys: string[]): TaskKey | undefined {
   const named = TASK_KEYS.filter((key) => keys.includes(key))
   const [first, second] = named.filter((key) => key !== 'do' || named.length === 1)

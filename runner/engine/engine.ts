@@ -1,4 +1,7 @@
-/** Executes a run step by step: a state machine over {@link RunState}, which it can leave and enter at every task with an effect. */
+/**
+ * Executes a run step by step: a state machine over {@link RunState}, which it can leave and enter at every
+ * task with an effect.
+ */
 import type { Json } from '../../state/event.ts'
 import type { InputPlan, OutputPlan, TaskPlan } from '../plan.ts'
 import { taskTypeOf } from '../tasks/registry.ts'

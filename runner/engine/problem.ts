@@ -32,7 +32,9 @@ export interface Raised {
 
 const BASE = 'https://open-workflow-specification.org/spec/1.0.0/errors/'
 
-/** The bases that authors write: the standard's present and former one, and the pages that describe the types. */
+/**
+ * The bases that authors write: the standard's present and former one, and the pages that describe the types.
+ */
 const BASES =
   /^https:\/\/(?:www\.)?(?:open-workflow-specification\.org|serverlessworkflow\.io)\/(?:spec\/1\.0\.0\/errors|dsl\/errors\/types)\/([a-z]+)\/?$/
 
@@ -61,7 +63,10 @@ export class WorkflowError extends Error {
   }
 }
 
-/** One of the standard's errors. `detail` is shown to the workflow's author and may reach a caller: no secret belongs in it. */
+/**
+ * One of the standard's errors. `detail` is shown to the workflow's author and may reach a caller: no secret
+ * belongs in it.
+ */
 export function failure(
   kind: ProblemKind,
   detail: string,

@@ -6,8 +6,9 @@ import { Fenced, Halted } from './run.ts'
 import type { Machinery } from './run.ts'
 
 /**
- * What an exception is to the run: an error of the workflow at `pointer`. What ends the work of this runner on the run, and not the run,
- * is thrown on. A fault of ours fails the run as a runtime error, and is reported.
+ * What an exception is to the run: an error of the workflow at `pointer`. What ends the work of this runner
+ * on the run, and not the run, is thrown on. A fault of ours fails the run as a runtime error, and is
+ * reported.
  */
 export function asProblem(
   error: unknown,

@@ -1,6 +1,6 @@
 /**
- * A run as plain JSON: everything that is needed to go on with it on another runner. Secrets and globals are not part of it; they come
- * with the plan. What an expression made of them is data like any other.
+ * A run as plain JSON: everything that is needed to go on with it on another runner. Secrets and globals are
+ * not part of it; they come with the plan. What an expression made of them is data like any other.
  */
 import type { Json, ReplyMode } from '../../state/event.ts'
 import type { TraceContext } from '../../state/trace-context.ts'
@@ -27,7 +27,10 @@ export interface RunState {
   context: Json
   /** What the next task gets, and in the end what the last one gave. */
   data: Json
-  /** The tasks that have begun and not ended, outermost first; the last one is at work. Empty before the first and after the last. */
+  /**
+   * The tasks that have begun and not ended, outermost first; the last one is at work. Empty before the first
+   * and after the last.
+   */
   frames: Frame[]
   phase: 'new' | 'running' | 'ended'
   /** An error on its way up to a task that holds it. */
@@ -85,7 +88,8 @@ export function writeRunState(runState: RunState): Json {
 }
 
 /**
- * A run from its checkpoint; `foreign` when a runner of another version has made it, and only one of that version can go on with it.
+ * A run from its checkpoint; `foreign` when a runner of another version has made it, and only one of that
+ * version can go on with it.
  * @throws {TypeError} when it is not the checkpoint of a run.
  */
 export function readRunState(checkpoint: Json): RunState | 'foreign' {

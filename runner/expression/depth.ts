@@ -1,6 +1,9 @@
 import type { Json } from '../../state/event.ts'
 
-/** How deep JSON may nest that enters or leaves a run: deep enough for people, shallow enough for every recursive reader. */
+/**
+ * How deep JSON may nest that enters or leaves a run: deep enough for people, shallow enough for every
+ * recursive reader.
+ */
 export const MAX_JSON_DEPTH = 200
 
 /** Whether no value in it lies deeper than `depth`. */

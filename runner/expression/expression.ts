@@ -1,7 +1,13 @@
-/** The expression language of Hooklet: jq 1.8 in `${ … }`. Types only; `template.ts` compiles, `pool.ts` evaluates. */
+/**
+ * The expression language of Hooklet: jq 1.8 in `${ … }`. Types only; `template.ts` compiles, `pool.ts`
+ * evaluates.
+ */
 import type { Json } from '../../state/event.ts'
 
-/** A jq program over `.` and named variables, known to be closed: it can't reach `$ENV`, files, `input` or halt jq. */
+/**
+ * A jq program over `.` and named variables, known to be closed: it can't reach `$ENV`, files, `input` or
+ * halt jq.
+ */
 export interface Program {
   jq: string
   /** The variables that it reads, without `$`, sorted. Only these are passed. */
@@ -21,8 +27,9 @@ export type Variables = Record<string, Json>
 /** Evaluates programs, bounded in time and memory. */
 export interface Expressions {
   /**
-   * The program's only output: null when there is none. Rejects with {@link ExpressionError} on a jq error, on more than one
-   * output, over the time limit, or over the memory or output limit; never takes the process down.
+   * The program's only output: null when there is none. Rejects with {@link ExpressionError} on a jq error,
+   * on more than one output, over the time limit, or over the memory or output limit; never takes the process
+   * down.
    */
   evaluate(program: Program, input: Json, variables: Variables): Promise<Json>
   /** Compiles each program without running it; one message or undefined per program, in order. */

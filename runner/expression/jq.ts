@@ -9,7 +9,10 @@ import { WorkerPool } from './workers.ts'
 import type { JobEnd } from './workers.ts'
 
 export interface JqOptions {
-  /** How many evaluate at the same time, one at least; with a single one a runaway holds up all others for its time. Default 2. */
+  /**
+   * How many evaluate at the same time, one at least; with a single one a runaway holds up all others for its
+   * time. Default 2.
+   */
   workers?: number
   /** How long one evaluation may take once it has begun, in milliseconds. Default 1000. */
   timeLimitMs?: number
@@ -63,7 +66,10 @@ async function run(pool: WorkerPool, job: Job): Promise<string> {
   return outcome.text
 }
 
-/** Each variable is bound from the input, then the program's outputs (two tell enough) leave as one text of bounded length. */
+/**
+ * Each variable is bound from the input, then the program's outputs (two tell enough) leave as one text of
+ * bounded length.
+ */
 function wrap({ jq, variables }: Program, maxOutput: number): string {
   const bindings = variables.map((name) => `.variables.${name} as $${name} | `).join('')
   return `${bindings}.input | [limit(2; (

@@ -29,7 +29,10 @@ export function readLexeme(source: string, at: number): [Kind, string] | undefin
   return undefined
 }
 
-/** What stands in a string from `at` on, as it is written, up to its closing `"` or to the `\(` of an interpolation. */
+/**
+ * What stands in a string from `at` on, as it is written, up to its closing `"` or to the `\(` of an
+ * interpolation.
+ */
 export function readStringPart(source: string, at: number): { part: string; end: string } {
   STRING_PART.lastIndex = at
   const part = STRING_PART.exec(source)?.[0] ?? ''

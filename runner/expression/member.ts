@@ -2,8 +2,8 @@
 import { readLexeme, readStringPart } from './lexemes.ts'
 
 /**
- * The member that is taken of what ends at `at`: `.name`, `."name"`, `["name"]` or `.["name"]`; undefined when it is none, or one that is computed. `end` is
- * where it ends.
+ * The member that is taken of what ends at `at`: `.name`, `."name"`, `["name"]` or `.["name"]`; undefined
+ * when it is none, or one that is computed. `end` is where it ends.
  */
 export function memberAt(source: string, at: number): { name: string; end: number } | undefined {
   let next = significant(source, at)

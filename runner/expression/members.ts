@@ -1,10 +1,15 @@
-/** Which members of a variable a program reads by name, so that whoever compiles it knows what it depends on. */
+/**
+ * Which members of a variable a program reads by name, so that whoever compiles it knows what it depends on.
+ */
 import type { Program } from './expression.ts'
 import { readLexeme } from './lexemes.ts'
 import { memberAt } from './member.ts'
 import { readMembers } from './tokens.ts'
 
-/** What programs read of a variable; `all` when one takes it as a whole, or by a name that is not written there. */
+/**
+ * What programs read of a variable; `all` when one takes it as a whole, or by a name that is not written
+ * there.
+ */
 export function membersRead(programs: Program[], variable: string): Set<string> | 'all' {
   const names = new Set<string>()
   for (const program of programs) {
@@ -19,7 +24,10 @@ export function membersRead(programs: Program[], variable: string): Set<string> 
 /** Whether a program says what to do when a member is missing (`//`, `?`), or asks about it (`has`). */
 export const toleratesMissing = ({ jq }: Program): boolean => readMembers(jq).toleratesMissing
 
-/** The member that a program gives as it is (`$globals.NAME`): nearly all do nothing else, and need no jq for it. */
+/**
+ * The member that a program gives as it is (`$globals.NAME`): nearly all do nothing else, and need no jq for
+ * it.
+ */
 export function soleMember({ jq }: Program, variable: string): string | undefined {
   const start = readLexeme(jq, 0)
   if (start?.[0] !== 'variable' || start[1] !== `$${variable}`) return undefined

@@ -7,7 +7,9 @@ import type { JqOptions, MeasuredExpressions } from './jq.ts'
 import { compileNative } from './native/native.ts'
 import type { Native } from './native/native.ts'
 
-/** What native evaluation may take of one turn of the event loop, in units of its work; about a millisecond. */
+/**
+ * What native evaluation may take of one turn of the event loop, in units of its work; about a millisecond.
+ */
 const WORK_PER_TURN = 10_000
 /** What comes with every evaluation: the call of it, and the step of the run that follows. */
 const WORK_AROUND = 100
@@ -53,7 +55,10 @@ export function createExpressionPool(options: JqOptions = {}): MeasuredExpressio
   }
 }
 
-/** Lets others have the event loop: a long run whose expressions are all native would otherwise never leave it. */
+/**
+ * Lets others have the event loop: a long run whose expressions are all native would otherwise never leave
+ * it.
+ */
 class Turn {
   #spent = 0
   #next: Promise<void> | undefined

@@ -1,6 +1,6 @@
 /**
- * Compiles the fields of a manifest. A string that is wholly `${ … }` is an expression; every other value is what it says. Values that
- * come with a call are never compiled.
+ * Compiles the fields of a manifest. A string that is wholly `${ … }` is an expression; every other value is
+ * what it says. Values that come with a call are never compiled.
  */
 import type { Json } from '../../state/event.ts'
 import { ExpressionError } from './expression.ts'
@@ -29,12 +29,16 @@ export const RUNTIME_VARIABLES = [
 
 const MAX_DEPTH = 100
 
-/** What the program of a value begins with. Gives the output of `f`; null when there is none, an error when there is more than one. */
+/**
+ * What the program of a value begins with. Gives the output of `f`; null when there is none, an error when
+ * there is more than one.
+ */
 export const ONLY =
   'def only(f; $field): [limit(2; f)] | if length > 1 then error("the expression at \\($field) gives more than one value: wrap it in [ ]") else .[0] end; '
 
 /**
- * Compiles a field that may hold expressions at any depth into one program, or into a literal when it holds none.
+ * Compiles a field that may hold expressions at any depth into one program, or into a literal when it holds
+ * none.
  * @throws {ExpressionError} with one sentence for the field's author.
  */
 export function compileValue(value: Json, where: Where = {}): Value {
@@ -46,7 +50,8 @@ export function compileValue(value: Json, where: Where = {}): Value {
 }
 
 /**
- * Compiles a field that is an expression with or without `${ }` around it: `when`, `if`, `in`, `while`, `as`, `from`.
+ * Compiles a field that is an expression with or without `${ }` around it: `when`, `if`, `in`, `while`, `as`,
+ * `from`.
  * @throws {ExpressionError} with one sentence for the field's author.
  */
 export function compileExpression(text: string, where: Where = {}): Program {

@@ -1,7 +1,8 @@
 /**
- * Reads the text of a jq program as jq's own lexer does, as far as needed to know that it is closed: its brackets balance (so that it
- * can't break out of what is put around it), it calls nothing that reaches outside, and which variables it takes from outside.
- * It is no parser: whether the grammar holds is for jq to say (see `Expressions.check`).
+ * Reads the text of a jq program as jq's own lexer does, as far as needed to know that it is closed: its
+ * brackets balance (so that it can't break out of what is put around it), it calls nothing that reaches
+ * outside, and which variables it takes from outside. It is no parser: whether the grammar holds is for jq to
+ * say (see `Expressions.check`).
  */
 import { ExpressionError } from './expression.ts'
 import { readLexeme, readStringPart } from './lexemes.ts'
@@ -18,7 +19,10 @@ export interface Reading {
 
 /** What a program takes of the variables that it does not bind itself. */
 export interface Members {
-  /** By variable: the members that are read by name; `all` when it is taken as a whole, or by a name that is computed. */
+  /**
+   * By variable: the members that are read by name; `all` when it is taken as a whole, or by a name that is
+   * computed.
+   */
   members: Map<string, Set<string> | 'all'>
   /** It says what to do when something is missing (`//`, `?`), or asks about it (`has`). */
   toleratesMissing: boolean
@@ -129,8 +133,8 @@ class Reader {
   }
 
   /**
-   * After the patterns of an `as`: their variables hold in the parentheses that follow (`reduce`, `foreach`; returned), else in the
-   * rest of the frame.
+   * After the patterns of an `as`: their variables hold in the parentheses that follow (`reduce`, `foreach`;
+   * returned), else in the rest of the frame.
    */
   #settleBindings(token: string): Set<string> | undefined {
     const top = this.#top

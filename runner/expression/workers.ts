@@ -1,4 +1,7 @@
-/** Runs jobs in worker threads that can be stopped at any time: what a tenant wrote never runs in the thread that serves all. */
+/**
+ * Runs jobs in worker threads that can be stopped at any time: what a tenant wrote never runs in the thread
+ * that serves all.
+ */
 import { Worker } from 'node:worker_threads'
 import { createCounts } from '../../process/counts.ts'
 import type { Counts } from '../../process/counts.ts'
@@ -45,7 +48,9 @@ export class WorkerPool {
     this.#limits = limits
   }
 
-  /** @throws {ExpressionError} when the job took too long, when too many wait, and when the pool is closed. */
+  /**
+   * @throws {ExpressionError} when the job took too long, when too many wait, and when the pool is closed.
+   */
   run(job: Job): Promise<Outcome> {
     if (this.#closed)
       return Promise.reject(new ExpressionError('the evaluation of expressions has been stopped'))
@@ -135,7 +140,8 @@ export class WorkerPool {
   /** The worker ended by itself: out of memory, or it could not start. */
   #lose(seat: Seat): void {
     if (!this.#seats.has(seat)) return
-    // Without a ticket it never came up: the job that waits longest fails, so that a worker that can't start ends in errors, not in a loop.
+    // Without a ticket it never came up: the job that waits longest fails, so that a worker that can't start
+    // ends in errors, not in a loop.
     const ticket = seat.ticket ?? this.#queue.shift()
     ticket?.settle({ kind: 'aborted' })
     this.ends.add('aborted')

@@ -10,7 +10,8 @@ const MAX_HEADERS = 100
 const MAX_CHARACTERS = 16_384
 
 /**
- * An object of headers with names in lower case; null leaves one out, numbers and booleans are written as text, an array is joined.
+ * An object of headers with names in lower case; null leaves one out, numbers and booleans are written as
+ * text, an array is joined.
  * @throws {WorkflowError} validation, which names the header and never shows its value.
  */
 export function readHeaders(headers: Json | undefined): Record<string, string> {

@@ -13,7 +13,8 @@ export interface HttpRequest {
 type Evaluate = (value: Value) => Promise<Json>
 
 /**
- * The request of a `call: http`. No message of an error shows a value: URL, headers and body may hold secrets.
+ * The request of a `call: http`. No message of an error shows a value: URL, headers and body may hold
+ * secrets.
  * @throws {WorkflowError} configuration or validation
  */
 export async function buildRequest(task: HttpCallTask, evaluate: Evaluate): Promise<HttpRequest> {

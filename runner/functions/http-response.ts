@@ -7,8 +7,9 @@ import { decodeBody } from '../request/body.ts'
 const MAX_BYTES = 1024 * 1024
 
 /**
- * A response as `with.output` wants it: `content`, its body decoded by its content type; `raw`, its bytes in base64; `response`,
- * `{statusCode, headers, content}`. The request is not repeated in it: it may hold secrets.
+ * A response as `with.output` wants it: `content`, its body decoded by its content type; `raw`, its bytes in
+ * base64; `response`, `{statusCode, headers, content}`. The request is not repeated in it: it may hold
+ * secrets.
  */
 export async function readResponse(result: HttpCallTask['result'], response: Response): Promise<Json> {
   const bytes = await readBounded(response)

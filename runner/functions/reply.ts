@@ -11,8 +11,9 @@ export type Reply =
   | { kind: 'message'; to: string; message: SocketMessage }
 
 /**
- * Reads the arguments of `reply`: `{status, headers, body, replyId}`, each of which may be absent or null: status 200, no headers, no
- * body, the caller who waits or the WebSocket whose event it is (`ownId`). To a WebSocket: `{body, encoding, close, replyId}`.
+ * Reads the arguments of `reply`: `{status, headers, body, replyId}`, each of which may be absent or null:
+ * status 200, no headers, no body, the caller who waits or the WebSocket whose event it is (`ownId`). To a
+ * WebSocket: `{body, encoding, close, replyId}`.
  * @throws {WorkflowError} validation
  */
 export function readReply(args: Json, ownId: string | undefined): Reply {

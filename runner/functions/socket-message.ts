@@ -8,8 +8,9 @@ const MAX_MESSAGE_BYTES = 256 * 1024
 const MAX_REASON_BYTES = 123
 
 /**
- * Reads the arguments of `reply` for a WebSocket: `{body, encoding, close}`. A text is sent as it is, anything else but null as JSON; with `encoding` the body is a text
- * in it, and the message binary. `status` and `headers` are for HTTP, and let be here, so that one workflow can serve both.
+ * Reads the arguments of `reply` for a WebSocket: `{body, encoding, close}`. A text is sent as it is,
+ * anything else but null as JSON; with `encoding` the body is a text in it, and the message binary. `status`
+ * and `headers` are for HTTP, and let be here, so that one workflow can serve both.
  * @throws {WorkflowError} validation
  */
 export function readSocketMessage(args: Record<string, Json>): SocketMessage {

@@ -6,11 +6,19 @@ import { elapsed } from '../patience.ts'
 import type { Plan } from '../plan.ts'
 import type { PlanRef, PlanTable } from './table.ts'
 
-/** Each waits for as long as the source is away, and rejects with {@link Halted} when the runner stops before. */
+/**
+ * Each waits for as long as the source is away, and rejects with {@link Halted} when the runner stops before.
+ */
 export interface PlanLookup {
-  /** The plan by which to start what was accepted for this Workflow, of this generation or a later one; undefined when the Workflow is gone. */
+  /**
+   * The plan by which to start what was accepted for this Workflow, of this generation or a later one;
+   * undefined when the Workflow is gone.
+   */
   startable(ref: PlanRef): Promise<Plan | undefined>
-  /** The plan that a run is bound to; undefined when the Workflow is gone, or was edited so often since that the plan is not kept. */
+  /**
+   * The plan that a run is bound to; undefined when the Workflow is gone, or was edited so often since that
+   * the plan is not kept.
+   */
   bound(ref: PlanRef): Promise<Plan | undefined>
 }
 
@@ -24,8 +32,9 @@ export interface PlanLookupDeps {
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 8_000
 /**
- * How often a source is asked that knows an older generation than the event names. Plans are published before the routes that name them, so that it knows the
- * named one at once, unless somebody has put an older one back.
+ * How often a source is asked that knows an older generation than the event names. Plans are published before
+ * the routes that name them, so that it knows the named one at once, unless somebody has put an older one
+ * back.
  */
 const TRIES_IF_OLDER = 5
 

@@ -10,15 +10,17 @@ export type PlanRef = Pick<Plan, 'namespace' | 'name' | 'uid' | 'generation'>
 export interface PlanSource {
   /** The plan as it is there now; undefined when it is gone. Rejects when that can't be told now. */
   read(name: PlanName): Promise<Plan | undefined>
-  /** The plan of a former generation; undefined when it is not kept, or never was. Rejects as {@link read}. */
+  /**
+   * The plan of a former generation; undefined when it is not kept, or never was. Rejects as {@link read}.
+   */
   readFormer(ref: PlanRef): Promise<Plan | undefined>
 }
 
 /** The plans that runs are started from, and those that runs under way are bound to. */
 export interface PlanTable {
   /**
-   * Starts runs from this plan from now on, unless a later one of the same Workflow is there. Throws a TypeError on a plan of another version of the
-   * format.
+   * Starts runs from this plan from now on, unless a later one of the same Workflow is there. Throws a
+   * TypeError on a plan of another version of the format.
    */
   put(plan: Plan): void
   /** Starts none any more, and ends what is parked when it wakes. False: there was none. */
@@ -28,28 +30,32 @@ export interface PlanTable {
   /** The plan of whatever Workflow has this name now. */
   current(name: PlanName): Plan | undefined
   /**
-   * The plan by which to start what was accepted for this Workflow: of the same uid and this generation, or a later one. Undefined when the table does
-   * not know of it, or not yet: {@link confirm} tells which.
+   * The plan by which to start what was accepted for this Workflow: of the same uid and this generation, or a
+   * later one. Undefined when the table does not know of it, or not yet: {@link confirm} tells which.
    */
   startable(ref: PlanRef): Plan | undefined
   /**
-   * Asks the source, however late the table is: the plan of this Workflow as it stands now, or undefined when the Workflow is gone, be it that another one
-   * has its name. Who asks for the same at the same time shares one request. Rejects when the source can't be asked now.
+   * Asks the source, however late the table is: the plan of this Workflow as it stands now, or undefined when
+   * the Workflow is gone, be it that another one has its name. Who asks for the same at the same time shares
+   * one request. Rejects when the source can't be asked now.
    */
   confirm(ref: PlanRef): Promise<Plan | undefined>
-  /** The plan that a run of this generation is bound to, as far as the table knows; {@link bound} knows more. */
+  /**
+   * The plan that a run of this generation is bound to, as far as the table knows; {@link bound} knows more.
+   */
   find(workflow: Omit<PlanRef, 'generation'>, generation: number): Plan | undefined
   /**
-   * The plan that a run of this generation is bound to, also when this process never knew it. Undefined when the Workflow is gone, or was edited so often
-   * since that the plan is no longer kept. Rejects when the source has to be asked and can't be now.
+   * The plan that a run of this generation is bound to, also when this process never knew it. Undefined when
+   * the Workflow is gone, or was edited so often since that the plan is no longer kept. Rejects when the
+   * source has to be asked and can't be now.
    */
   bound(ref: PlanRef): Promise<Plan | undefined>
   readonly size: number
 }
 
 /**
- * How many former generations of a Workflow are kept for parked runs. A run that is older when it wakes ends with a configuration
- * error: going on with tasks that are no longer the same could do harm.
+ * How many former generations of a Workflow are kept for parked runs. A run that is older when it wakes ends
+ * with a configuration error: going on with tasks that are no longer the same could do harm.
  */
 const KEPT_GENERATIONS = 10
 

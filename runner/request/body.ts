@@ -5,8 +5,8 @@ import { isFewPairs, parsePairs } from './pairs.ts'
 import { parseXml } from './xml.ts'
 
 /**
- * A body's value by its content type: JSON, urlencoded form, multipart form or XML when it is valid, else the text. Without a content
- * type: JSON, else a form, else the text. Null when it is empty. Never rejects.
+ * A body's value by its content type: JSON, urlencoded form, multipart form or XML when it is valid, else the
+ * text. Without a content type: JSON, else a form, else the text. Null when it is empty. Never rejects.
  */
 export async function decodeBody(bytes: Buffer, contentType: string | undefined): Promise<Json> {
   if (bytes.length === 0) return null
@@ -22,7 +22,8 @@ async function decode(bytes: Buffer, contentType: string): Promise<Json | undefi
     case 'json':
       return parseJson(text())
     case 'form':
-      // JSON that `curl -d` sends under this type: a form begins with neither of its brackets, they are percent-encoded there.
+      // JSON that `curl -d` sends under this type: a form begins with neither of its brackets, they are
+      // percent-encoded there.
       return firstOf(/^\s*[{[]/.test(text()) ? parseJson(text()) : undefined, () => parseFormPairs(text()))
     case 'multipart':
       return await parseMultipart(bytes, contentType)

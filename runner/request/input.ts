@@ -19,10 +19,11 @@ export interface RunInput {
 }
 
 /**
- * Decodes a call. Never rejects because of what the call holds: a body that is not what its content type says is its text.
+ * Decodes a call. Never rejects because of what the call holds: a body that is not what its content type says
+ * is its text.
  *
- * `input: Merged`: `body` is query and body in one dictionary, in which the body wins, and `query` is empty. A body that is
- * neither empty nor an object can't be merged: it stays as it is, and so does the query.
+ * `input: Merged`: `body` is query and body in one dictionary, in which the body wins, and `query` is empty.
+ * A body that is neither empty nor an object can't be merged: it stays as it is, and so does the query.
  */
 export async function decodeCall(event: CallEvent): Promise<RunInput> {
   let query: Json = parsePairs(event.query)

@@ -1,8 +1,9 @@
 import { MAX_JSON_DEPTH } from '../expression/depth.ts'
 
 /**
- * What a decoder takes of a body, beyond its size, which the ingress limits. A body beyond one of these is its text, as one is that is not what its content
- * type says: nothing of it is lost, and nothing of it costs more than its size.
+ * What a decoder takes of a body, beyond its size, which the ingress limits. A body beyond one of these is
+ * its text, as one is that is not what its content type says: nothing of it is lost, and nothing of it costs
+ * more than its size.
  */
 export const DECODING = {
   /** How deep JSON and XML may nest. */

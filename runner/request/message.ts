@@ -2,8 +2,9 @@ import type { CallEvent, Json } from '../../state/event.ts'
 import { isWithinDepth } from '../expression/depth.ts'
 
 /**
- * What a run sees of an event of a WebSocket as `.message`: `{}` of a connect; `{data, length}` of a message, and `encoding` when it is binary and `data`
- * is therefore a text in that encoding; `{reason, statusCode}` of a disconnect.
+ * What a run sees of an event of a WebSocket as `.message`: `{}` of a connect; `{data, length}` of a message,
+ * and `encoding` when it is binary and `data` is therefore a text in that encoding; `{reason, statusCode}` of
+ * a disconnect.
  */
 export function decodeMessage({
   type,
@@ -24,7 +25,10 @@ export function decodeMessage({
   }
 }
 
-/** An object or array; a text that happens to be JSON of another kind, such as `5` or `null`, stays what was said. */
+/**
+ * An object or array; a text that happens to be JSON of another kind, such as `5` or `null`, stays what was
+ * said.
+ */
 function parseDocument(text: string): Json | undefined {
   if (!/^\s*[{[]/.test(text)) return undefined
   try {

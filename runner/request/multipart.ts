@@ -10,8 +10,9 @@ const LIMITS = {
 }
 
 /**
- * A multipart form as an object. A field is its text; a file is `{filename, contentType, size, data}`, its bytes in base64;
- * names that come more than once are arrays. `undefined` when the body is no valid form or beyond a limit.
+ * A multipart form as an object. A field is its text; a file is `{filename, contentType, size, data}`, its
+ * bytes in base64; names that come more than once are arrays. `undefined` when the body is no valid form or
+ * beyond a limit.
  */
 export function parseMultipart(bytes: Buffer, contentType: string): Promise<Json | undefined> {
   return new Promise((resolve) => {

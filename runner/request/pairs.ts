@@ -1,12 +1,18 @@
 import type { Json } from '../../state/event.ts'
 import { DECODING } from './limits.ts'
 
-/** A query or an urlencoded form as an object, of its first 5,000 pairs. Never throws: broken percent-encoding stays as it is. */
+/**
+ * A query or an urlencoded form as an object, of its first 5,000 pairs. Never throws: broken percent-encoding
+ * stays as it is.
+ */
 export function parsePairs(text: string): { [name: string]: Json } {
   return collect(new URLSearchParams(text))
 }
 
-/** Names that come once have their value, others an array in the order they came in. Any name is safe, `__proto__` too. */
+/**
+ * Names that come once have their value, others an array in the order they came in. Any name is safe,
+ * `__proto__` too.
+ */
 export function collect(pairs: Iterable<[name: string, value: Json]>): { [name: string]: Json } {
   const values = new Map<string, Json[]>()
   let count = 0

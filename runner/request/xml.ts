@@ -3,9 +3,10 @@ import type { Json } from '../../state/event.ts'
 import { DECODING } from './limits.ts'
 
 /**
- * An XML document as an object with its root element on top: an element is its text, or an object of its attributes (`@name`), child
- * elements (an array when there are several of a name) and text (`#text`). Values are never turned into numbers. `undefined` when
- * it is not well-formed, is beyond a limit, or has a document type: entities of its own are never expanded.
+ * An XML document as an object with its root element on top: an element is its text, or an object of its
+ * attributes (`@name`), child elements (an array when there are several of a name) and text (`#text`). Values
+ * are never turned into numbers. `undefined` when it is not well-formed, is beyond a limit, or has a document
+ * type: entities of its own are never expanded.
  */
 export function parseXml(text: string): Json | undefined {
   if (/<!DOCTYPE/i.test(text) || hasManyTags(text)) return undefined

@@ -3,7 +3,10 @@ import { WorkerPool } from '../expression/workers.ts'
 
 /** Checks values against the JSON Schemas of workflows, bounded in time and memory. */
 export interface Schemas {
-  /** What is wrong with the value, in one sentence; `undefined` when it fits. Rejects when the schema can't be used or takes too long. */
+  /**
+   * What is wrong with the value, in one sentence; `undefined` when it fits. Rejects when the schema can't be
+   * used or takes too long.
+   */
   validate(schema: Json, value: Json): Promise<string | undefined>
   close(): Promise<void>
 }

@@ -12,8 +12,9 @@ import type { TaskAtWork, TaskType } from './task.ts'
 const DEFAULT_TIMEOUT_MS = 30_000
 
 /**
- * An HTTP request. Its memory is how often the task had begun before, so that a request that is repeated after a crash or by a retry
- * carries the same `Idempotency-Key`. A status other than 2xx is a communication error with that status.
+ * An HTTP request. Its memory is how often the task had begun before, so that a request that is repeated
+ * after a crash or by a retry carries the same `Idempotency-Key`. A status other than 2xx is a communication
+ * error with that status.
  */
 export const httpTask: TaskType<HttpCallTask> = {
   async begin(at) {
@@ -59,7 +60,10 @@ async function send(
   throw failure('communication', `the server answered ${response.status}`, { status: response.status })
 }
 
-/** What fails in `act` becomes an error of the run. When the runner stops, the engine does not ask what failed. */
+/**
+ * What fails in `act` becomes an error of the run. When the runner stops, the engine does not ask what
+ * failed.
+ */
 async function withTimeout(
   { clock, deadline, halt }: Pick<TaskAtWork<HttpCallTask>, 'clock' | 'deadline' | 'halt'>,
   act: (signal: AbortSignal) => Promise<Json>,

@@ -3,8 +3,9 @@ import type { ReplyCallTask } from '../plan.ts'
 import type { TaskType } from './task.ts'
 
 /**
- * Answers the caller who waits, or sends to a WebSocket. Gives on what it got; how it went is at `$task.reply` in the task's own `output.as` and `export.as`:
- * `first` (it is the answer), `late` (there was one before, or the caller is gone), `sent` (to a WebSocket), or `gone` (nobody waits under that id, or the
+ * Answers the caller who waits, or sends to a WebSocket. Gives on what it got; how it went is at
+ * `$task.reply` in the task's own `output.as` and `export.as`: `first` (it is the answer), `late` (there was
+ * one before, or the caller is gone), `sent` (to a WebSocket), or `gone` (nobody waits under that id, or the
  * connection is over).
  */
 export const replyTask: TaskType<ReplyCallTask> = {

@@ -10,7 +10,10 @@ interface Loop {
   index: number
 }
 
-/** Each round gets the output of the one before; the last one's is the task's. `then: exit` in a round ends the loop. */
+/**
+ * Each round gets the output of the one before; the last one's is the task's. `then: exit` in a round ends
+ * the loop.
+ */
 export const forTask: TaskType<ForTask> = {
   lists: (task) => ({ do: task.do }),
   async begin(at) {

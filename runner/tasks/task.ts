@@ -13,7 +13,10 @@ export type Step =
   | { kind: 'done'; output: Json; then?: string }
   /** It runs one of its lists. */
   | { kind: 'list'; list: ListName; input: Json }
-  /** The run sleeps, and the task begins again with its frame as it is when the time has come. Milliseconds since the epoch. */
+  /**
+   * The run sleeps, and the task begins again with its frame as it is when the time has come. Milliseconds
+   * since the epoch.
+   */
   | { kind: 'park'; until: number }
 
 /** A task at work, and what it may use. */
@@ -52,7 +55,10 @@ export interface TaskAtWork<Task extends TaskPlan> {
 export interface TaskType<Task extends TaskPlan> {
   /** Its lists of tasks. */
   lists?(task: Task): Partial<Record<ListName, TaskPlan[]>>
-  /** Begins it; or goes on with it, after a `park` or when the run was taken over, with the `memory` that it left. */
+  /**
+   * Begins it; or goes on with it, after a `park` or when the run was taken over, with the `memory` that it
+   * left.
+   */
   begin(at: TaskAtWork<Task>): Promise<Step> | Step
   /** A list that it ran has ended; `exited` tells that a task of it said `then: exit`. */
   ended?(at: TaskAtWork<Task>, output: Json, exited: boolean): Promise<Step> | Step

@@ -18,8 +18,8 @@ interface Attempts {
 }
 
 /**
- * Tries its tasks; an error that `catch` holds makes it try again as `retry` says, and when no retry is left, run `catch.do`.
- * Without `catch.do` the task gives what it got.
+ * Tries its tasks; an error that `catch` holds makes it try again as `retry` says, and when no retry is left,
+ * run `catch.do`. Without `catch.do` the task gives what it got.
  */
 export const tryTask: TaskType<TryTask> = {
   lists: (task) => ({ try: task.try, catch: task.catch.do ?? [] }),

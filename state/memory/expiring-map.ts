@@ -1,6 +1,6 @@
 /**
- * A map whose entries end at a time of their own. What has ended is never seen again, and each `set` sweeps a little, so
- * that the map holds no more than about twice what is alive and no call pays for a whole sweep.
+ * A map whose entries end at a time of their own. What has ended is never seen again, and each `set` sweeps a
+ * little, so that the map holds no more than about twice what is alive and no call pays for a whole sweep.
  */
 export class ExpiringMap<V extends { expiresAt: number }> {
   readonly #entries = new Map<string, V>()

@@ -1,5 +1,6 @@
 /**
- * The events of connections: one of each is on its way to the runners, the others wait for it. The first of a line is not kept here.
+ * The events of connections: one of each is on its way to the runners, the others wait for it. The first of a
+ * line is not kept here.
  */
 export interface Lines<T> {
   /** True: the event is the first of its line. */

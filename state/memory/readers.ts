@@ -3,7 +3,9 @@ import type { Delivery } from '../state.ts'
 
 /** Those who wait for something to be delivered, first come first served. */
 export interface Readers {
-  /** Resolves with the first deliveries that `take` has, or with none after `blockMs` or when `signal` aborts. */
+  /**
+   * Resolves with the first deliveries that `take` has, or with none after `blockMs` or when `signal` aborts.
+   */
   wait(take: () => Delivery[], blockMs: number, signal: AbortSignal): Promise<Delivery[]>
   /** There may be something to take. */
   wake(): void

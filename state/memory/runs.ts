@@ -29,7 +29,10 @@ export interface RunsOptions {
   partition: number
   /** How long a run is kept after it was written last, or after it was to go on. */
   runTtlMs: number
-  /** How long an ended run is remembered after its event was forgotten, so that a stalled runner can't revive it. */
+  /**
+   * How long an ended run is remembered after its event was forgotten, so that a stalled runner can't revive
+   * it.
+   */
   endedTtlMs: number
   /** Called when a parked run became due. */
   onDue: () => void

@@ -6,7 +6,10 @@ export interface Taken {
   /** What there is to say to a call with this key; undefined: it is the first. */
   verdictOf(once: Once): Verdict | undefined
   add(once: Once, eventId: string): void
-  /** The answer of the event; the first one stays. One that is to be tried again when it fails is forgotten instead. */
+  /**
+   * The answer of the event; the first one stays. One that is to be tried again when it fails is forgotten
+   * instead.
+   */
   remember(key: string, message: ReplyMessage): void
 }
 

@@ -16,8 +16,8 @@ interface Window {
 }
 
 /**
- * Exact sliding windows: with the last N accepted times kept, the oldest of them alone tells whether a call passes, so that a call costs the
- * same whatever N is.
+ * Exact sliding windows: with the last N accepted times kept, the oldest of them alone tells whether a call
+ * passes, so that a call costs the same whatever N is.
  */
 export function createWindows(now: () => number): Windows {
   const windows = new ExpiringMap<Window>(now)

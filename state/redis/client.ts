@@ -42,7 +42,8 @@ export function createClient(options: ClientOptions, queue: boolean): Redis | Cl
       enableOfflineQueue: queue,
       clusterRetryStrategy: backoffMs,
       clusterNodeRetryStrategy: backoffMs,
-      // A command that was refused is not kept: its caller has been told, and it would be done all the same. One that the Cluster sends to another master was not done.
+      // A command that was refused is not kept: its caller has been told, and it would be done all the same.
+      // One that the Cluster sends to another master was not done.
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       maxRedirections: 3,
@@ -69,8 +70,9 @@ export function createClient(options: ClientOptions, queue: boolean): Redis | Cl
 }
 
 /**
- * After a MOVED, ioredis notes the announced address of a slot where it looks for mapped ones, does not find the connection, and asks
- * random nodes until it gives up. This lets it find the connection by either address.
+ * After a MOVED, ioredis notes the announced address of a slot where it looks for mapped ones, does not find
+ * the connection, and asks random nodes until it gives up. This lets it find the connection by either
+ * address.
  */
 function findByAnnouncedAddress(cluster: Cluster, natMap: NatMap): void {
   const { connectionPool: pool } = cluster as unknown as {
@@ -83,7 +85,10 @@ function findByAnnouncedAddress(cluster: Cluster, natMap: NatMap): void {
   }
 }
 
-/** Resolves when calls can be made. Of a Cluster, no call waits for a master: each is connected by then, or away. */
+/**
+ * Resolves when calls can be made. Of a Cluster, no call waits for a master: each is connected by then, or
+ * away.
+ */
 export async function opened(client: Redis | Cluster): Promise<void> {
   await new Promise((resolve) => client.once('ready', resolve))
   if (client instanceof Redis) return
@@ -98,7 +103,10 @@ function connectedOrAway(node: Redis): Promise<unknown> {
   })
 }
 
-/** Calls back with each server whenever it is reached. Masters of a Cluster are connected when they become known, not when they are spoken to first. */
+/**
+ * Calls back with each server whenever it is reached. Masters of a Cluster are connected when they become
+ * known, not when they are spoken to first.
+ */
 export function onReached(client: Redis | Cluster, act: (server: Redis) => void): void {
   if (client instanceof Redis) {
     client.on('ready', () => act(client))

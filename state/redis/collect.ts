@@ -16,8 +16,9 @@ interface Pending<T, R> {
 }
 
 /**
- * Collects items of a partition until what the current event has set off is done, and acts on them together: under load a script for many, alone no
- * later than without. `act` returns a result for each item, in their order.
+ * Collects items of a partition until what the current event has set off is done, and acts on them together:
+ * under load a script for many, alone no later than without. `act` returns a result for each item, in their
+ * order.
  */
 export function createCollector<T, R>(
   act: (partition: number, items: T[]) => Promise<R[]>,

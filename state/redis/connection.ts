@@ -21,7 +21,10 @@ export interface ConnectionOptionsOfState extends ClientOptions {
 
 /** The connections of one process: one for commands, one for the channel it listens to. */
 export interface Connection {
-  /** Runs a script in one round trip. Rejects with {@link StateUnavailable}. The first calls wait for the connection; later none is ever queued. */
+  /**
+   * Runs a script in one round trip. Rejects with {@link StateUnavailable}. The first calls wait for the
+   * connection; later none is ever queued.
+   */
   run(script: Script, keys: string[], args: Argument[]): Promise<unknown>
   /** The same, with every string of the answer as a Buffer. */
   runForBuffers(script: Script, keys: string[], args: Argument[]): Promise<unknown>
@@ -61,11 +64,13 @@ export function connect(
   }
   for (const client of [commands, subscriber]) client.on('error', fault)
   subscriber.on('message', (_, message: string) => onMessage(message))
-  // ioredis would do so by itself, and let nobody know when the connection is lost meanwhile: the process would end of it. A Cluster's does it well.
+  // ioredis would do so by itself, and let nobody know when the connection is lost meanwhile: the process
+  // would end of it. A Cluster's does it well.
   if (subscriber instanceof Redis)
     subscriber.on('ready', () => void subscriber.subscribe(channel).catch(fault))
   onReached(commands, (server) => {
-    // Ahead of all calls: one that had to be sent again with its script would come after those that followed it. Without the right to do so it happens once.
+    // Ahead of all calls: one that had to be sent again with its script would come after those that followed
+    // it. Without the right to do so it happens once.
     for (const { source } of Object.values(scripts)) server.script('LOAD', source).catch(() => {})
     // It may have lost its data, or be another one.
     if (entered) claim().catch(fault)
@@ -77,7 +82,10 @@ export function connect(
   ).finally(() => (opening = undefined))
   opening.catch(fault)
 
-  /** Makes sure that no other installation works here: a runner would acknowledge what it has no Workflows for. */
+  /**
+   * Makes sure that no other installation works here: a runner would acknowledge what it has no Workflows
+   * for.
+   */
   async function claim(): Promise<void> {
     const owner = await execute(scripts.claim, [installation.key], [installation.name], false)
     entered = owner === installation.name
@@ -128,7 +136,10 @@ export function connect(
     }
   }
 
-  /** After a failure in a Cluster: another server may have become a master. ioredis would learn of it only from one that still answers for the slot. */
+  /**
+   * After a failure in a Cluster: another server may have become a master. ioredis would learn of it only
+   * from one that still answers for the slot.
+   */
   function lookForMasters(): void {
     const now = clock.monotonic()
     if (commands instanceof Redis || closed || now - lookedAt < masterSearchMs) return
@@ -181,7 +192,10 @@ function unavailable(error: unknown): StateUnavailable {
   return new StateUnavailable('Redis did not take a command', { cause: withoutArguments(error) })
 }
 
-/** Errors of ioredis hold the command with its arguments, among them passwords and the bodies of calls; some messages of Redis repeat them. */
+/**
+ * Errors of ioredis hold the command with its arguments, among them passwords and the bodies of calls; some
+ * messages of Redis repeat them.
+ */
 function withoutArguments(error: unknown): Error {
   if (error instanceof StateUnavailable) return error
   if (!(error instanceof Error)) return new Error('unknown error')

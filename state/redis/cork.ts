@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream'
 
 /**
- * Collects all that is written to sockets in one turn of the event loop into one write each. To be called before every write; a socket that
- * replaces another in between is left alone until the next turn.
+ * Collects all that is written to sockets in one turn of the event loop into one write each. To be called
+ * before every write; a socket that replaces another in between is left alone until the next turn.
  */
 export function createCork(sockets: () => Iterable<Writable | undefined>): () => void {
   let corked: Writable[] = []

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts'
 
-/** Repeats an act with a pause after each time; a failure is told and does not end it. The result stops it. */
+/**
+ * Repeats an act with a pause after each time; a failure is told and does not end it. The result stops it.
+ */
 export function every(
   ms: number,
   clock: Clock,

@@ -6,8 +6,9 @@ export interface Groups<T> {
   add(partition: number, name: string, value: T): void
   delete(partition: number, name: string): void
   /**
-   * Acts on all of it that `isWanted` says, on at most `size` of one partition at a time; what was deleted meanwhile is left out. A failure ends the turn of its
-   * partition and is told when the others have had theirs.
+   * Acts on all of it that `isWanted` says, on at most `size` of one partition at a time; what was deleted
+   * meanwhile is left out. A failure ends the turn of its partition and is told when the others have had
+   * theirs.
    */
   each(
     size: number,

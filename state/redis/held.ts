@@ -15,7 +15,9 @@ export interface HeldEvent {
   weight: number
 }
 
-/** What a runner works on: events that are not acknowledged and resumed runs that are neither parked nor over. */
+/**
+ * What a runner works on: events that are not acknowledged and resumed runs that are neither parked nor over.
+ */
 export interface Held {
   add(delivery: Delivery, weight: number): void
   dropEvent(partition: number, entry: string): void

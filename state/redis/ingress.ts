@@ -21,7 +21,10 @@ export interface IngressDeps {
   connect: (channel: string, onMessage: (message: string) => void) => Connection
 }
 
-/** A place of a lease, see `Lease`. A renewal takes what it names, so it must not name a place that may yet be refused. */
+/**
+ * A place of a lease, see `Lease`. A renewal takes what it names, so it must not name a place that may yet be
+ * refused.
+ */
 interface Place {
   key: string
   id: string

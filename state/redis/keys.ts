@@ -1,6 +1,7 @@
 /**
- * Every key and channel of the shared state. All keys of a partition carry its hash tag, so that a script that gets them
- * touches one slot of a Redis Cluster. `docs/state.md` lists what each holds, for how long, and its size.
+ * Every key and channel of the shared state. All keys of a partition carry its hash tag, so that a script
+ * that gets them touches one slot of a Redis Cluster. `docs/state.md` lists what each holds, for how long,
+ * and its size.
  */
 export interface Keys {
   /** Stream: accepted events that are not acknowledged. */
@@ -29,7 +30,10 @@ export interface Keys {
   connection(partition: number, id: string): string
   /** List: messages to a WebSocket that are not known to have reached its pod. */
   outbox(partition: number, id: string): string
-  /** List: the events of a WebSocket that are not acknowledged: the first by its place in the stream, the others wait. */
+  /**
+   * List: the events of a WebSocket that are not acknowledged: the first by its place in the stream, the
+   * others wait.
+   */
   line(partition: number, id: string): string
   /** Hash: how many bytes of events are not acknowledged. */
   backlog(partition: number): string

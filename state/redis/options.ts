@@ -13,7 +13,8 @@ export interface RedisStateOptions {
   /** Begins every key and channel. `hooklet` by default. */
   prefix?: string
   /**
-   * The name of the installation that the process belongs to; none by default. A process is refused everything where keys with the prefix belong to another one.
+   * The name of the installation that the process belongs to; none by default. A process is refused
+   * everything where keys with the prefix belong to another one.
    */
   installation?: string
   /** How many partitions there are; all processes that share a state must agree on it. 64 by default. */
@@ -24,15 +25,24 @@ export interface RedisStateOptions {
   backlogBytes?: number
   /** Runs of a partition that may be parked before calls are refused. 100,000 by default. */
   parked?: number
-  /** After so many runners that died over it, without a checkpoint in between, an event is put aside. 5 by default. */
+  /**
+   * After so many runners that died over it, without a checkpoint in between, an event is put aside. 5 by
+   * default.
+   */
   maxAttempts?: number
   /** How many events put aside are kept for each partition; the oldest go first. 1,000 by default. */
   deadLetters?: number
   /** After this silence a process counts as dead, and what it held is free. 15 s by default. */
   lapseMs?: number
-  /** After this time a runner that is gone without a word, and left nothing behind, is forgotten. A day by default. */
+  /**
+   * After this time a runner that is gone without a word, and left nothing behind, is forgotten. A day by
+   * default.
+   */
   consumerTtlMs?: number
-  /** How often a runner looks for work that nobody told it of, and an ingress for replies it missed. 1 s by default. */
+  /**
+   * How often a runner looks for work that nobody told it of, and an ingress for replies it missed. 1 s by
+   * default.
+   */
   sweepMs?: number
   /** After this time a command counts as failed. 900 ms by default. */
   commandTimeoutMs?: number
@@ -41,13 +51,18 @@ export interface RedisStateOptions {
   /** How long an ended run is remembered after its event was forgotten. 10 min by default. */
   endedTtlMs?: number
   clock?: Clock
-  /** Told of lost connections and failed work in the background; nothing by default. Errors never hold payloads or credentials. */
+  /**
+   * Told of lost connections and failed work in the background; nothing by default. Errors never hold
+   * payloads or credentials.
+   */
   onError?: (error: unknown) => void
 }
 
 export type Settings = Required<Omit<RedisStateOptions, 'url' | 'tls' | 'natMap'>>
 
-/** For how many bytes of the backlog an event counts at least, so that no more than `backlog` of them fit in. */
+/**
+ * For how many bytes of the backlog an event counts at least, so that no more than `backlog` of them fit in.
+ */
 export function leastWeight({ backlog, backlogBytes }: Settings): number {
   return Math.floor(backlogBytes / backlog)
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts'
 
 /**
- * When silence may be taken for death. After a partition was away from this process, or this process from everything, those that live may not have told so
- * either: they get a whole lapse for it, counted from the first success.
+ * When silence may be taken for death. After a partition was away from this process, or this process from
+ * everything, those that live may not have told so either: they get a whole lapse for it, counted from the
+ * first success.
  */
 export interface Presence {
   /** The partition has answered. */

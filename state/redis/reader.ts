@@ -8,10 +8,11 @@ import type { Scripts } from './script.ts'
 import type { Take } from './take.ts'
 
 /**
- * Finds work in any number of partitions without a blocked connection for each (a Redis Cluster lets no command wait on several slots).
- * A partition that had nothing for this runner knows so, and publishes on the runner's channel when an event is appended; all others are
- * read. A sweep now and then finds what nobody told: the work of dead runners, and runs parked by them. One that fails is left alone until the next sweep; one
- * that hangs keeps nobody waiting: what it has, when it answers after all, goes to a later call.
+ * Finds work in any number of partitions without a blocked connection for each (a Redis Cluster lets no
+ * command wait on several slots). A partition that had nothing for this runner knows so, and publishes on the
+ * runner's channel when an event is appended; all others are read. A sweep now and then finds what nobody
+ * told: the work of dead runners, and runs parked by them. One that fails is left alone until the next sweep;
+ * one that hangs keeps nobody waiting: what it has, when it answers after all, goes to a later call.
  */
 export interface Reader {
   read: RunnerState['read']
@@ -106,7 +107,8 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       answeredAt = clock.monotonic()
       failing.delete(partition)
       found.push(...deliveries)
-      // One that had nothing says when it has; the others are read until then, and what the dead have left until there is none.
+      // One that had nothing says when it has; the others are read until then, and what the dead have left
+      // until there is none.
       const leftBehind = deliveries.some((delivery) => delivery.kind === 'event' && delivery.deliveries > 1)
       if (deliveries.length > 0) heat(partition, abandoned && leftBehind)
     } catch (error) {
@@ -118,7 +120,10 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     }
   }
 
-  /** Begins to read partitions that may have work. True: there are more, for which those that were begun before are to be waited for. */
+  /**
+   * Begins to read partitions that may have work. True: there are more, for which those that were begun
+   * before are to be waited for.
+   */
   function begin(count: number, onFailure: (error: unknown) => void): boolean {
     const now = clock.monotonic()
     let room = Math.min(breadth, count)
@@ -177,7 +182,9 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     return []
   }
 
-  /** Aborts with the reader's signal or on closing; made once for a reader that comes again with the same one. */
+  /**
+   * Aborts with the reader's signal or on closing; made once for a reader that comes again with the same one.
+   */
   function stopOf(signal: AbortSignal | undefined): AbortSignal {
     if (signal === undefined) return closing.signal
     if (lastStop?.of !== signal) lastStop = { of: signal, either: AbortSignal.any([signal, closing.signal]) }

@@ -1,4 +1,7 @@
-/** The state of any number of processes, kept in Redis or Valkey. `docs/state.md` says what is promised and what is stored. */
+/**
+ * The state of any number of processes, kept in Redis or Valkey. `docs/state.md` says what is promised and
+ * what is stored.
+ */
 import type { IngressState, RunnerState } from '../state.ts'
 import type { Connection } from './connection.ts'
 import { connect } from './connection.ts'
@@ -13,9 +16,14 @@ import { parseRedisUrl } from './url.ts'
 export type { RedisStateOptions }
 
 export interface RedisState {
-  /** The state as an ingress sees it, on connections of its own. `podId` is unique among all that are running. */
+  /**
+   * The state as an ingress sees it, on connections of its own. `podId` is unique among all that are running.
+   */
   ingress(podId: string): IngressState
-  /** The state as a runner sees it, on connections of its own. `consumerId` is unique among all that are running and were not long ago. */
+  /**
+   * The state as a runner sees it, on connections of its own. `consumerId` is unique among all that are
+   * running and were not long ago.
+   */
   runner(consumerId: string): RunnerState
   close(): Promise<void>
 }

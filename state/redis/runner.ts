@@ -41,7 +41,10 @@ interface Reply extends ReplyAddress {
   json: string
 }
 
-/** How many replies or events go into one script, and how long their messages are together, so that none holds Redis up. */
+/**
+ * How many replies or events go into one script, and how long their messages are together, so that none holds
+ * Redis up.
+ */
 const batch = 100
 const batchLength = 1_000_000
 /** What a pod that takes nothing leaves behind for one WebSocket, and for how long. */

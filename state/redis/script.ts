@@ -40,7 +40,10 @@ export type Scripts = Record<(typeof names)[number], Script>
 
 const read = (file: string): string => readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
 
-/** Reads the scripts that lie beside this file; a line `-- include NAME` stands for the functions of `lua/include/NAME.lua`. */
+/**
+ * Reads the scripts that lie beside this file; a line `-- include NAME` stands for the functions of
+ * `lua/include/NAME.lua`.
+ */
 export function loadScripts(): Scripts {
   const entries = names.map((name) => {
     const source = read(name).replace(/^-- include (\S+)$/gm, (_, part: string) => read(`include/${part}`))

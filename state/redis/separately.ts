@@ -2,8 +2,8 @@
 const atOnce = 8
 
 /**
- * Acts on each item, on some at once. That an act fails or hangs keeps no other from its turn: a part of a Redis Cluster may be away. Rejects with the first
- * failure when all are done.
+ * Acts on each item, on some at once. That an act fails or hangs keeps no other from its turn: a part of a
+ * Redis Cluster may be away. Rejects with the first failure when all are done.
  */
 export async function separately<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]

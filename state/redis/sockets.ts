@@ -67,7 +67,10 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     listener?.message(one.id, JSON.parse(json) as SocketMessage)
   }
 
-  /** Delivers what publications have missed, up to the message with that number, and to any that is heard of meanwhile. */
+  /**
+   * Delivers what publications have missed, up to the message with that number, and to any that is heard of
+   * meanwhile.
+   */
   async function fetchMissed(one: Held, number: number): Promise<void> {
     one.sent = Math.max(one.sent, number)
     if (one.fetching) return

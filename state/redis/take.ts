@@ -9,7 +9,10 @@ import { leastWeight } from './options.ts'
 import type { Presence } from './presence.ts'
 import type { Scripts } from './script.ts'
 
-/** Takes at most `count` deliveries of a partition, which are held from then on; `abandoned`: those of silent runners as well. */
+/**
+ * Takes at most `count` deliveries of a partition, which are held from then on; `abandoned`: those of silent
+ * runners as well.
+ */
 export type Take = (partition: number, count: number, abandoned: boolean) => Promise<Delivery[]>
 
 export interface TakeDeps {

@@ -23,8 +23,8 @@ const form =
  *     redis+sentinel://[user:password@]host[:26379][,host…]/master[/db][?sentinelUsername=…&sentinelPassword=…]
  *     redis+cluster://[user:password@]host[:6379][,host…]
  *
- * with `rediss` in place of `redis` for TLS. User, password and parameters are percent-encoded. Throws an Error that names what is wrong
- * without repeating the URL, since it may hold a password.
+ * with `rediss` in place of `redis` for TLS. User, password and parameters are percent-encoded. Throws an
+ * Error that names what is wrong without repeating the URL, since it may hold a password.
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const groups = form.exec(url)?.groups

@@ -1,4 +1,7 @@
-/** A real API server takes every object that the chart makes, and pods that the restricted Pod Security Standard allows. */
+/**
+ * A real API server takes every object that the chart makes, and pods that the restricted Pod Security
+ * Standard allows.
+ */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { stringify } from 'yaml'
 import { startCluster } from '../support/kubernetes/cluster.ts'

@@ -1,4 +1,7 @@
-/** The oldest Helm that the documentation promises makes the same of the chart as the newest, by which the golden files are written. */
+/**
+ * The oldest Helm that the documentation promises makes the same of the chart as the newest, by which the
+ * golden files are written.
+ */
 import { describe, expect, jest, test } from '@jest/globals'
 import { helm } from '../support/kubernetes/helm.ts'
 import { CHART, NAMESPACE, VALUE_SETS } from './render.ts'

@@ -1,4 +1,7 @@
-/** Who reaches what when the chart's NetworkPolicies are enforced: the union of all rules, for each pod, address and port. */
+/**
+ * Who reaches what when the chart's NetworkPolicies are enforced: the union of all rules, for each pod,
+ * address and port.
+ */
 import { beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { isAllowed } from './policies.ts'
 import type { End, Rule } from './policies.ts'
@@ -89,7 +92,8 @@ const outwards: Record<string, Row[]> = {
     ...metadataServices.map((address): Row => ['metadata service', address, 443, []]),
   ],
   observed: [
-    // The API server is not named: all look for it anywhere on its ports, and nothing but metadata services is denied to runners.
+    // The API server is not named: all look for it anywhere on its ports, and nothing but metadata services
+    // is denied to runners.
     ['API server', '10.20.0.10', 6443, all],
     ['public HTTPS', '203.0.113.9', 443, all],
     ['private network', '10.9.9.9', 80, ['runner']],

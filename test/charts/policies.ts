@@ -1,4 +1,7 @@
-/** What NetworkPolicies allow together: a connection passes when no policy selects the pod in its direction, or any rule of any that does. */
+/**
+ * What NetworkPolicies allow together: a connection passes when no policy selects the pod in its direction,
+ * or any rule of any that does.
+ */
 import { BlockList, isIPv6 } from 'node:net'
 import type { Rendered } from './render.ts'
 
@@ -26,7 +29,10 @@ export interface Rule {
   to?: Peer[]
 }
 
-/** One end of a connection: an address outside of the cluster, or a pod. A pod is found by selectors only: what a block means for pods is the plugin's. */
+/**
+ * One end of a connection: an address outside of the cluster, or a pod. A pod is found by selectors only:
+ * what a block means for pods is the plugin's.
+ */
 export type End = { address: string } | { pod: Record<string, string>; namespace: Record<string, string> }
 
 export interface Connection {

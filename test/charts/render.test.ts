@@ -1,4 +1,6 @@
-/** What the chart makes of values. `UPDATE_GOLDEN=1 npm test -- test/charts` writes the golden files again. */
+/**
+ * What the chart makes of values. `UPDATE_GOLDEN=1 npm test -- test/charts` writes the golden files again.
+ */
 import { access, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'

@@ -14,7 +14,10 @@ export const VALUE_SETS = Object.fromEntries(
 
 export const NAMESPACE = 'hooklet-system'
 
-/** `helm template` of the chart; `values` are files of values or, as `name=value`, single ones, on top of the set `default`. */
+/**
+ * `helm template` of the chart; `values` are files of values or, as `name=value`, single ones, on top of the
+ * set `default`.
+ */
 export function template(...values: string[]): Promise<HelmResult> {
   const all = [VALUE_SETS['default'] ?? '', ...values]
   const given = all.flatMap((value) =>

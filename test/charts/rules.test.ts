@@ -28,7 +28,10 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Samples by series, in Prometheus' notation: `0+3x20` begins at 0 and grows by 3 for 20 minutes, `_` is none. */
+/**
+ * Samples by series, in Prometheus' notation: `0+3x20` begins at 0 and grows by 3 for 20 minutes, `_` is
+ * none.
+ */
 type Series = Record<string, string>
 
 interface Case {

@@ -1,4 +1,7 @@
-/** What users change of the objects, beyond what the golden files show: their word is the last one, and nothing is there twice. */
+/**
+ * What users change of the objects, beyond what the golden files show: their word is the last one, and
+ * nothing is there twice.
+ */
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

@@ -186,7 +186,10 @@ test('every curl line of the printed table works', async () => {
     expect([line, status]).toEqual([line, expect.stringMatching(/^20[0-4]$/)])
 })
 
-/** Starts the command, does something once its table is printed, ends it with SIGTERM and expects a clean exit. */
+/**
+ * Starts the command, does something once its table is printed, ends it with SIGTERM and expects a clean
+ * exit.
+ */
 async function tableOf(
   args: string[],
   during: (stdout: string) => Promise<Record<string, string>> = () => Promise.resolve({}),

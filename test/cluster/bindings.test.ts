@@ -1,4 +1,7 @@
-/** Routes name the plans that their calls are for, and who waits for Ready can call: with the operator process on a real API server. */
+/**
+ * Routes name the plans that their calls are for, and who waits for Ready can call: with the operator process
+ * on a real API server.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import { artefactSelector, decodeArtefact } from '../../artefacts/secret.ts'
 import type { ArtefactKind, ArtefactSecret } from '../../artefacts/secret.ts'

@@ -1,4 +1,7 @@
-/** Processes and the API server that are killed while a user applies: everything converges, and nobody who calls notices. */
+/**
+ * Processes and the API server that are killed while a user applies: everything converges, and nobody who
+ * calls notices.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { hook, WIDE } from '../e2e/processes/fleet.ts'
@@ -126,7 +129,10 @@ test('kill -9 of the operator that leads, and of an ingress, in the middle of 20
   await expectNothingHalfMade(webhooks)
 })
 
-/** Each Webhook has one Secret with its URL, one route with a token of its own, and one plan; there are no others. */
+/**
+ * Each Webhook has one Secret with its URL, one route with a token of its own, and one plan; there are no
+ * others.
+ */
 async function expectNothingHalfMade(webhooks: Served[]): Promise<void> {
   const urls = new Map(webhooks.map(({ metadata, status }) => [metadata.name, status.url]))
   const namesOf = (objects: KubeObject[]): string[] => objects.map(({ metadata }) => metadata.name).toSorted()

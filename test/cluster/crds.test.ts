@@ -1,4 +1,7 @@
-/** A real API server judges our resources as the standalone admission does: the same refusals, sentences and defaults. */
+/**
+ * A real API server judges our resources as the standalone admission does: the same refusals, sentences and
+ * defaults.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createAdmission } from '../../cli/admission/admission.ts'
 import type { Resource } from '../../cli/admission/admission.ts'

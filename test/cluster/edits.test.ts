@@ -1,4 +1,7 @@
-/** Runs that sleep while their Workflow is edited, or made anew, and every runner is another process when they wake. */
+/**
+ * Runs that sleep while their Workflow is edited, or made anew, and every runner is another process when they
+ * wake.
+ */
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import { hook } from '../e2e/processes/fleet.ts'
 import type { KubeObject } from '../support/kubernetes/cluster.ts'

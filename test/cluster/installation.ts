@@ -1,4 +1,7 @@
-/** An installation on a test cluster: its own namespace, the roles, and processes that run under exactly these. */
+/**
+ * An installation on a test cluster: its own namespace, the roles, and processes that run under exactly
+ * these.
+ */
 import type { ConditionDraft } from '../../crds/contract.ts'
 import type { Cluster, KubeObject } from '../support/kubernetes/cluster.ts'
 import { rolesOf } from '../support/kubernetes/roles.ts'
@@ -92,7 +95,10 @@ export const path = {
   events: (namespace: string): string => `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
 }
 
-/** Reads again and again until `find` gives something; what it throws on the last try is told when the time is over. */
+/**
+ * Reads again and again until `find` gives something; what it throws on the last try is told when the time is
+ * over.
+ */
 export async function eventually<Found>(
   find: () => Promise<Found | undefined>,
   { withinMs = 20_000 } = {},

@@ -51,7 +51,9 @@ async function call(url: string, init: RequestInit = {}): Promise<{ status: numb
   return { status: response.status, text: await response.text() }
 }
 
-/** Asks again until it is so. A second is promised; the bound is for machines that are busy with other things. */
+/**
+ * Asks again until it is so. A second is promised; the bound is for machines that are busy with other things.
+ */
 async function soon<Found>(look: () => Promise<Found>, wanted: (found: Found) => boolean): Promise<Found> {
   const deadline = Date.now() + 10_000
   for (;;) {
@@ -147,7 +149,8 @@ describe('what is changed is live', () => {
       await becomes(url, { text: `good day ${nth}` }, as('first'))
       times.push(performance.now() - edited)
     }
-    // 33 ms on two cores with four times as much to do as they can: far enough from the promise for any machine.
+    // 33 ms on two cores with four times as much to do as they can: far enough from the promise for any
+    // machine.
     expect(times.toSorted((a, b) => a - b)[4]).toBeLessThan(1000)
   })
 
@@ -240,7 +243,10 @@ async function artefacts(): Promise<string[]> {
   return body.items.map(({ metadata }) => metadata.name)
 }
 
-/** What Redis holds for ever: only the streams and the set that all webhooks of a partition share, and nothing is in them. */
+/**
+ * What Redis holds for ever: only the streams and the set that all webhooks of a partition share, and nothing
+ * is in them.
+ */
 async function expectNothingKept(): Promise<void> {
   const redis = new Redis(site.redis.url)
   try {

@@ -1,5 +1,6 @@
 /**
- * What `docs/kubectl.md` shows is what kubectl prints. `UPDATE_DOCS=1 npm test -- test/cluster/kubectl` writes it into the page.
+ * What `docs/kubectl.md` shows is what kubectl prints. `UPDATE_DOCS=1 npm test -- test/cluster/kubectl`
+ * writes it into the page.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { spawn } from 'node:child_process'
@@ -62,7 +63,10 @@ test('docs/kubectl.md shows what is printed; if not, UPDATE_DOCS=1 npm test -- t
   else expect(before).toBe(after)
 })
 
-/** What the command prints, when that is what is expected; else what it still prints after a while: the operator may not be done. */
+/**
+ * What the command prints, when that is what is expected; else what it still prints after a while: the
+ * operator may not be done.
+ */
 async function print(command: string, expected: string): Promise<string> {
   const deadline = Date.now() + (updating ? 2_000 : 5_000)
   const looks = /^\$ kubectl (get|describe) /.test(command)

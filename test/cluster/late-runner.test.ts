@@ -38,7 +38,10 @@ async function apply(objects: object[]): Promise<void> {
   expect(waited).toMatchObject({ code: 0 })
 }
 
-/** The first answer that is not that of an ingress which does not know the webhook yet, or still the route of before. */
+/**
+ * The first answer that is not that of an ingress which does not know the webhook yet, or still the route of
+ * before.
+ */
 async function call(name: string, before?: string): Promise<string> {
   const path = `/apis/hooklet.dev/v1alpha1/namespaces/${namespace}/webhooks/${name}`
   for (;;) {

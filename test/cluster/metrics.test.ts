@@ -1,4 +1,7 @@
-/** What processes tell Prometheus, and that alerts, dashboard and autoscaler of the chart ask for nothing else. */
+/**
+ * What processes tell Prometheus, and that alerts, dashboard and autoscaler of the chart ask for nothing
+ * else.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'

@@ -1,4 +1,6 @@
-/** The operator takes care of one namespace, of several or of all, with the rights for these and no others. */
+/**
+ * The operator takes care of one namespace, of several or of all, with the rights for these and no others.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { hook } from '../e2e/processes/fleet.ts'

@@ -65,7 +65,9 @@ async function retried(act: () => Promise<void>): Promise<void> {
   )
 }
 
-/** All are ready, and nothing is half made: route, Secret and status of each agree, and there is nothing else. */
+/**
+ * All are ready, and nothing is half made: route, Secret and status of each agree, and there is nothing else.
+ */
 async function expectConverged(count: number): Promise<void> {
   const ready = async (target: string): Promise<Reported[] | undefined> => {
     const { items } = await get<{ items: Reported[] }>(cluster, target)

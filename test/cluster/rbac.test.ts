@@ -1,4 +1,7 @@
-/** Each process may do what it needs and no more. That it can live with that is shown by the tests that run processes: all under these roles. */
+/**
+ * Each process may do what it needs and no more. That it can live with that is shown by the tests that run
+ * processes: all under these roles.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { API_VERSION } from '../../crds/contract.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'

@@ -1,4 +1,7 @@
-/** What the operator says when an API server does not let it write or delete: a policy stands for quotas and whatever else refuses. */
+/**
+ * What the operator says when an API server does not let it write or delete: a policy stands for quotas and
+ * whatever else refuses.
+ */
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'

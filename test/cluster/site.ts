@@ -1,4 +1,7 @@
-/** A whole installation on a real API server: operator, ingress and runner processes, each with the rights of its role, and a Redis. */
+/**
+ * A whole installation on a real API server: operator, ingress and runner processes, each with the rights of
+ * its role, and a Redis.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { hook } from '../e2e/processes/fleet.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'
@@ -21,11 +24,15 @@ export interface Site {
   ingress: Member[]
   runners: Member[]
   /**
-   * Resolves when every ingress serves what was published before: it serves what came after, and watches keep the order. Callers meet 404 until then, which
-   * promises nothing. A runner that is behind is no reason to wait: it asks before it lets go of what was accepted.
+   * Resolves when every ingress serves what was published before: it serves what came after, and watches keep
+   * the order. Callers meet 404 until then, which promises nothing. A runner that is behind is no reason to
+   * wait: it asks before it lets go of what was accepted.
    */
   routed(): Promise<void>
-  /** The same, and the runner has every change of a global or Secret, too: these make no new generation that an event could name. For sites of one runner. */
+  /**
+   * The same, and the runner has every change of a global or Secret, too: these make no new generation that
+   * an event could name. For sites of one runner.
+   */
   caughtUp(): Promise<void>
   /** Starts one more process. */
   start(role: MemberRole, env?: NodeJS.ProcessEnv): Promise<Member>
@@ -117,7 +124,10 @@ export async function startSite(options: SiteOptions & { cluster?: Cluster } = {
   }
 }
 
-/** What the processes of the site say that they may not do: nothing, when each has all the rights that it uses. */
+/**
+ * What the processes of the site say that they may not do: nothing, when each has all the rights that it
+ * uses.
+ */
 export function refusedIn({ operators, ingress, runners }: Site): string[] {
   return [...operators, ...ingress, ...runners].flatMap((member) =>
     member

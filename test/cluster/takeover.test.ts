@@ -1,4 +1,7 @@
-/** An operator whose watches are dead, or whose reads fail, harms nothing that is served: on a real API server. */
+/**
+ * An operator whose watches are dead, or whose reads fail, harms nothing that is served: on a real API
+ * server.
+ */
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
@@ -39,7 +42,10 @@ beforeEach(async () => {
   system = await cluster.namespace('system')
 })
 
-/** A connection to the API server whose watches can fall silent, as they do when a connection dies without a word. */
+/**
+ * A connection to the API server whose watches can fall silent, as they do when a connection dies without a
+ * word.
+ */
 function deafening(): { api: ApiServer; deafen(): void } {
   const api = createApiServer({ kubeconfig: cluster.kubeconfig, userAgent: 'test' })
   let open: IncomingMessage[] = []

@@ -1,4 +1,7 @@
-/** Two tenants on one installation: what one has, the other can't use, see or break, whatever it writes into its own namespace. */
+/**
+ * Two tenants on one installation: what one has, the other can't use, see or break, whatever it writes into
+ * its own namespace.
+ */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

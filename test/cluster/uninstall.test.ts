@@ -1,4 +1,7 @@
-/** Before an uninstallation that takes the CRDs along, all that users made of them goes, with and without an operator. */
+/**
+ * Before an uninstallation that takes the CRDs along, all that users made of them goes, with and without an
+ * operator.
+ */
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { FINALIZER } from '../../crds/contract.ts'

@@ -11,7 +11,10 @@ import type {
   RunnerState,
 } from '../../state/state.ts'
 
-/** What an implementation brings to the contract suite: a fresh, empty state and power over its time and its processes. */
+/**
+ * What an implementation brings to the contract suite: a fresh, empty state and power over its time and its
+ * processes.
+ */
 export interface StateHarness {
   /** One more process of each kind. */
   ingress(podId: string): IngressState

@@ -1,6 +1,6 @@
 /**
- * The contract suite of verifiers: whatever a provider's protocol, these requests pass and those are refused, over real HTTP. A case brings an independent
- * signer, the provider's own library where there is one.
+ * The contract suite of verifiers: whatever a provider's protocol, these requests pass and those are refused,
+ * over real HTTP. A case brings an independent signer, the provider's own library where there is one.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Verification } from '../../ingress/route.ts'
@@ -20,7 +20,10 @@ export interface Message {
   timeText?: string
   /** The URL as the provider calls it. */
   url: string
-  /** With which secret it signs: one of those that the verification knows, the one it is rotated to, or one that nobody knows. */
+  /**
+   * With which secret it signs: one of those that the verification knows, the one it is rotated to, or one
+   * that nobody knows.
+   */
   signer: 'current' | 'next' | 'stranger'
 }
 
@@ -41,13 +44,19 @@ export interface VerifierCase {
   body?: Buffer | ((signer: Message['signer']) => Buffer)
   /** Bodies that pass as well, where the protocol looks into them. Left out: odd ones of every kind do. */
   alsoPass?: Buffer[]
-  /** With `alsoPass`: those of the odd bodies that pass, by their titles. The others are refused, though they are signed. */
+  /**
+   * With `alsoPass`: those of the odd bodies that pass, by their titles. The others are refused, though they
+   * are signed.
+   */
   oddPass?: (keyof typeof ODD_BODIES)[]
   /** False: nothing covers the body, and the case says so. */
   coversBody?: false
   /** How far a signed time may be off in each direction; absent: the protocol signs none. */
   tolerance?: { pastMs: number; futureMs: number }
-  /** Texts in place of the time that are not one, though signed; default: those that are no whole number of seconds. */
+  /**
+   * Texts in place of the time that are not one, though signed; default: those that are no whole number of
+   * seconds.
+   */
   notTimes?: string[]
   /** What follows the token in the URL. */
   rest?: string

@@ -1,6 +1,6 @@
 /**
- * The requirements on HTTP webhooks, row by row, through the whole of Hooklet: manifests in a folder, real calls, workflows that run. What
- * depends on long times is shown in test/ingress with a clock moved by hand.
+ * The requirements on HTTP webhooks, row by row, through the whole of Hooklet: manifests in a folder, real
+ * calls, workflows that run. What depends on long times is shown in test/ingress with a clock moved by hand.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -34,7 +34,9 @@ interface Hook {
   call: CallHook
 }
 
-/** Serves a Webhook `hook` with this spec, and a Workflow for each list of tasks (all JSON, which is YAML). */
+/**
+ * Serves a Webhook `hook` with this spec, and a Workflow for each list of tasks (all JSON, which is YAML).
+ */
 async function serve(spec: object, workflows: (object[] | { spec: object })[] = []): Promise<Hook> {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-rows-'))
   cleanup.push(() => rm(folder, { recursive: true }))

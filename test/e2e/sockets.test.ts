@@ -1,4 +1,7 @@
-/** The requirements on WebSocket webhooks through the whole of Hooklet: manifests in a folder, real clients, workflows that run. */
+/**
+ * The requirements on WebSocket webhooks through the whole of Hooklet: manifests in a folder, real clients,
+ * workflows that run.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

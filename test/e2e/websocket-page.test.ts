@@ -1,4 +1,7 @@
-/** The page about WebSockets is applied and talked to, as a reader would, and its table of ends is that of the code. */
+/**
+ * The page about WebSockets is applied and talked to, as a reader would, and its table of ends is that of the
+ * code.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -33,7 +36,10 @@ test('its table of ends is the table of the code', async () => {
   expect(written.toSorted()).toEqual(coded.toSorted())
 })
 
-/** `CONNECT URL`, headers, then what the client says (`>`) and hears (`<`), binary as `hex …`, and how it ends (`CLOSED`). */
+/**
+ * `CONNECT URL`, headers, then what the client says (`>`) and hears (`<`), binary as `hex …`, and how it ends
+ * (`CLOSED`).
+ */
 async function hold(dialogue: string, placeholder: (name: string) => string | undefined): Promise<void> {
   const [first = '', ...lines] = dialogue.trim().split('\n')
   const url = first

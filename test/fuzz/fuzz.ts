@@ -38,8 +38,9 @@ const allowed = new Set([
 ])
 
 /**
- * Runs at least that many cases. Rejects when an answer is not of the table, when a connection is never closed, when a good call is not answered after a batch,
- * when something failed inside, when the process dies, and when its memory grows without end: with the seed, and with the connection that does it alone.
+ * Runs at least that many cases. Rejects when an answer is not of the table, when a connection is never
+ * closed, when a good call is not answered after a batch, when something failed inside, when the process
+ * dies, and when its memory grows without end: with the seed, and with the connection that does it alone.
  */
 export async function fuzz({ cases, seed }: { cases: number; seed: number }): Promise<FuzzReport> {
   const server = await startServer()
@@ -85,7 +86,10 @@ async function culpritOf(batch: Portions[]): Promise<string> {
 
 interface FuzzedServer {
   pid: number
-  /** Opens these connections at once, then makes a good call; resolves to the statuses of their answers. Rejects with what went wrong. */
+  /**
+   * Opens these connections at once, then makes a good call; resolves to the statuses of their answers.
+   * Rejects with what went wrong.
+   */
   stand(batch: Portions[]): Promise<string[]>
   kill(): Promise<void>
 }

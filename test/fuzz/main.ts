@@ -1,4 +1,7 @@
-/** `node test/fuzz/main.ts [--cases 100000] [--seed N]`: the seed of a run that failed makes the same cases again. */
+/**
+ * `node test/fuzz/main.ts [--cases 100000] [--seed N]`: the seed of a run that failed makes the same cases
+ * again.
+ */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz.ts'

@@ -1,4 +1,7 @@
-/** Requests of all sorts, as the bytes (Latin-1) that go over the wire: nearly right ones, wrong ones, and noise. */
+/**
+ * Requests of all sorts, as the bytes (Latin-1) that go over the wire: nearly right ones, wrong ones, and
+ * noise.
+ */
 import fc from 'fast-check'
 import { routes } from './routes.ts'
 

@@ -1,6 +1,7 @@
 /**
- * What is fuzzed, as a process of its own: an ingress with a webhook of every kind, and behind it what reads its events and decodes them as a runner does.
- * Tells its port on standard output, and on standard error whatever must not happen.
+ * What is fuzzed, as a process of its own: an ingress with a webhook of every kind, and behind it what reads
+ * its events and decodes them as a runner does. Tells its port on standard output, and on standard error
+ * whatever must not happen.
  */
 import { hash } from 'node:crypto'
 import { createIngress } from '../../ingress/ingress.ts'

@@ -11,7 +11,10 @@ import type { ApiServer } from '../../kube/api-server.ts'
 /** Answers one request. Watches that it leaves open are cut with {@link FakeApiServer.close}. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** An HTTP server that answers as a test tells it to: for what a real API server does only once in a long while. */
+/**
+ * An HTTP server that answers as a test tells it to: for what a real API server does only once in a long
+ * while.
+ */
 export interface FakeApiServer {
   api: ApiServer
   kubeconfig: string

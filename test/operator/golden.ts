@@ -1,6 +1,7 @@
 /**
- * Golden files: manifests, a line of dashes, and what they compile to. `UPDATE_GOLDEN=1 npm test -- test/operator` writes the second part
- * anew; the diff then shows the change of behaviour.
+ * Golden files: manifests, a line of dashes, and what they compile to.
+ * `UPDATE_GOLDEN=1 npm test -- test/operator` writes the second part anew; the diff then shows the change of
+ * behaviour.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseAllDocuments } from 'yaml'

@@ -1,4 +1,6 @@
-/** What becomes of an event and its runs when plans are behind, the state is away, or the runner itself fails. */
+/**
+ * What becomes of an event and its runs when plans are behind, the state is away, or the runner itself fails.
+ */
 import { describe, expect, test } from '@jest/globals'
 import type { Plan } from '../../runner/plan.ts'
 import type { CallEvent } from '../../state/event.ts'
@@ -133,7 +135,9 @@ describe('an event that is delivered again', () => {
 })
 
 describe('two runs of an event', () => {
-  /** The run of `slow` is within its request until it is released; `act` of that of `other` fails once before. */
+  /**
+   * The run of `slow` is within its request until it is released; `act` of that of `other` fails once before.
+   */
   function stageTwo(act: 'save' | 'end', error: () => Error) {
     const staged = stage()
     staged.plans.put(plan('other', [askAt('other')]))

@@ -172,7 +172,8 @@ describe('the sliding window', () => {
           const { requests, windowMs } = limitsChange ? call : { requests: 5, windowMs: 100 }
           const times = accepted.get(key) ?? []
           accepted.set(key, times)
-          // Limits that change see what the earlier limit remembered; the model is told of nothing but the plain case.
+          // Limits that change see what the earlier limit remembered; the model is told of nothing but the
+          // plain case.
           const inWindow = times.filter((at) => at > time - windowMs)
           const wait = windows.take({ key, requests, windowMs })
           if (wait === 0) times.push(time)

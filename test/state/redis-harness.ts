@@ -12,7 +12,10 @@ import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const lapseMs = 900
 
-/** What the contract suite needs, on real servers: every process has its own way to them, which is cut when it crashes. */
+/**
+ * What the contract suite needs, on real servers: every process has its own way to them, which is cut when it
+ * crashes.
+ */
 export function redisHarness(servers: () => { ports: number[]; cluster: boolean }): StartHarness {
   return async (options = {}) => {
     const { ports, cluster } = servers()

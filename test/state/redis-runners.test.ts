@@ -1,5 +1,4 @@
 /** What runners take from each other, and leave behind. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
@@ -9,6 +8,7 @@ import type { ManualClock } from '../support/manual-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const partition = 3
 const events = 'hooklet:{p3}:events'
@@ -28,14 +28,6 @@ function open(options: Partial<RedisStateOptions> = {}): RedisState {
   const state = createRedisState({ url: server.url, sweepMs, lapseMs, ...options })
   states.push(state)
   return state
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true')
-    await sleep(20)
-  }
 }
 
 /** Lets time pass for a runner; what it does meanwhile is answered before more passes. */

@@ -1,5 +1,6 @@
 /**
- * Makes X.509 certificates (RFC 5280) with nothing but node:crypto, so that a test can have any kind of bad one and needs no program of the machine.
+ * Makes X.509 certificates (RFC 5280) with nothing but node:crypto, so that a test can have any kind of bad
+ * one and needs no program of the machine.
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'

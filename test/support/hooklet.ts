@@ -4,7 +4,10 @@ import path from 'node:path'
 
 const root = path.join(import.meta.dirname, '../..')
 
-/** Starts the `hooklet` command as a process of its own, in the repository's folder. Its output is no terminal. */
+/**
+ * Starts the `hooklet` command as a process of its own, in the repository's folder. Its output is no
+ * terminal.
+ */
 export function spawnHooklet(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   return spawn(process.execPath, ['cli/main.ts', ...args], {
     cwd: root,

@@ -11,8 +11,8 @@ export interface Load {
 }
 
 /**
- * `call` gets a number of its own and gives undefined, or what was wrong. What it rejects with is wrong, too. With `everyMs`, each caller rests for that
- * long between its calls, and leaves the machine to others.
+ * `call` gets a number of its own and gives undefined, or what was wrong. What it rejects with is wrong, too.
+ * With `everyMs`, each caller rests for that long between its calls, and leaves the machine to others.
  */
 export function startLoad(
   callers: number,

@@ -1,7 +1,10 @@
 import type { Clock } from '../../state/clock.ts'
 
 export interface ManualClock extends Clock {
-  /** Lets time pass: timers due on the way fire in order, each at its own time, and what they started settles before the next. */
+  /**
+   * Lets time pass: timers due on the way fire in order, each at its own time, and what they started settles
+   * before the next.
+   */
   advance(ms: number): Promise<void>
   /** Sets the time of day, as somebody may do with that of a machine: no time passes. */
   set(epochMs: number): void

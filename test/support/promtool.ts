@@ -9,7 +9,10 @@ import { fillFolder } from './kubernetes/provide.ts'
 
 const folderOf = (env: NodeJS.ProcessEnv): string => cached(env, `prometheus-${PROMETHEUS_VERSION}`)
 
-/** Makes sure that tests find promtool, built once for a machine, in a minute or two. False when it can't be built; rejects instead when CI asks for every test. */
+/**
+ * Makes sure that tests find promtool, built once for a machine, in a minute or two. False when it can't be
+ * built; rejects instead when CI asks for every test.
+ */
 export async function providePromtool(env: NodeJS.ProcessEnv): Promise<boolean> {
   const folder = folderOf(env)
   const isThere = (): boolean => runnable(folder, 'promtool')

@@ -5,7 +5,10 @@ import { until } from './until.ts'
 const withinMs = 20_000
 
 export interface RedisCluster {
-  /** The masters in the order of their slots, then as many replicas: the first is that of the first master, and so on. */
+  /**
+   * The masters in the order of their slots, then as many replicas: the first is that of the first master,
+   * and so on.
+   */
   nodes: RedisServer[]
   ports: number[]
   close(): Promise<void>

@@ -11,7 +11,10 @@ import { join } from 'node:path'
 export interface RedisServer {
   port: number
   url: string
-  /** Stops it at once, as a crash would. What it stored comes back with `start` when it runs with `--appendonly yes`. */
+  /**
+   * Stops it at once, as a crash would. What it stored comes back with `start` when it runs with
+   * `--appendonly yes`.
+   */
   kill(): Promise<void>
   /** Starts it again, with more arguments if there are. */
   start(more?: string[]): Promise<void>
@@ -22,8 +25,8 @@ export interface RedisServer {
 }
 
 /**
- * Starts a server that saves nothing unless the arguments say so. With `config`, a Sentinel's for instance, it runs from a file of these lines.
- * `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server.
+ * Starts a server that saves nothing unless the arguments say so. With `config`, a Sentinel's for instance,
+ * it runs from a file of these lines. `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server.
  */
 export async function startRedisServer(
   args: string[] = [],

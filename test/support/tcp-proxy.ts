@@ -7,7 +7,10 @@ export interface TcpProxy {
   port: number
   /** Breaks all connections and refuses new ones. */
   cut(): Promise<void>
-  /** Lets nothing more through of what comes back on the connections that there are, and leaves them open: as when a firewall has forgotten them. */
+  /**
+   * Lets nothing more through of what comes back on the connections that there are, and leaves them open: as
+   * when a firewall has forgotten them.
+   */
   silence(): void
 }
 

@@ -1,4 +1,7 @@
-/** Looks again and again until it is so. Rejects, with what `why` says, when that takes longer than a busy machine may need. */
+/**
+ * Looks again and again until it is so. Rejects, with what `why` says, when that takes longer than a busy
+ * machine may need.
+ */
 export async function until(
   isSo: () => Promise<boolean> | boolean,
   {

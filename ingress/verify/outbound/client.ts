@@ -45,8 +45,9 @@ export type GuardedGet = (url: URL, asker: Asker) => Promise<Buffer>
 const SLOTS: SlotLimits = { maxConcurrent: 128, maxPerOrigin: 32, maxPerTenant: 16, maxPerTenantOfOrigin: 4 }
 
 /**
- * A GET that can do little harm: https only, public addresses only, no redirects followed, no credentials sent, bounded in time and size. Which
- * hosts and paths may be asked for is checked by who calls. A mapped origin may have any address: the configuration of the process says so.
+ * A GET that can do little harm: https only, public addresses only, no redirects followed, no credentials
+ * sent, bounded in time and size. Which hosts and paths may be asked for is checked by who calls. A mapped
+ * origin may have any address: the configuration of the process says so.
  */
 export function createGuardedGet({
   clock,

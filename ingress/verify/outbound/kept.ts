@@ -7,7 +7,10 @@ export interface KeptOptions {
   capacity?: number
 }
 
-/** How long an answer that it is not there is kept, and one that it can't be told: long enough to hold back a flood. */
+/**
+ * How long an answer that it is not there is kept, and one that it can't be told: long enough to hold back a
+ * flood.
+ */
 const INVALID_MS = 60_000
 const UNAVAILABLE_MS = 5_000
 
@@ -21,8 +24,8 @@ interface Entry<Value> {
 }
 
 /**
- * Keeps what was read, by its key: read once however many ask at the same time. Failures are kept apart and shortly, so that a flood of keys which
- * lead nowhere can't push out what is in use.
+ * Keeps what was read, by its key: read once however many ask at the same time. Failures are kept apart and
+ * shortly, so that a flood of keys which lead nowhere can't push out what is in use.
  */
 export function createKept<Value>({ now, capacity = 1_000 }: KeptOptions) {
   const found = createRecent<Entry<Value>>(capacity)
@@ -44,8 +47,8 @@ export function createKept<Value>({ now, capacity = 1_000 }: KeptOptions) {
   }
 
   /**
-   * At once where it is kept. `read` must not reject. With `maxAgeMs`, only what was read within that time counts; without it, what was read before is
-   * used on while it can't be read again.
+   * At once where it is kept. `read` must not reject. With `maxAgeMs`, only what was read within that time
+   * counts; without it, what was read before is used on while it can't be read again.
    */
   return function get(
     key: string,

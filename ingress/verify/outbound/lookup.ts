@@ -21,9 +21,10 @@ const TRY_MS = 1_000
 const TRIES = 3
 
 /**
- * Looks a name up, and gives those of its addresses that are public; fails with `ENOTPUBLIC` when none is. It asks the name servers itself: the look-up of
- * the system can't be called off, and each one that hangs holds one of the few threads that all look-ups of the process share. So the name is taken as
- * it is, and neither the hosts file nor search domains count.
+ * Looks a name up, and gives those of its addresses that are public; fails with `ENOTPUBLIC` when none is. It
+ * asks the name servers itself: the look-up of the system can't be called off, and each one that hangs holds
+ * one of the few threads that all look-ups of the process share. So the name is taken as it is, and neither
+ * the hosts file nor search domains count.
  */
 export function createPublicLookup({ clock, isPublic, timeoutMs, nameServers }: LookupDeps): LookupFunction {
   async function addressesOf(hostname: string, family: number): Promise<LookupAddress[]> {

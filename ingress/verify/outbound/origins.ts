@@ -2,8 +2,9 @@
 export type OriginMap = ReadonlyMap<string, string>
 
 /**
- * Reads `https://s3.amazonaws.com=http://127.0.0.1:9000,…`: for tests and for sites whose only way out is a mirror. Whoever may set it decides which
- * certificates are trusted, so it is configuration of the process and never of a resource.
+ * Reads `https://s3.amazonaws.com=http://127.0.0.1:9000,…`: for tests and for sites whose only way out is a
+ * mirror. Whoever may set it decides which certificates are trusted, so it is configuration of the process
+ * and never of a resource.
  * @throws {Error} that says what is wanted.
  */
 export function parseOriginMap(text: string): OriginMap {

@@ -12,7 +12,10 @@ export interface OutboundDeps {
   get: GuardedGet
   /** Milliseconds since 1970. */
   now: () => number
-  /** Certificates in PEM that chains may end in; those that Node trusts, with NODE_EXTRA_CA_CERTS, when left out. */
+  /**
+   * Certificates in PEM that chains may end in; those that Node trusts, with NODE_EXTRA_CA_CERTS, when left
+   * out.
+   */
   roots?: () => string[]
   /** Documents kept of each kind. */
   capacity?: number

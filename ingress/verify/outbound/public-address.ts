@@ -2,7 +2,9 @@ import { BlockList, isIP } from 'node:net'
 
 type Network = readonly [network: string, prefix: number]
 
-/** What the registry of IANA for special-purpose addresses keeps out of the public Internet, and multicast. */
+/**
+ * What the registry of IANA for special-purpose addresses keeps out of the public Internet, and multicast.
+ */
 const SPECIAL_IPV4: readonly Network[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -23,7 +25,10 @@ const SPECIAL_IPV4: readonly Network[] = [
 /** All that is given out for the public Internet (RFC 4291, 2.4): nothing outside of it is public. */
 const GLOBAL_UNICAST: Network = ['2000::', 3]
 
-/** Inside of it: protocol assignments with Teredo and ORCHID, documentation, and 6to4, which leads to any IPv4 address. */
+/**
+ * Inside of it: protocol assignments with Teredo and ORCHID, documentation, and 6to4, which leads to any IPv4
+ * address.
+ */
 const SPECIAL_IPV6: readonly Network[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -31,7 +36,10 @@ const SPECIAL_IPV6: readonly Network[] = [
   ['3fff::', 20],
 ]
 
-/** Whether an address is of the public Internet. Asked so that nobody can have the inside of a cluster asked for. */
+/**
+ * Whether an address is of the public Internet. Asked so that nobody can have the inside of a cluster asked
+ * for.
+ */
 export type IsPublic = (address: string) => boolean
 
 export function createIsPublic(): IsPublic {
@@ -56,8 +64,9 @@ function listOf(networks: readonly Network[], family: 'ipv4' | 'ipv6'): BlockLis
 }
 
 /**
- * The IPv4 address that is meant by an IPv6 address of its own kind: mapped (::ffff:0:0/96), or translated, which is how names with IPv4 addresses alone
- * are reached from networks with IPv6 alone (NAT64, 64:ff9b::/96 of RFC 6052).
+ * The IPv4 address that is meant by an IPv6 address of its own kind: mapped (::ffff:0:0/96), or translated,
+ * which is how names with IPv4 addresses alone are reached from networks with IPv6 alone (NAT64, 64:ff9b::/96
+ * of RFC 6052).
  */
 function embeddedIPv4(address: string): string | undefined {
   // The parser of URLs writes an address in one way, whichever it came in.

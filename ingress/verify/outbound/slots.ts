@@ -1,6 +1,9 @@
 /** For whom something is fetched. */
 export interface Asker {
-  /** The origins of providers, which their protocols fix, or those that webhooks name: the ones must not take the places of the others. */
+  /**
+   * The origins of providers, which their protocols fix, or those that webhooks name: the ones must not take
+   * the places of the others.
+   */
   pool: 'provider' | 'webhook'
   /** The namespace of the webhook. */
   tenant: string
@@ -22,7 +25,10 @@ export interface Slots {
   take(origin: string, asker: Asker): (() => void) | undefined
 }
 
-/** Bounds the requests that run at a time. What is over a bound is refused and does not wait, so that nobody's flood is passed on. */
+/**
+ * Bounds the requests that run at a time. What is over a bound is refused and does not wait, so that nobody's
+ * flood is passed on.
+ */
 export function createSlots(limits: SlotLimits): Slots {
   const taken = new Map<string, number>()
 

@@ -81,7 +81,10 @@ function readUri(field: Field | undefined): Value | undefined {
 
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:\/\//i.test(text)
 
-/** RFC 6570, level 1: `{name}` is a member of the task's input, percent-encoded; one that is missing leaves nothing. */
+/**
+ * RFC 6570, level 1: `{name}` is a member of the task's input, percent-encoded; one that is missing leaves
+ * nothing.
+ */
 function readUriTemplate(field: Field, template: string): Value | undefined {
   const names = [...template.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name ?? '')
   const rest = template.replaceAll(/\{[^{}]*\}/g, '')

@@ -219,7 +219,10 @@ function selected(condition: Single): Stream {
   }
 }
 
-/** jq would stop after the first. That there are more makes no difference, and that there is an error ends it all. */
+/**
+ * jq would stop after the first. That there are more makes no difference, and that there is an error ends it
+ * all.
+ */
 function firstOf(outputs: Stream): Stream {
   return (input, context, emit) => {
     let first: Json | undefined

@@ -49,8 +49,8 @@ export class Cursor {
   }
 
   /**
-   * What stands in a string after the current token, which is its opening quote, or the bracket that closes an interpolation. Goes
-   * on to the first token of the next interpolation, or to that after the string.
+   * What stands in a string after the current token, which is its opening quote, or the bracket that closes
+   * an interpolation. Goes on to the first token of the next interpolation, or to that after the string.
    */
   takeStringPart(): { text: string; interpolation: boolean } {
     if (!this.is('"') && !this.is(')')) throw new LeftToJq()

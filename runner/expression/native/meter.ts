@@ -1,6 +1,9 @@
 import { LeftToJq } from './node.ts'
 
-/** Bounds the work of one evaluation, which has its thread for itself. A unit is about one value looked at, or 16 characters. */
+/**
+ * Bounds the work of one evaluation, which has its thread for itself. A unit is about one value looked at, or
+ * 16 characters.
+ */
 export class Meter {
   #spent = 0
   readonly #limit: number
@@ -13,7 +16,9 @@ export class Meter {
     return this.#spent
   }
 
-  /** Before the work is done. @throws {LeftToJq} when it would be too much: in jq's worker it holds nobody up. */
+  /**
+   * Before the work is done. @throws {LeftToJq} when it would be too much: in jq's worker it holds nobody up.
+   */
   spend(units: number): void {
     const spent = this.#spent + units
     this.#spent = Math.min(spent, this.#limit)

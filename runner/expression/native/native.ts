@@ -1,6 +1,7 @@
 /**
- * Evaluates simple programs in the runner's own thread, compiled into closures: a thousandth of what a jq program costs in its worker.
- * It never reports an error: whatever is not certain, jq's errors among it, is left to jq.
+ * Evaluates simple programs in the runner's own thread, compiled into closures: a thousandth of what a jq
+ * program costs in its worker. It never reports an error: whatever is not certain, jq's errors among it, is
+ * left to jq.
  */
 import type { Json } from '../../../state/event.ts'
 import type { Program, Variables } from '../expression.ts'
@@ -44,7 +45,9 @@ function compile(jq: string): Single | undefined {
   return attempt(() => single({ kind: 'only', of: parse(text, { template }) }))
 }
 
-/** Undefined when it is left to jq. That it recurses too deep, or writes too long a text, is as good a reason. */
+/**
+ * Undefined when it is left to jq. That it recurses too deep, or writes too long a text, is as good a reason.
+ */
 function attempt<Result>(act: () => Result): Result | undefined {
   try {
     return act()

@@ -1,6 +1,6 @@
 /**
- * Parses the part of jq that is evaluated natively, by jq's grammar and precedence. Stricter than jq where in doubt; that a program
- * is right at all was for jq to say (see `Expressions.check`).
+ * Parses the part of jq that is evaluated natively, by jq's grammar and precedence. Stricter than jq where in
+ * doubt; that a program is right at all was for jq to say (see `Expressions.check`).
  */
 import type { Json } from '../../../state/event.ts'
 import { Cursor } from './cursor.ts'
@@ -28,7 +28,10 @@ const KEYWORDS = new Set(
 const CONSTANTS: Record<string, Json> = { null: null, true: true, false: false }
 
 export interface ParseOptions {
-  /** The program was made of a value with expressions in it: `only(f; field)` is the function that `compileValue` defines. */
+  /**
+   * The program was made of a value with expressions in it: `only(f; field)` is the function that
+   * `compileValue` defines.
+   */
   template: boolean
 }
 

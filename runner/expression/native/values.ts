@@ -1,6 +1,7 @@
 /**
- * What jq does with values, where it is certain. Everything else is {@link LeftToJq}: what jq refuses, numbers whose text is jq's own,
- * halves of surrogate pairs (jq reads them as U+FFFD), and keys that are array indices to JavaScript where their order would show.
+ * What jq does with values, where it is certain. Everything else is {@link LeftToJq}: what jq refuses,
+ * numbers whose text is jq's own, halves of surrogate pairs (jq reads them as U+FFFD), and keys that are
+ * array indices to JavaScript where their order would show.
  */
 import type { Json } from '../../../state/event.ts'
 import { MAX_JSON_DEPTH } from '../depth.ts'
@@ -79,7 +80,10 @@ export function keysOf(value: Json, meter: Meter): string[] {
   return keys
 }
 
-/** The keys of an object in the order in which jq has them: that of their coming, as in JavaScript, but for array indices. */
+/**
+ * The keys of an object in the order in which jq has them: that of their coming, as in JavaScript, but for
+ * array indices.
+ */
 export function orderedKeysOf(value: Json, meter: Meter): string[] {
   const keys = keysOf(value, meter)
   if (keys.some((key) => /^\d/.test(key))) throw new LeftToJq()
@@ -173,7 +177,9 @@ export function compare(a: Json, b: Json, meter: Meter): number {
   return left.length - right.length
 }
 
-/** By code points, as jq does by the bytes of UTF-8; JavaScript has halves of surrogate pairs before U+E000. */
+/**
+ * By code points, as jq does by the bytes of UTF-8; JavaScript has halves of surrogate pairs before U+E000.
+ */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0
   let at = 0

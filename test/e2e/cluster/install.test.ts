@@ -1,6 +1,7 @@
 /**
- * The documentation's way from nothing to production and back, on a real node: its commands, word by word, out of README, NOTES and the pages on installing and
- * running. What the machine can't do as it is written, and what is done instead:
+ * The documentation's way from nothing to production and back, on a real node: its commands, word by word,
+ * out of README, NOTES and the pages on installing and running. What the machine can't do as it is written,
+ * and what is done instead:
  * - it has no Docker and no registry: the images are on the node under the names that the pages give them;
  * - it has no load balancer: the Service gets a port of the node, so that hundreds of calls a second come from outside;
  * - it has no domain redis.example.com: a server of the test, with TLS and the documented rights, stands for it;

@@ -41,7 +41,10 @@ export interface Place {
   pull(): Promise<void>
   /** Runs kubectl; its output. Rejects when it fails. */
   kubectl(args: string[], input?: string): Promise<string>
-  /** The address of the Service in front of the ingress pods from outside, once it is a NodePort: `http://HOST:PORT`. */
+  /**
+   * The address of the Service in front of the ingress pods from outside, once it is a NodePort:
+   * `http://HOST:PORT`.
+   */
   service(): Promise<string>
   close(): Promise<void>
 }

@@ -10,8 +10,8 @@ export const PER_SECOND = 200
 const GUESTS = 20
 
 /**
- * Calls all the time, looks at every answer and that every accepted event is run, and keeps WebSockets open, whose pods have to be replaced
- * meanwhile. The Webhooks are those of `hooks`.
+ * Calls all the time, looks at every answer and that every accepted event is run, and keeps WebSockets open,
+ * whose pods have to be replaced meanwhile. The Webhooks are those of `hooks`.
  */
 export async function underLoad(
   place: Place,

@@ -32,7 +32,10 @@ export async function everything(place: Place): Promise<string[]> {
   return list(place, kinds.filter((kind) => !RESTLESS.includes(kind)).join(','))
 }
 
-/** Resolves when all that was not there before is what is expected; some of it goes by itself, later. Rejects, with what there is, when it does not. */
+/**
+ * Resolves when all that was not there before is what is expected; some of it goes by itself, later. Rejects,
+ * with what there is, when it does not.
+ */
 export async function leaves(place: Place, before: string[], expected: string[]): Promise<void> {
   const known = new Set(before)
   let left: string[] = []
@@ -63,7 +66,9 @@ export async function served(url: string): Promise<string> {
   throw new Error('it is not served')
 }
 
-/** Does what replaces the pods of processes, and resolves when the new ones are ready and the old ones gone. */
+/**
+ * Does what replaces the pods of processes, and resolves when the new ones are ready and the old ones gone.
+ */
 export async function replaced(
   place: Place,
   processes: string[],
@@ -82,8 +87,8 @@ const apiVersion = 'hooklet.dev/v1alpha1'
 const manifest = (items: object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
 
 /**
- * `stored` answers at once and tells the server of its number; `replied` answers with its number; `later` tells the server after a wait; `echo` sends
- * the messages of a WebSocket back.
+ * `stored` answers at once and tells the server of its number; `replied` answers with its number; `later`
+ * tells the server after a wait; `echo` sends the messages of a WebSocket back.
  */
 export function hooks(effects: string, waitSeconds: number): string {
   const tell = (path: string): object => ({

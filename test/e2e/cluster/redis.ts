@@ -1,4 +1,7 @@
-/** A Redis as the page on installing wants it for production: TLS of an authority of one's own, a password, and the documented rights. */
+/**
+ * A Redis as the page on installing wants it for production: TLS of an authority of one's own, a password,
+ * and the documented rights.
+ */
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'

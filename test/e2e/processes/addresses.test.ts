@@ -1,4 +1,7 @@
-/** Where there is IPv6 only, or both families: processes listen on all addresses, and find Redis by an IPv6 address. */
+/**
+ * Where there is IPv6 only, or both families: processes listen on all addresses, and find Redis by an IPv6
+ * address.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { networkInterfaces, tmpdir } from 'node:os'
 import path from 'node:path'

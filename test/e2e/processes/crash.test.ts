@@ -46,7 +46,10 @@ async function stage(
   return { fleet, server }
 }
 
-/** Calls until `until` resolves, a few at a time; resolves to the numbers of the calls that were answered 2xx, and every other answer. */
+/**
+ * Calls until `until` resolves, a few at a time; resolves to the numbers of the calls that were answered 2xx,
+ * and every other answer.
+ */
 async function load(
   fleet: Fleet,
   until: Promise<unknown>,
@@ -89,7 +92,9 @@ function expectEffects({ effects }: EffectServer, calls: number[]): void {
   }
 }
 
-/** A caller who keeps his connection: what he was answered, and whether anything came that he did not ask for. */
+/**
+ * A caller who keeps his connection: what he was answered, and whether anything came that he did not ask for.
+ */
 async function callOnce(
   fleet: Fleet,
   n: number,

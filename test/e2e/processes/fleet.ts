@@ -1,4 +1,6 @@
-/** Ingress and runner processes over a real Redis, as they run in production, and what a test does to them. */
+/**
+ * Ingress and runner processes over a real Redis, as they run in production, and what a test does to them.
+ */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -105,7 +107,10 @@ export interface EffectServer {
   close(): Promise<void>
 }
 
-/** `delayMs` is how long each effect takes, `host` the address where it is reached; `held` ones take until they are released. */
+/**
+ * `delayMs` is how long each effect takes, `host` the address where it is reached; `held` ones take until
+ * they are released.
+ */
 export async function startEffectServer(
   delayMs = 0,
   { host = '127.0.0.1', held = false }: { host?: string; held?: boolean } = {},

@@ -1,4 +1,7 @@
-/** Callers that send a byte now and then, to hold connections until there are none left for others (slow loris). */
+/**
+ * Callers that send a byte now and then, to hold connections until there are none left for others (slow
+ * loris).
+ */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -111,7 +114,10 @@ test(`${BODIES} that stop just before the end of their bodies are let go when th
   expect(ingress.alive()).toBe(true)
 })
 
-/** Calls one after the other that all succeed, and soon; resolves to how long each took, in milliseconds, in order. */
+/**
+ * Calls one after the other that all succeed, and soon; resolves to how long each took, in milliseconds, in
+ * order.
+ */
 async function callWell(count: number): Promise<number[]> {
   const url = `${fleet.ingress[0]?.url}${fleet.pathOf('orders')}`
   const times: number[] = []

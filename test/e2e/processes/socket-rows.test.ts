@@ -1,4 +1,6 @@
-/** What a WebSocket webhook promises, one by one, over three ingress and two runner processes on one Redis. */
+/**
+ * What a WebSocket webhook promises, one by one, over three ingress and two runner processes on one Redis.
+ */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { openSocket, refusedSocket } from '../../support/socket-client.ts'
 import type { SocketClient } from '../../support/socket-client.ts'

@@ -198,7 +198,8 @@ test('kill -9 of an ingress: its clients go elsewhere, counts come right, and ea
   await fleet.ingress[0]?.kill()
   const orphans = clients.filter((_, nth) => nth % 3 === 0)
   for (const orphan of orphans) expect((await orphan.closed).code).toBe(1006)
-  // Their places are free when the dead process has lapsed, and not before anyone else could take more than there are.
+  // Their places are free when the dead process has lapsed, and not before anyone else could take more than
+  // there are.
   const heirs: SocketClient[] = []
   while (heirs.length < orphans.length) {
     const heir = await connect(fleet, 'watched', 1 + (heirs.length % 2)).catch(() => undefined)

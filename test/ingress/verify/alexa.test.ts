@@ -1,4 +1,7 @@
-/** Alexa over real HTTP on both sides: requests as Amazon signs them, and certificates as its storage serves them. */
+/**
+ * Alexa over real HTTP on both sides: requests as Amazon signs them, and certificates as its storage serves
+ * them.
+ */
 import { sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type { RequestListener } from 'node:http'

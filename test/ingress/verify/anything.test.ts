@@ -1,4 +1,7 @@
-/** Whatever is sent, a verifier gives an outcome: it does not throw, and lets nothing pass that was not signed as it is. */
+/**
+ * Whatever is sent, a verifier gives an outcome: it does not throw, and lets nothing pass that was not signed
+ * as it is.
+ */
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'

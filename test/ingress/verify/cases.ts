@@ -266,7 +266,8 @@ export const CASES: Record<keyof typeof VERIFIERS, VerifierCase> = {
       },
     },
     secrets: [],
-    // Any value of these will do, so that tests of their own show what is refused. Who sends is proven by the webhook's credentials.
+    // Any value of these will do, so that tests of their own show what is refused. Who sends is proven by the
+    // webhook's credentials.
     checked: [],
     coversBody: false,
     refusedWith: 403,

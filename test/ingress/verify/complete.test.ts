@@ -8,7 +8,8 @@ import { CASES } from './cases.ts'
 
 type Type = Exclude<WebhookVerification['type'], 'None'>
 
-// The type check of the build sees what Jest does not: with one type more than there are verifiers, this must be an error.
+// The type check of the build sees what Jest does not: with one type more than there are verifiers, this must
+// be an error.
 // @ts-expect-error Newcomer has no verifier.
 const incomplete: Readonly<Record<Type | 'Newcomer', Verifier>> = VERIFIERS
 

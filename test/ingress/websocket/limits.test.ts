@@ -178,7 +178,8 @@ describe('a client that does not read', () => {
     const event = await site.nextEvent()
     client.ws.pause()
     const text = 'x'.repeat(250_000)
-    // The kernel takes some megabytes before anything waits here; then the client has its time to answer the close frame.
+    // The kernel takes some megabytes before anything waits here; then the client has its time to answer the
+    // close frame.
     while ((await sendTo(site, event, { data: { text } })) === 'sent')
       await new Promise((resolve) => setTimeout(resolve, 1))
     const [end] = (await eventsUntil(site, 'disconnect')).slice(-1)

@@ -1,4 +1,7 @@
-/** Container images as Docker and containerd load them, without either: an archive of layers (the format of `docker save`). */
+/**
+ * Container images as Docker and containerd load them, without either: an archive of layers (the format of
+ * `docker save`).
+ */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'

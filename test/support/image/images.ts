@@ -24,7 +24,10 @@ export const HOOKLET_CONFIG = {
 /** Names are looked up in the cluster's DNS. */
 const NAME_SERVICE: Layer = { '/etc/nsswitch.conf': { text: 'hosts: files dns\n' } }
 
-/** Writes our image from this source, on the Node that runs this; without the bill of materials, which has a time and an id of its own in each build. */
+/**
+ * Writes our image from this source, on the Node that runs this; without the bill of materials, which has a
+ * time and an id of its own in each build.
+ */
 export async function writeHookletImage(file: string, names: string[]): Promise<void> {
   await writeImage({ names, layers: await hookletLayers(), config: HOOKLET_CONFIG }, file)
 }
@@ -59,8 +62,8 @@ async function application(): Promise<Layer> {
 }
 
 /**
- * The machine's Valkey as an image, whose programs answer to the names of Redis', too, as in Valkey's own image; where the machine has none, its Redis.
- * Gives which it is.
+ * The machine's Valkey as an image, whose programs answer to the names of Redis', too, as in Valkey's own
+ * image; where the machine has none, its Redis. Gives which it is.
  */
 export async function writeRedisImage(file: string, names: string[]): Promise<'valkey' | 'redis'> {
   const kind = await find('valkey-server').then(

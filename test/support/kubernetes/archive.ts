@@ -6,7 +6,10 @@ import { promisify } from 'node:util'
 import { parse } from 'yaml'
 import { KUBERNETES_VERSION, PROGRAMS } from './programs.ts'
 
-/** Where the Kubernetes project lists the archives of kube-apiserver, etcd and kubectl that it builds for controller tests. */
+/**
+ * Where the Kubernetes project lists the archives of kube-apiserver, etcd and kubectl that it builds for
+ * controller tests.
+ */
 export const ENVTEST_INDEX =
   'https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml'
 
@@ -18,8 +21,8 @@ interface Archive {
 }
 
 /**
- * Fetches the newest archive of our minor version and unpacks it into `folder`. Throws when it can't be had, or isn't what the
- * index says.
+ * Fetches the newest archive of our minor version and unpacks it into `folder`. Throws when it can't be had,
+ * or isn't what the index says.
  */
 export async function unpackEnvtest(
   folder: string,

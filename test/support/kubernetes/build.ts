@@ -76,7 +76,10 @@ async function writeModule(folder: string, requirements: string, command: string
   await writeFile(path.join(folder, 'go.mod'), `module hooklet.dev/testbed\n\ngo ${go}\n\n${requirements}`)
 }
 
-/** Kubernetes' own go.mod takes its staging modules from its repository; published, they have the version 0.MINOR.PATCH. */
+/**
+ * Kubernetes' own go.mod takes its staging modules from its repository; published, they have the version
+ * 0.MINOR.PATCH.
+ */
 async function kubernetesModule(command: string): Promise<string> {
   const module = `k8s.io/kubernetes@v${KUBERNETES_VERSION}`
   const { stdout } = await run(command, ['mod', 'download', '-json', module], { cwd: '/' })

@@ -51,7 +51,10 @@ export interface Cluster {
     path: string,
     options?: { body?: unknown; token?: string; contentType?: string },
   ): Promise<KubeAnswer<Body>>
-  /** Applies objects one after another, as `kubectl apply --server-side` does, and waits until the CRDs among them are served. */
+  /**
+   * Applies objects one after another, as `kubectl apply --server-side` does, and waits until the CRDs among
+   * them are served.
+   */
   apply(objects: object[]): Promise<void>
   /** A new namespace with a name of its own. */
   namespace(prefix: string): Promise<string>

@@ -43,7 +43,10 @@ export function helmProgram(
   return which === 'oldest' ? path.join(oldFolderOf(env), 'helm3') : path.join(folderOf(env), 'helm')
 }
 
-/** Makes sure that tests find Helm 4 and Helm 3, built once for a machine. False when they can't be built; rejects instead when CI asks for every test. */
+/**
+ * Makes sure that tests find Helm 4 and Helm 3, built once for a machine. False when they can't be built;
+ * rejects instead when CI asks for every test.
+ */
 export async function provideHelm(env: NodeJS.ProcessEnv): Promise<boolean> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   const [folder, oldFolder] = [folderOf(env), oldFolderOf(env)]

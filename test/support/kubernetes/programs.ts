@@ -20,7 +20,10 @@ export type Program = (typeof PROGRAMS)[number]
 export const NODE_PROGRAMS = ['kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
 export type BuiltProgram = Program | (typeof NODE_PROGRAMS)[number] | 'helm' | 'promtool' | 'helm3'
 
-/** Where the programs of a control plane are put, once for a user of a machine: in the folder for caches that the system has. */
+/**
+ * Where the programs of a control plane are put, once for a user of a machine: in the folder for caches that
+ * the system has.
+ */
 export function cacheFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {
   return cached(env, `kubernetes-${KUBERNETES_VERSION}`, platform)
 }
@@ -36,7 +39,10 @@ export function cached(
   return path.join(env['XDG_CACHE_HOME'] || system, 'hooklet', name)
 }
 
-/** The folder that has all of them: KUBEBUILDER_ASSETS, as controller tests of Kubernetes projects name it, else ours. */
+/**
+ * The folder that has all of them: KUBEBUILDER_ASSETS, as controller tests of Kubernetes projects name it,
+ * else ours.
+ */
 export function findPrograms(env: NodeJS.ProcessEnv): string | undefined {
   return [env['KUBEBUILDER_ASSETS'], cacheFolder(env)].find(
     (folder) => folder !== undefined && folder !== '' && PROGRAMS.every((name) => runnable(folder, name)),

@@ -8,8 +8,9 @@ const HOW =
   'Put kube-apiserver, etcd and kubectl into one folder and name it in KUBEBUILDER_ASSETS (setup-envtest does that), or install Go.'
 
 /**
- * Makes sure that tests find a real control plane: where KUBEBUILDER_ASSETS says, or in the cache folder, which is filled, once for a machine, from
- * the Kubernetes project's archive for tests or else by `go build`. False when there is none; rejects instead when CI asks for every test.
+ * Makes sure that tests find a real control plane: where KUBEBUILDER_ASSETS says, or in the cache folder,
+ * which is filled, once for a machine, from the Kubernetes project's archive for tests or else by `go build`.
+ * False when there is none; rejects instead when CI asks for every test.
  */
 export async function provideKubernetes(
   env: NodeJS.ProcessEnv,
@@ -54,7 +55,10 @@ async function fillCache(env: NodeJS.ProcessEnv, fill: (folder: string) => Promi
   if (findPrograms(env) === undefined) throw new Error(`it did not bring all of ${PROGRAMS.join(', ')}`)
 }
 
-/** What is in a cache folder is whole: it is filled aside and moved there in one piece, unless another was faster. */
+/**
+ * What is in a cache folder is whole: it is filled aside and moved there in one piece, unless another was
+ * faster.
+ */
 export async function fillFolder(
   target: string,
   isWhole: () => boolean,

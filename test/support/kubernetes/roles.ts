@@ -16,8 +16,9 @@ const folder = new URL('../../../charts/hooklet/files/rbac/', import.meta.url)
 type RulesFile = ProcessName | 'operator-system' | 'operator-shared-globals' | 'uninstall'
 
 /**
- * `operator` is what it may do where it watches; `operator-system` what it may do in its own namespace besides, and `operator-shared-globals` there
- * when it runs with shared globals. `uninstall` is for the Job before an uninstallation that takes the CRDs along.
+ * `operator` is what it may do where it watches; `operator-system` what it may do in its own namespace
+ * besides, and `operator-shared-globals` there when it runs with shared globals. `uninstall` is for the Job
+ * before an uninstallation that takes the CRDs along.
  */
 export function readRules(file: RulesFile): Rule[] {
   return parse(readFileSync(new URL(`${file}.yaml`, folder), 'utf8')) as Rule[]

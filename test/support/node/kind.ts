@@ -1,4 +1,7 @@
-/** A node of kind (Kubernetes in Docker), for machines with Docker and without root. Its programs `kind` and `docker` are the user's. */
+/**
+ * A node of kind (Kubernetes in Docker), for machines with Docker and without root. Its programs `kind` and
+ * `docker` are the user's.
+ */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

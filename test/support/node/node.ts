@@ -1,6 +1,7 @@
 /**
- * One real node: kubelet, containerd, kube-proxy, controllers and scheduler beside the control plane of a test. Needs root on Linux and the packages that
- * `provide.ts` names; what it makes on the machine is removed by `close`.
+ * One real node: kubelet, containerd, kube-proxy, controllers and scheduler beside the control plane of a
+ * test. Needs root on Linux and the packages that `provide.ts` names; what it makes on the machine is removed
+ * by `close`.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname, networkInterfaces, tmpdir } from 'node:os'
@@ -143,7 +144,10 @@ export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<N
   }
 }
 
-/** An address of the machine that is no loopback: pods reach the API server there, and the API server the kubelet. */
+/**
+ * An address of the machine that is no loopback: pods reach the API server there, and the API server the
+ * kubelet.
+ */
 function ownAddress(): string {
   const found = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])

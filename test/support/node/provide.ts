@@ -38,8 +38,9 @@ export function nodeFault(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * Gets what tests on a node need. False when nobody asked for them (`wanted` undefined), or they are left out on purpose (`none`). Where a node was asked for,
- * as CI does, and can't be had, it says so and gives true: the tests then fail, and tell why, and all others are still run.
+ * Gets what tests on a node need. False when nobody asked for them (`wanted` undefined), or they are left out
+ * on purpose (`none`). Where a node was asked for, as CI does, and can't be had, it says so and gives true:
+ * the tests then fail, and tell why, and all others are still run.
  */
 export async function provideNode(env: NodeJS.ProcessEnv, wanted: string | undefined): Promise<boolean> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)

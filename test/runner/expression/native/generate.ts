@@ -1,4 +1,6 @@
-/** Programs of the part of jq that is evaluated natively, and data for them, as a property test wants them. */
+/**
+ * Programs of the part of jq that is evaluated natively, and data for them, as a property test wants them.
+ */
 import fc from 'fast-check'
 import type { Arbitrary } from 'fast-check'
 import { compileValue } from '../../../../runner/expression/template.ts'

@@ -1,4 +1,7 @@
-/** `node test/runner/expression/native/main.ts [--cases 200000] [--seed N]`: a long comparison of native evaluation with jq. */
+/**
+ * `node test/runner/expression/native/main.ts [--cases 200000] [--seed N]`: a long comparison of native
+ * evaluation with jq.
+ */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { createJq } from '../../../../runner/expression/jq.ts'

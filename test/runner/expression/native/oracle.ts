@@ -1,4 +1,6 @@
-/** jq's own word on many cases at once: a program of its own for each would take as long as a hundred in one. */
+/**
+ * jq's own word on many cases at once: a program of its own for each would take as long as a hundred in one.
+ */
 import { compileExpression } from '../../../../runner/expression/template.ts'
 import type { Expressions, Variables } from '../../../../runner/expression/expression.ts'
 import type { Json } from '../../../../state/event.ts'
@@ -9,7 +11,10 @@ export interface Case {
   variables: Variables
 }
 
-/** What jq gives, as the pool would: the only output, null for none; `failed` for errors and for more than one. */
+/**
+ * What jq gives, as the pool would: the only output, null for none; `failed` for errors and for more than
+ * one.
+ */
 export type Verdict = { output: Json } | 'failed'
 
 /** The cases must be right jq: one that does not compile fails all. */
