@@ -1,4 +1,4 @@
-import { ExpiringMap } from '../../state/memory/expiring-map.ts'
+import { ExpiringMap } from '../../state/expiring-map.ts'
 import type { Throttle } from '../../state/state.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { CallEvent } from '../event.ts'
 import type { Once, OpenReply, ReplyAddress, ReplyMessage, ReplyOutcome } from '../state.ts'
-import { ExpiringMap } from './expiring-map.ts'
+import { ExpiringMap } from '../expiring-map.ts'
 
 export interface Replies {
   open(event: CallEvent, waiting: { pod: string; ttlMs: number; once?: Once }): void

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Checkpoint, ResumeDelivery, RunRef, Takeover } from '../state.ts'
-import { ExpiringMap } from './expiring-map.ts'
+import { ExpiringMap } from '../expiring-map.ts'
 import { Fifo } from './fifo.ts'
 
 /** The runs of a partition: who may write to them, how far they had come, when the parked ones go on. */

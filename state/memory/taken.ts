@@ -1,5 +1,5 @@
 import type { Once, ReplyMessage, Verdict } from '../state.ts'
-import { ExpiringMap } from './expiring-map.ts'
+import { ExpiringMap } from '../expiring-map.ts'
 
 /** The events that are to be taken once, and what they were answered. */
 export interface Taken {

@@ -1,5 +1,5 @@
 import type { Throttle } from '../state.ts'
-import { ExpiringMap } from './expiring-map.ts'
+import { ExpiringMap } from '../expiring-map.ts'
 
 export interface Windows {
   /** 0: accepted and counted. Otherwise refused, and the milliseconds until a call passes again. */
