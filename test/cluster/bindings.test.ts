@@ -12,14 +12,12 @@ import { followObjects } from '../../kube/follow.ts'
 import type { ApiObject, Following } from '../../kube/follow.ts'
 import { resourcePath, SECRETS } from '../../kube/paths.ts'
 import type { Plan } from '../../runner/plan.ts'
-import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
-import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
 import {
   artefacts,
   eventually,
   get,
-  install,
+  installLed,
   path,
   says,
   webhook,
@@ -36,10 +34,7 @@ let tenant: string
 let written: (Route | Plan)[]
 let following: Following
 beforeAll(async () => {
-  cluster = await startCluster()
-  await cluster.apply(CRD_OBJECTS)
-  site = await install(cluster, { watched: 'all' })
-  await (await site.launch('operator')).logged('This operator leads')
+  ;({ cluster, site } = await installLed({ watched: 'all' }))
 })
 afterAll(async () => {
   await site?.close()

@@ -3,11 +3,18 @@ import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globa
 import { decodeFormerPlan, FORMER_PLAN_LABEL } from '../../artefacts/former.ts'
 import type { ArtefactSecret } from '../../artefacts/secret.ts'
 import type { Plan } from '../../runner/plan.ts'
-import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
-import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
 import type { Launched } from '../support/member.ts'
-import { eventually, get, install, path, says, webhook, workflow, type Installation } from './installation.ts'
+import {
+  eventually,
+  get,
+  installLed,
+  path,
+  says,
+  webhook,
+  workflow,
+  type Installation,
+} from './installation.ts'
 
 jest.setTimeout(60_000)
 
@@ -16,11 +23,7 @@ let site: Installation
 let operator: Launched
 let tenant: string
 beforeAll(async () => {
-  cluster = await startCluster()
-  await cluster.apply(CRD_OBJECTS)
-  site = await install(cluster, { watched: 'all' })
-  operator = await site.launch('operator')
-  await operator.logged('This operator leads')
+  ;({ cluster, site, operator } = await installLed({ watched: 'all' }))
 })
 afterAll(async () => {
   await site?.close()

@@ -3,7 +3,9 @@
  * these.
  */
 import type { ConditionDraft } from '../../crds/contract.ts'
+import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster, KubeObject } from '../support/kubernetes/cluster.ts'
+import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
 import { rolesOf } from '../support/kubernetes/roles.ts'
 import { launchMember } from '../support/member.ts'
 import type { Launched, MemberRole } from '../support/member.ts'
@@ -42,6 +44,25 @@ export async function install(
       return member
     },
     close: async () => void (await Promise.all(members.map((member) => member.kill()))),
+  }
+}
+
+/** A cluster of its own with the CRDs and one operator, which leads. Both are the caller's to close, the site first. */
+export async function installLed(
+  options: Parameters<typeof install>[1],
+): Promise<{ cluster: Cluster; site: Installation; operator: Launched }> {
+  const cluster = await startCluster()
+  let site: Installation | undefined
+  try {
+    await cluster.apply(CRD_OBJECTS)
+    site = await install(cluster, options)
+    const operator = await site.launch('operator')
+    await operator.logged('This operator leads')
+    return { cluster, site, operator }
+  } catch (error) {
+    await site?.close()
+    await cluster.close()
+    throw error
   }
 }
 

@@ -1,9 +1,7 @@
 /** The operator process on a real API server, under its role. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
-import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
 import type { Launched } from '../support/member.ts'
 import {
   artefacts,
@@ -11,7 +9,7 @@ import {
   eventually,
   get,
   gone,
-  install,
+  installLed,
   path,
   says,
   secret,
@@ -32,11 +30,10 @@ let site: Installation
 let operator: Launched
 let tenant: string
 beforeAll(async () => {
-  cluster = await startCluster()
-  await cluster.apply(CRD_OBJECTS)
-  site = await install(cluster, { watched: 'all', env: { HOOKLET_SHARED_GLOBALS: 'true' } })
-  operator = await site.launch('operator')
-  await operator.logged('This operator leads')
+  ;({ cluster, site, operator } = await installLed({
+    watched: 'all',
+    env: { HOOKLET_SHARED_GLOBALS: 'true' },
+  }))
 })
 afterAll(async () => {
   await site?.close()

@@ -3,15 +3,13 @@
  * whatever else refuses.
  */
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
-import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
-import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
 import {
   artefacts,
   eventually,
   get,
   gone,
-  install,
+  installLed,
   path,
   says,
   webhook,
@@ -25,10 +23,7 @@ let cluster: Cluster
 let site: Installation
 let tenant: string
 beforeAll(async () => {
-  cluster = await startCluster()
-  await cluster.apply(CRD_OBJECTS)
-  site = await install(cluster, { watched: 'all' })
-  await (await site.launch('operator')).logged('This operator leads')
+  ;({ cluster, site } = await installLed({ watched: 'all' }))
 })
 afterAll(async () => {
   await site?.close()
