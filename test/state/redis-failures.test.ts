@@ -1,31 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
-import { createRedisState } from '../../state/redis/redis.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import { addressOf, callEvent, inbox, readEvent, readEvents, waitingEvent } from '../contract/harness.ts'
-import type { RedisServer } from '../support/redis-server.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
+import { DURABLE, redisLab } from './redis-lab.ts'
 
 const partition = 3
-let server: RedisServer
-let states: RedisState[] = []
-
-beforeEach(async () => {
-  server = await startRedisServer(['--appendonly', 'yes', '--appendfsync', 'always'])
-})
-afterEach(async () => {
-  await Promise.all(states.splice(0).map((state) => state.close()))
-  await server.close()
-})
+const lab = redisLab(DURABLE)
 
 function open(options: Partial<RedisStateOptions> = {}): RedisState {
-  const state = createRedisState({ url: server.url, sweepMs: 200, ...options })
-  states.push(state)
-  return state
+  return lab.open({ sweepMs: 200, ...options })
 }
 
 /** How long the act takes to be refused. */
@@ -40,26 +28,26 @@ describe('while Redis is away', () => {
     const ingress = open().ingress('pod')
     const admit = () => ingress.admit({ partition, event: callEvent() })
     await admit()
-    await server.kill()
+    await lab.server.kill()
     expect(await refusal(admit)).toBeLessThan(1_000)
     expect(await ingress.ready()).toBe(false)
     expect(await refusal(admit)).toBeLessThan(100)
     await ingress.release(partition, { key: 'orders', id: 'a' })
     await ingress.closeReply(partition, '3.x')
-    await server.start()
+    await lab.server.start()
     await until(() => ingress.ready())
     expect(await admit()).toEqual({ kind: 'accepted' })
   })
 
   test('a process that starts meanwhile is not ready, refuses, and serves once Redis is there', async () => {
-    await server.kill()
+    await lab.server.kill()
     const state = open()
     const ingress = state.ingress('pod')
     const runner = state.runner('runner')
     expect(await refusal(() => ingress.admit({ partition, event: callEvent() }))).toBeLessThan(1_000)
     expect(await refusal(() => runner.read({ count: 1, blockMs: 5_000 }))).toBeLessThan(1_000)
     expect(await ingress.ready()).toBe(false)
-    await server.start()
+    await lab.server.start()
     await until(async () => (await ingress.ready()) && (await runner.ready()))
     const replies = inbox(ingress)
     const event = waitingEvent(partition)
@@ -72,9 +60,9 @@ describe('while Redis is away', () => {
   test('a Redis that hangs is no different', async () => {
     const ingress = open().ingress('pod')
     await ingress.admit({ partition })
-    server.pause()
+    lab.server.pause()
     expect(await refusal(() => ingress.admit({ partition, event: callEvent() }))).toBeLessThan(1_000)
-    server.resume()
+    lab.server.resume()
     await until(() => ingress.ready())
     expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
   })
@@ -88,14 +76,14 @@ describe('while Redis is away', () => {
       const throttle = { key: `a key of ${'x'.repeat(100)} ${each}`, requests: 1, windowMs: 600_000 }
       await ingress.admit({ partition, throttle })
     }
-    await redisCommand(server.port, 'BGREWRITEAOF')
+    await redisCommand(lab.server.port, 'BGREWRITEAOF')
     const isWritten = /aof_rewrite_in_progress:0[^]*aof_rewrite_scheduled:0/
-    await until(async () => isWritten.test(await redisCommand(server.port, 'INFO', 'persistence')))
-    await server.kill()
+    await until(async () => isWritten.test(await redisCommand(lab.server.port, 'INFO', 'persistence')))
+    await lab.server.kill()
     // Ten milliseconds for each key.
     const slowly = ['--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024']
-    const loaded = server.start(slowly)
-    const ping = () => redisCommand(server.port, 'PING').catch(() => '')
+    const loaded = lab.server.start(slowly)
+    const ping = () => redisCommand(lab.server.port, 'PING').catch(() => '')
     await until(async () => (await ping()).startsWith('-LOADING'))
     expect(await ingress.ready()).toBe(false)
     await refusal(admit)
@@ -115,7 +103,7 @@ describe('while Redis is away', () => {
       const admit = () => ingress.admit({ partition, event: callEvent() })
       await admit()
       const delivery = await readEvent(runner)
-      await redisCommand(server.port, 'REPLICAOF', '127.0.0.1', String(other.port))
+      await redisCommand(lab.server.port, 'REPLICAOF', '127.0.0.1', String(other.port))
       const causes = new Set<string>()
       const cause = (error: Error) => String(error.cause)
       await until(async () => {
@@ -123,7 +111,7 @@ describe('while Redis is away', () => {
         return [...causes].some((one) => one.includes('READONLY'))
       })
       await expect(runner.acknowledge([delivery])).rejects.toThrow(StateUnavailable)
-      await redisCommand(server.port, 'REPLICAOF', 'NO', 'ONE')
+      await redisCommand(lab.server.port, 'REPLICAOF', 'NO', 'ONE')
       await until(async () => (await admit().catch(() => undefined))?.kind === 'accepted')
       await until(() => runner.ready())
       expect(await readEvent(runner)).toMatchObject({ deliveries: 1 })
@@ -135,7 +123,7 @@ describe('while Redis is away', () => {
   test('a Redis that hangs under load does not fill the memory of the pod', async () => {
     const ingress = open({ commandTimeoutMs: 30_000 }).ingress('pod')
     await ingress.admit({ partition })
-    server.pause()
+    lab.server.pause()
     // Four times as much as may wait, of calls whose own time is not up yet.
     const body = Buffer.alloc(1024 * 1024, 'x')
     const calls = Array.from({ length: 256 }, (_, call) =>
@@ -149,7 +137,7 @@ describe('while Redis is away', () => {
     )
     const refused = 'Redis takes no more commands'
     await expect(Promise.race(verdicts)).resolves.toBe(refused)
-    server.resume()
+    lab.server.resume()
     const outcomes = await Promise.all(verdicts)
     expect(outcomes.filter((outcome) => outcome === refused).length).toBeGreaterThan(150)
     expect(outcomes.filter((outcome) => outcome === 'accepted').length).toBeGreaterThan(50)
@@ -177,9 +165,9 @@ test('every accepted event outlives a kill of Redis under load', async () => {
     }
   })
   await until(async () => accepted.size > 200)
-  await server.kill()
+  await lab.server.kill()
   await until(async () => refused > 20)
-  await server.start()
+  await lab.server.start()
   const before = accepted.size
   await until(async () => accepted.size > before + 100)
   stop.abort()
@@ -203,7 +191,7 @@ test('a caller gets the reply whose publication was missed', async () => {
   const event = waitingEvent(partition)
   await ingress.admit({ partition, event, replyTtlMs: 60_000 })
   await runner.ready()
-  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await redisCommand(lab.server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
   expect(await runner.reply(addressOf(event), { kind: 'output', body: 'late but there' })).toBe('first')
   expect(await replies.next()).toEqual({
     replyId: event.reply.id,
@@ -213,14 +201,14 @@ test('a caller gets the reply whose publication was missed', async () => {
 
 test('a process that ends while it takes up its channel again leaves no rejection to nobody', async () => {
   let [subscriptions, errors] = [0, 0]
-  const proxy = await startTcpProxy(server.port, (chunk) => {
+  const proxy = await startTcpProxy(lab.server.port, (chunk) => {
     if (/subscribe/i.test(chunk.toString())) subscriptions += 1
     return subscriptions < 2
   })
   const state = open({ url: `redis://127.0.0.1:${proxy.port}`, onError: () => (errors += 1) })
   const ingress = state.ingress('pod')
   await until(() => ingress.ready())
-  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await redisCommand(lab.server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
   await until(async () => subscriptions > 1)
   await ingress.close()
   await proxy.cut()
@@ -234,8 +222,8 @@ test('an event is found whose publication was missed', async () => {
   const ingress = state.ingress('pod')
   const reading = readEvent(state.runner('runner'))
   await ingress.ready()
-  await until(async () => (await redisCommand(server.port, 'SCARD', 'hooklet:{p3}:idle')) === ':1\r\n')
-  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(async () => (await redisCommand(lab.server.port, 'SCARD', 'hooklet:{p3}:idle')) === ':1\r\n')
+  await redisCommand(lab.server.port, 'CLIENT', 'KILL', 'TYPE', 'pubsub')
   const event = callEvent()
   await ingress.admit({ partition, event })
   expect((await reading).event.id).toBe(event.id)
@@ -247,8 +235,8 @@ test('scripts are loaded again when Redis has forgotten them, and groups when it
   const runner = state.runner('runner')
   await ingress.admit({ partition, event: callEvent() })
   await runner.acknowledge(await readEvents(runner, 1))
-  await redisCommand(server.port, 'SCRIPT', 'FLUSH')
-  await redisCommand(server.port, 'FLUSHALL')
+  await redisCommand(lab.server.port, 'SCRIPT', 'FLUSH')
+  await redisCommand(lab.server.port, 'FLUSHALL')
   const event = callEvent()
   expect(await ingress.admit({ partition, event })).toEqual({ kind: 'accepted' })
   expect(await readEvent(runner)).toMatchObject({ event: { id: event.id }, deliveries: 1 })
@@ -257,12 +245,12 @@ test('scripts are loaded again when Redis has forgotten them, and groups when it
 test('a Redis that was restarted knows the scripts before it gets a call', async () => {
   const ingress = open().ingress('pod')
   await ingress.admit({ partition, event: callEvent() })
-  await server.kill()
+  await lab.server.kill()
   await until(async () => !(await ingress.ready()))
-  await server.start()
+  await lab.server.start()
   await until(() => ingress.ready())
   await ingress.admit({ partition, event: callEvent() })
-  const statistics = await redisCommand(server.port, 'INFO', 'commandstats')
+  const statistics = await redisCommand(lab.server.port, 'INFO', 'commandstats')
   expect(statistics).toContain('cmdstat_evalsha:')
   expect(statistics).not.toContain('cmdstat_eval:')
 })
@@ -320,7 +308,7 @@ test('when a runner is busy, another that waits gets the event', async () => {
   expect(await busy.read({ count: 1, blockMs: 0 })).toEqual([])
   const idle = state.runner('idle')
   const reading = readEvent(idle)
-  await until(async () => (await redisCommand(server.port, 'SCARD', 'hooklet:{p3}:idle')) === ':2\r\n')
+  await until(async () => (await redisCommand(lab.server.port, 'SCARD', 'hooklet:{p3}:idle')) === ':2\r\n')
   const event = callEvent()
   await ingress.admit({ partition, event })
   expect((await reading).event.id).toBe(event.id)
@@ -347,10 +335,10 @@ test('every key has an end or a bound', async () => {
   await runner.takeOver([taken])
   await runner.settle(addressOf(event), { runId: 'ended', failed: false, total: 2 })
   await runner.reply(addressOf(event), { kind: 'ended' })
-  const keys = (await redisCommand(server.port, 'KEYS', `${prefix}:*`)).match(/[0-9a-f-]{36}:\S+/g) ?? []
+  const keys = (await redisCommand(lab.server.port, 'KEYS', `${prefix}:*`)).match(/[0-9a-f-]{36}:\S+/g) ?? []
   const withoutEnd = []
   for (const key of keys)
-    if ((await redisCommand(server.port, 'PTTL', key)) === ':-1\r\n') withoutEnd.push(key)
+    if ((await redisCommand(lab.server.port, 'PTTL', key)) === ':-1\r\n') withoutEnd.push(key)
   // The bounds of these are the backlog, the cap of the dead letters, and the parked runs.
   const bounded = /:\{p\d+\}:(events|backlog|dead-letters|parked)$/
   expect(withoutEnd.filter((key) => !bounded.test(key))).toEqual([])

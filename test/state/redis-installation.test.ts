@@ -1,29 +1,17 @@
 /** Two installations with one Redis: each would acknowledge what the other accepts. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
-import { createRedisState } from '../../state/redis/redis.ts'
 import { callEvent, readEvent } from '../contract/harness.ts'
-import type { RedisServer } from '../support/redis-server.ts'
-import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { redisCommand } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
+import { redisLab } from './redis-lab.ts'
 
 const partition = 3
-let server: RedisServer
-const states: RedisState[] = []
-
-beforeEach(async () => {
-  server = await startRedisServer()
-})
-afterEach(async () => {
-  await Promise.all(states.splice(0).map((state) => state.close()))
-  await server.close()
-})
+const lab = redisLab([])
 
 function open(installation?: string, options: Partial<RedisStateOptions> = {}): RedisState {
   const named = installation === undefined ? {} : { installation }
-  const state = createRedisState({ url: server.url, sweepMs: 100, ...named, ...options })
-  states.push(state)
-  return state
+  return lab.open({ sweepMs: 100, ...named, ...options })
 }
 
 test.each([['shop/b'], [undefined]])(
@@ -42,13 +30,13 @@ test.each([['shop/b'], [undefined]])(
     await expect(foreignIngress.admit({ partition, event: callEvent() })).rejects.toThrow('shop/a')
     const runner = first.runner('runner')
     await runner.acknowledge([await readEvent(runner)])
-    expect(await redisCommand(server.port, 'XLEN', 'hooklet:{p3}:events')).toBe(':0\r\n')
+    expect(await redisCommand(lab.server.port, 'XLEN', 'hooklet:{p3}:events')).toBe(':0\r\n')
   },
 )
 
 test('processes of one installation, with names or without, share the state', async () => {
   for (const name of ['shop/a', undefined]) {
-    await redisCommand(server.port, 'FLUSHALL')
+    await redisCommand(lab.server.port, 'FLUSHALL')
     const [one, two] = [open(name).ingress('pod'), open(name).runner('runner')]
     const event = callEvent()
     await one.admit({ partition, event })
@@ -60,7 +48,7 @@ test('a state goes to another installation when its key is deleted', async () =>
   await open('shop/a').ingress('pod').admit({ partition, event: callEvent() })
   const heir = open('shop/b').runner('runner')
   expect(await heir.ready()).toBe(false)
-  await redisCommand(server.port, 'DEL', 'hooklet:installation')
+  await redisCommand(lab.server.port, 'DEL', 'hooklet:installation')
   await until(() => heir.ready())
   expect((await readEvent(heir)).deliveries).toBe(1)
 })
@@ -69,12 +57,14 @@ test('who comes back to a Redis that has lost its data and has another owner by 
   const errors: string[] = []
   const ingress = open('shop/a', { onError: (error) => errors.push(String(error)) }).ingress('pod')
   await ingress.admit({ partition, event: callEvent() })
-  await server.kill()
+  await lab.server.kill()
   await until(async () => !(await ingress.ready()))
-  await server.start()
-  await until(async () => (await redisCommand(server.port, 'EXISTS', 'hooklet:installation')) === ':1\r\n')
-  await redisCommand(server.port, 'HSET', 'hooklet:installation', 'name', 'shop/b')
-  await redisCommand(server.port, 'CLIENT', 'KILL', 'TYPE', 'normal')
+  await lab.server.start()
+  await until(
+    async () => (await redisCommand(lab.server.port, 'EXISTS', 'hooklet:installation')) === ':1\r\n',
+  )
+  await redisCommand(lab.server.port, 'HSET', 'hooklet:installation', 'name', 'shop/b')
+  await redisCommand(lab.server.port, 'CLIENT', 'KILL', 'TYPE', 'normal')
   await until(async () => errors.some((error) => error.includes('"shop/b" and not to "shop/a"')))
   await expect(ingress.admit({ partition, event: callEvent() })).rejects.toThrow('shop/b')
 })

@@ -1,33 +1,21 @@
 /** What runners take from each other, and leave behind. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
-import { createRedisState } from '../../state/redis/redis.ts'
 import type { RunnerState } from '../../state/state.ts'
 import { callEvent, readEvent, readEvents, readResume } from '../contract/harness.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
-import type { RedisServer } from '../support/redis-server.ts'
-import { redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { redisCommand } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
+import { DURABLE, redisLab } from './redis-lab.ts'
 
 const partition = 3
 const events = 'hooklet:{p3}:events'
 const [lapseMs, sweepMs] = [900, 100]
-let server: RedisServer
-const states: RedisState[] = []
-
-beforeEach(async () => {
-  server = await startRedisServer(['--appendonly', 'yes', '--appendfsync', 'always'])
-})
-afterEach(async () => {
-  await Promise.all(states.splice(0).map((state) => state.close()))
-  await server.close()
-})
+const lab = redisLab(DURABLE)
 
 function open(options: Partial<RedisStateOptions> = {}): RedisState {
-  const state = createRedisState({ url: server.url, sweepMs, lapseMs, ...options })
-  states.push(state)
-  return state
+  return lab.open({ sweepMs, lapseMs, ...options })
 }
 
 /** Lets time pass for a runner; what it does meanwhile is answered before more passes. */
@@ -42,7 +30,7 @@ async function pass(clock: ManualClock, runner: RunnerState, ms: number): Promis
 async function untilSilent(): Promise<void> {
   await until(async () => {
     const stale = await redisCommand(
-      server.port,
+      lab.server.port,
       'XPENDING',
       events,
       'runners',
@@ -66,7 +54,7 @@ test('a runner takes nothing over that it holds itself, however long it could no
   await clock.advance(sweepMs)
   const { run } = await readResume(runner)
   const dueAt = Number(
-    (await redisCommand(server.port, 'ZSCORE', 'hooklet:{p3}:parked', 'run')).split('\r\n')[1],
+    (await redisCommand(lab.server.port, 'ZSCORE', 'hooklet:{p3}:parked', 'run')).split('\r\n')[1],
   )
   await untilSilent()
   await until(async () => Date.now() > dueAt)
@@ -74,7 +62,7 @@ test('a runner takes nothing over that it holds itself, however long it could no
   expect(await runner.read({ count: 10, blockMs: 0 })).toEqual([])
   expect(await runner.save(run, {})).toBe(true)
   await runner.acknowledge([delivery])
-  expect(await redisCommand(server.port, 'XLEN', events)).toBe(':0\r\n')
+  expect(await redisCommand(lab.server.port, 'XLEN', events)).toBe(':0\r\n')
 })
 
 test('after Redis was away, who is silent counts as dead only when all had a lapse to renew', async () => {
@@ -84,10 +72,10 @@ test('after Redis was away, who is silent counts as dead only when all had a lap
   const clock = createManualClock()
   const runner = open({ clock }).runner('runner')
   await pass(clock, runner, 2 * lapseMs)
-  await server.kill()
+  await lab.server.kill()
   await until(async () => !(await runner.ready()))
   await pass(clock, runner, lapseMs / 3)
-  await server.start()
+  await lab.server.start()
   await until(() => runner.ready())
   await untilSilent()
   for (let passed = 0; passed < lapseMs; passed += lapseMs / 3) {
@@ -103,14 +91,14 @@ test('the time of day does not matter to what a runner looks for', async () => {
   expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
   clock.set(clock.now() - 86_400_000)
   // It was told of it by nobody.
-  await redisCommand(server.port, 'DEL', 'hooklet:{p3}:idle')
+  await redisCommand(lab.server.port, 'DEL', 'hooklet:{p3}:idle')
   await open().ingress('pod').admit({ partition, event: callEvent() })
   await clock.advance(sweepMs)
   await readEvent(runner)
 })
 
 const consumers = async (): Promise<string> =>
-  redisCommand(server.port, 'XINFO', 'CONSUMERS', events, 'runners')
+  redisCommand(lab.server.port, 'XINFO', 'CONSUMERS', events, 'runners')
 
 test('a runner that closes leaves no consumer behind, and what it held goes to the next at once', async () => {
   const ingress = open().ingress('pod')
@@ -120,7 +108,7 @@ test('a runner that closes leaves no consumer behind, and what it held goes to t
   expect(await consumers()).toContain('first-one')
   await first.close()
   expect(await consumers()).not.toContain('first-one')
-  expect(await redisCommand(server.port, 'SMEMBERS', 'hooklet:{p4}:idle')).not.toContain('first-one')
+  expect(await redisCommand(lab.server.port, 'SMEMBERS', 'hooklet:{p4}:idle')).not.toContain('first-one')
   // It need not wait for a lapse, of which its clock knows nothing.
   const second = open({ clock: createManualClock() }).runner('second-one')
   expect((await readEvent(second)).deliveries).toBe(2)
@@ -131,7 +119,7 @@ test('consumers that died long ago are removed, unless they have something', asy
   await ingress.admit({ partition, event: callEvent() })
   const holder = open({ clock: createManualClock() }).runner('holder')
   await readEvent(holder)
-  await redisCommand(server.port, 'XGROUP', 'CREATECONSUMER', events, 'runners', 'dead')
+  await redisCommand(lab.server.port, 'XGROUP', 'CREATECONSUMER', events, 'runners', 'dead')
   open({ consumerTtlMs: 1_200, lapseMs: 600_000 }).runner('runner')
   await until(async () => !(await consumers()).includes('dead'))
   expect(await consumers()).toContain('holder')
@@ -146,9 +134,9 @@ test('a call costs Redis three scripts with fifteen commands: at the door, at a 
     await runner.acknowledge([await readEvent(runner)])
   }
   await call()
-  await redisCommand(server.port, 'CONFIG', 'RESETSTAT')
+  await redisCommand(lab.server.port, 'CONFIG', 'RESETSTAT')
   for (let calls = 0; calls < 20; calls += 1) await call()
-  const statistics = await redisCommand(server.port, 'INFO', 'commandstats')
+  const statistics = await redisCommand(lab.server.port, 'INFO', 'commandstats')
   const counts = new Map(
     [...statistics.matchAll(/cmdstat_([a-z]+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]),
   )
