@@ -114,6 +114,12 @@ export function onReached(client: Redis | Cluster, act: (server: Redis) => void)
   }
   client.on('+node', (node: Redis) => {
     node.on('ready', () => act(node))
-    if (!node.options.readOnly && node.status === 'wait') node.connect().catch(() => {})
+    // ioredis asks one of them whether the Cluster is ready, and takes one that is being connected for lost.
+    if (client.status === 'ready') connectMaster(node)
   })
+  client.on('ready', () => client.nodes('master').forEach(connectMaster))
+}
+
+function connectMaster(node: Redis): void {
+  if (!node.options.readOnly && node.status === 'wait') node.connect().catch(() => {})
 }

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { Cluster } from 'ioredis'
+import { createClient, onReached, opened } from '../../state/redis/client.ts'
 import { createKeys } from '../../state/redis/keys.ts'
+import { parseRedisUrl } from '../../state/redis/url.ts'
 import { describeState } from '../contract/state.ts'
 import type { RedisCluster } from '../support/redis-cluster.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
@@ -31,4 +34,19 @@ test('all keys of a partition lie in one slot, and partitions spread over all ma
     for (const slot of slots) masters.add(Math.floor((slot * 3) / 16_384))
   }
   expect(masters.size).toBe(3)
+})
+
+test('is reached at the first attempt', async () => {
+  const url = `redis+cluster://${cluster.ports.map((port) => `127.0.0.1:${port}`).join(',')}`
+  const target = parseRedisUrl(url)
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const client = createClient({ target, commandTimeoutMs: 5_000 }, false) as Cluster
+    let again = 0
+    client.on('reconnecting', () => (again += 1))
+    onReached(client, (server) => void server.ping())
+    await opened(client)
+    const masters = client.nodes('master').map(({ status }) => status)
+    client.disconnect()
+    expect({ again, masters }).toEqual({ again: 0, masters: ['ready', 'ready', 'ready'] })
+  }
 })
