@@ -166,6 +166,7 @@ test('a Webhook whose Workflows may not go with it says what it waits for, and g
       path.webhook(tenant, 'orders'),
       /^False DeleteRefused: The Webhook can not go yet: the deletion of the Workflow ship was refused: .*the house says no\.$/,
     )
+    await eventually(async () => ((await warnings()).length > 0 ? true : undefined))
     expect(await warnings()).toEqual(['Webhook DeleteRefused'])
     // Out of the data plane it is.
     expect(Object.keys(await artefacts(cluster, site.system))).not.toContain(`route.${tenant}.orders`)
