@@ -15,7 +15,7 @@ import { OPERATOR_SETTINGS } from './config.ts'
 import { rememberChecks } from './control/checked.ts'
 import { operatorMetrics } from './metrics.ts'
 import { startOperator } from './operator.ts'
-import { createToken } from './webhook/token.ts'
+import { createToken } from './tokens/token.ts'
 
 await runProcess(process, async (stop) => {
   const config = readConfig(OPERATOR_SETTINGS, process.env)

@@ -32,7 +32,7 @@ import { createWorkQueue, type Urgency, type WorkQueue } from './control/queue.t
 import { boundBy, keyOf, nameIn } from './control/resources.ts'
 import type { Reference } from './references.ts'
 import { reconcileWebhook } from './webhook/reconcile.ts'
-import { createTokenClaims } from './webhook/token.ts'
+import { createTokenClaims } from './tokens/token.ts'
 import { reconcileWorkflow } from './workflow/reconcile.ts'
 
 export interface OperatorDeps {

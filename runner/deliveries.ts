@@ -10,10 +10,10 @@ import type {
   RunRef,
   Takeover,
 } from '../state/state.ts'
-import { Halted } from './engine/run.ts'
-import type { Problem } from './engine/problem.ts'
-import type { Machinery } from './engine/run.ts'
-import type { RunState } from './engine/run-state.ts'
+import { Halted } from './run/run.ts'
+import type { Problem } from './run/problem.ts'
+import type { Machinery } from './run/run.ts'
+import type { RunState } from './run/run-state.ts'
 import { candidatesOf, newRunState, settleNoneLeft, triggeredPlan } from './event-runs.ts'
 import type { Candidate } from './event-runs.ts'
 import type { Conduct, Conducted } from './execution.ts'

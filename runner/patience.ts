@@ -1,6 +1,6 @@
 import type { Clock } from '../state/clock.ts'
 import { StateUnavailable } from '../state/state.ts'
-import { Halted } from './engine/run.ts'
+import { Halted } from './run/run.ts'
 
 /** How long to leave an unreachable state alone. */
 export const PAUSE_MS = 500

@@ -1,5 +1,5 @@
 import { namespaceOf } from '../../operator/source.ts'
-import { webhookUrl } from '../../operator/webhook/url-secret.ts'
+import { webhookUrl } from '../../operator/tokens/url-secret.ts'
 import type { CompiledWebhook } from '../../operator/webhook/webhook.ts'
 import type { CompiledWorkflow } from '../../operator/workflow/workflow.ts'
 import type { RouteTable } from '../../ingress/routes/table.ts'

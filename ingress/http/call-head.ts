@@ -5,7 +5,7 @@ import type { ServedRoute } from '../routes/served.ts'
 import { queryParameter } from '../verify/query.ts'
 import { handshakeFault } from '../websocket/handshake.ts'
 import { declaredLength } from './body.ts'
-import { credentialsPass } from './credentials.ts'
+import { credentialsPass } from '../routes/credentials.ts'
 import type { Exchange } from './exchange.ts'
 import type { Target } from './target.ts'
 

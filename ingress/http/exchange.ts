@@ -4,7 +4,7 @@ import type { Deadlines } from '../../state/deadlines.ts'
 import type { AnswerCode } from '../answers.ts'
 import { hasBody } from './body.ts'
 import type { HttpLimits } from './limits.ts'
-import type { Prepared } from './prepared.ts'
+import type { Prepared } from '../routes/prepared.ts'
 
 /** One request and its answer. */
 export interface Exchange {

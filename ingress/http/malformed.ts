@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { AnswerCode } from '../answers.ts'
 import type { HttpLimits } from './limits.ts'
-import { preparedAnswers } from './prepared.ts'
+import { preparedAnswers } from '../routes/prepared.ts'
 
 /** What is wrong with a request whatever it asks for; undefined: nothing. */
 export function refusalOfRequest(req: IncomingMessage, limits: HttpLimits): AnswerCode | undefined {

@@ -1,10 +1,10 @@
 import type { Json } from '../../state/event.ts'
 import type { ReplyMessage } from '../../state/state.ts'
 import type { ServedRoute } from '../routes/served.ts'
-import { allowedContentType, allowedHeaders, headerOf, isJson } from './answer-headers.ts'
+import { allowedContentType, allowedHeaders, headerOf, isJson } from '../routes/answer-headers.ts'
 import type { HttpLimits } from './limits.ts'
-import type { Prepared } from './prepared.ts'
-import { finalStatus, prepare, preparedAnswers } from './prepared.ts'
+import type { Prepared } from '../routes/prepared.ts'
+import { finalStatus, prepare, preparedAnswers } from '../routes/prepared.ts'
 
 type ReplyLimits = Pick<HttpLimits, 'replyBytes' | 'replyHeaderCount' | 'replyHeaderBytes'>
 

@@ -12,7 +12,7 @@ import { openExchange } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import type { NewestRequest } from './malformed.ts'
 import { closeAfter, refusalOfRequest, refuseUnparsed } from './malformed.ts'
-import { preparedAnswers } from './prepared.ts'
+import { preparedAnswers } from '../routes/prepared.ts'
 import { isWebhookPath, originForm } from './target.ts'
 
 /** The refusals that end the connection. */

@@ -7,8 +7,8 @@ import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
-import type { Prepared } from './prepared.ts'
-import { preparedAnswers } from './prepared.ts'
+import type { Prepared } from '../routes/prepared.ts'
+import { preparedAnswers } from '../routes/prepared.ts'
 import { renderReply } from './reply.ts'
 
 /** The callers who wait for the answer of a run. */

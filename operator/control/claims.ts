@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Webhook } from '../../crds/types.gen.ts'
 import { ApiError } from '../../kube/error.ts'
 import { readKey } from '../values/data.ts'
-import { compareAge, type TokenClaims } from '../webhook/token.ts'
+import { compareAge, type TokenClaims } from '../tokens/token.ts'
 import { nameOf, type ObjectCache } from './cache.ts'
 
 /** How many Secrets with pinned tokens are read at the same time. */

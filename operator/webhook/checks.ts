@@ -5,7 +5,7 @@ import type { Outcome, Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
 import type { GatheredWebhook } from './gather.ts'
 import { compileResponse, MAX_BODY_BYTES } from './response.ts'
-import { TOKEN_PATTERN } from './token.ts'
+import { TOKEN_PATTERN } from '../tokens/token.ts'
 import { verificationProblem } from './verification.ts'
 
 export interface CheckInput {

@@ -13,8 +13,8 @@ import { isRefused, isTooLarge, keyOf, patchFinalizers, refusalOf } from '../con
 import type { Problem } from '../problem.ts'
 import { withProblem } from './conditions.ts'
 import { finalizeWebhook, forgetWebhook } from './finalize.ts'
-import { TOKEN_PATTERN } from './token.ts'
-import { isUpToDate, standingOf, tokenIn, urlSecret, webhookUrl } from './url-secret.ts'
+import { TOKEN_PATTERN } from '../tokens/token.ts'
+import { isUpToDate, standingOf, tokenIn, urlSecret, webhookUrl } from '../tokens/url-secret.ts'
 import type { CompiledWebhook } from './webhook.ts'
 
 /** A status lists no more Workflows; all of them are started. */

@@ -5,8 +5,8 @@ import { RUNTIME_VARIABLES } from '../expression/template.ts'
 import type { Duration } from '../plan.ts'
 import { SchemaError } from '../schema/schemas.ts'
 import { toMilliseconds } from '../duration.ts'
-import { failure } from './problem.ts'
-import type { Run } from './run.ts'
+import { failure } from '../run/problem.ts'
+import type { Run } from '../run/run.ts'
 
 /** What an expression sees beyond the workflow itself. */
 export interface Scope {

@@ -1,5 +1,5 @@
 import type { Json } from '../../state/event.ts'
-import { failure } from '../engine/problem.ts'
+import { failure } from '../run/problem.ts'
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]{1,255}$/
 /** RFC 9110 section 5.5, without what is not ASCII or Latin-1: Node refuses it. */

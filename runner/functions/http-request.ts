@@ -1,5 +1,5 @@
 import type { Json } from '../../state/event.ts'
-import { failure } from '../engine/problem.ts'
+import { failure } from '../run/problem.ts'
 import type { HttpCallTask, Value } from '../plan.ts'
 import { readHeaders } from './headers.ts'
 

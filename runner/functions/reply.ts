@@ -1,7 +1,7 @@
 import type { Json } from '../../state/event.ts'
 import { isSocketId } from '../../state/reply-id.ts'
 import type { ReplyMessage, SocketMessage } from '../../state/state.ts'
-import { failure } from '../engine/problem.ts'
+import { failure } from '../run/problem.ts'
 import { readHeaders } from './headers.ts'
 import { readSocketMessage } from './socket-message.ts'
 

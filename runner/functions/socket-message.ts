@@ -1,6 +1,6 @@
 import type { Json } from '../../state/event.ts'
 import type { SocketMessage } from '../../state/state.ts'
-import { failure } from '../engine/problem.ts'
+import { failure } from '../run/problem.ts'
 
 /** As long as a message of a client may be by default, and as the body of a reply. */
 const MAX_MESSAGE_BYTES = 256 * 1024

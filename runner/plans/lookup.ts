@@ -1,6 +1,6 @@
 /** Finds plans for events and runs, and waits where the table is behind and its source can't be asked. */
 import type { Clock } from '../../state/clock.ts'
-import { Halted } from '../engine/run.ts'
+import { Halted } from '../run/run.ts'
 import type { Log } from '../../process/log.ts'
 import { elapsed } from '../patience.ts'
 import type { Plan } from '../plan.ts'

@@ -1,5 +1,5 @@
 import type { Json } from '../../state/event.ts'
-import { failure } from '../engine/problem.ts'
+import { failure } from '../run/problem.ts'
 import type { ForTask } from '../plan.ts'
 import type { Step, TaskAtWork, TaskType } from './task.ts'
 

@@ -1,4 +1,4 @@
-import { WorkflowError, failure } from '../engine/problem.ts'
+import { WorkflowError, failure } from '../run/problem.ts'
 import type { RaiseTask } from '../plan.ts'
 import type { TaskType } from './task.ts'
 

@@ -3,8 +3,8 @@ import type { Clock } from '../../state/clock.ts'
 import type { Json } from '../../state/event.ts'
 import type { ReplyMessage, ReplyOutcome, SendOutcome, SocketMessage } from '../../state/state.ts'
 import type { TraceContext } from '../../state/trace-context.ts'
-import type { Problem } from '../engine/problem.ts'
-import type { Frame, ListName } from '../engine/run-state.ts'
+import type { Problem } from '../run/problem.ts'
+import type { Frame, ListName } from '../run/run-state.ts'
 import type { Duration, Plan, TaskPlan, Value } from '../plan.ts'
 
 /** What is to be done next with a task. */

@@ -1,7 +1,7 @@
 import type { Json } from '../../state/event.ts'
 import { MAX_DURATION_MS } from '../duration.ts'
-import { isSameType } from '../engine/problem.ts'
-import type { Problem } from '../engine/problem.ts'
+import { isSameType } from '../run/problem.ts'
+import type { Problem } from '../run/problem.ts'
 import type { ErrorFilter, RetryPlan, TryTask } from '../plan.ts'
 import type { Step, TaskAtWork, TaskType } from './task.ts'
 

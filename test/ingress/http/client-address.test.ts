@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { ProxyTrust } from '../../../ingress/http/client-address.ts'
-import { networkOf } from '../../../ingress/http/client-address.ts'
 import { parseNetworks } from '../../../process/config.ts'
 import { createSites } from '../site.ts'
 import { routeOf } from '../support.ts'
@@ -92,20 +91,6 @@ describe('the throttle per caller', () => {
     ]).toEqual([200, 200, 429])
     expect(await call('2001:db8:0:1::1')).toBe(200)
   })
-})
-
-test.each([
-  ['198.51.100.1', '198.51.100.1'],
-  ['2001:db8::1', '2001:db8:0:0::/64'],
-  ['2001:db8:0:0:1:2:3:4', '2001:db8:0:0::/64'],
-  ['2001:0db8:00aa::', '2001:db8:aa:0::/64'],
-  ['::1', '0:0:0:0::/64'],
-  ['::', '0:0:0:0::/64'],
-  ['64:ff9b::198.51.100.1', '64:ff9b:0:0::/64'],
-  ['1:2:3:4:5:6:198.51.100.1', '1:2:3:4::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-])('the network of %s is %s', (address, network) => {
-  expect(networkOf(address)).toBe(network)
 })
 
 describe('the configuration of proxies', () => {

@@ -4,7 +4,7 @@ import type { Webhook } from '../../../crds/types.gen.ts'
 import { ApiError } from '../../../kube/error.ts'
 import { createObjectCache } from '../../../operator/control/cache.ts'
 import { claimTokens } from '../../../operator/control/claims.ts'
-import { createTokenClaims } from '../../../operator/webhook/token.ts'
+import { createTokenClaims } from '../../../operator/tokens/token.ts'
 import { stored } from '../golden.ts'
 
 const TOKEN = 'pinned-token-of-22-characters'

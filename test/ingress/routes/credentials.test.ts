@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { compileCredentials, credentialsPass } from '../../../ingress/http/credentials.ts'
+import { compileCredentials, credentialsPass } from '../../../ingress/routes/credentials.ts'
 import type { Route } from '../../../ingress/route.ts'
 import { sha256 } from '../support.ts'
 

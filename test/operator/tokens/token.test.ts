@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
-import { createToken, createTokenClaims, TOKEN_PATTERN } from '../../../operator/webhook/token.ts'
+import { createToken, createTokenClaims, TOKEN_PATTERN } from '../../../operator/tokens/token.ts'
 
 test('L03 a generated token has 32 characters that a URL need not encode, and is another each time', () => {
   const tokens = Array.from({ length: 1000 }, () => createToken(randomBytes))
