@@ -3,8 +3,9 @@
  * steps: gather (the only one that reads), check, compile.
  */
 import type { Webhook, Workflow } from '../crds/types.gen.ts'
+import type { ObjectName } from '../kube/follow.ts'
 import type { Expressions } from '../runner/expression/expression.ts'
-import { namespaceOf, type ObjectSource, type PlanLookup, type Snapshot } from './source.ts'
+import { nameOf, type ObjectSource, type PlanLookup, type Snapshot } from './source.ts'
 import { valueOf } from './webhook/checks.ts'
 import { gatherWebhook, type GatheredWebhook } from './webhook/gather.ts'
 import { compareAge, createTokenClaims } from './tokens/token.ts'
@@ -48,9 +49,8 @@ export async function compileAll(
 ): Promise<Compilation> {
   const { webhooks } = deps.source
   const workflows = await inBatches(deps.source.workflows, (workflow) => compileWorkflow(workflow, deps))
-  const plans = new Map(workflows.map((compiled) => [keyOf(compiled), compiled.plan]))
-  const planOf: PlanLookup = (namespace, name) =>
-    plans.get(`${namespace}/${name}`) ?? deps.keptPlan?.(namespace, name)
+  const plans = new Map(workflows.map(({ workflow, plan }) => [keyOf(nameOf(workflow)), plan]))
+  const planOf: PlanLookup = (workflow) => plans.get(keyOf(workflow)) ?? deps.keptPlan?.(workflow)
   const gathered = await inBatches(webhooks, (webhook) => gatherWebhook(webhook, { ...deps, planOf }))
   const claims = createTokenClaims<Webhook>()
   const byAge = [...webhooks.entries()].toSorted(([, a], [, b]) => compareAge(a, b))
@@ -65,7 +65,7 @@ export async function compileAll(
   }
 }
 
-const keyOf = ({ workflow }: CompiledWorkflow): string => `${namespaceOf(workflow)}/${workflow.metadata.name}`
+const keyOf = ({ namespace, name }: ObjectName): string => `${namespace}/${name}`
 
 /** How many are read at the same time: enough to keep every worker busy, too few to fill its queue. */
 const BATCH = 64

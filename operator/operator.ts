@@ -6,14 +6,13 @@
 import type { Webhook } from '../crds/types.gen.ts'
 import type { ApiServer } from '../kube/api-server.ts'
 import { isNotFound } from '../kube/error.ts'
-import type { ObjectName } from '../kube/follow.ts'
 import { takePart, type Election, type LeaseTimes } from '../kube/lease.ts'
 import { CONFIG_MAPS, resourcePath, SECRETS, type ResourceType } from '../kube/paths.ts'
 import { aborted } from '../process/lifetime.ts'
 import type { Log } from '../process/log.ts'
 import type { Expressions } from '../runner/expression/expression.ts'
 import { createBindings } from './control/bindings.ts'
-import { createObjectCache, nameOf } from './control/cache.ts'
+import { createObjectCache } from './control/cache.ts'
 import { claimTokens } from './control/claims.ts'
 import type { Control } from './control/control.ts'
 import {
@@ -31,8 +30,9 @@ import { createPublisher } from './control/publisher.ts'
 import { createWorkQueue, type Urgency, type WorkQueue } from './control/queue.ts'
 import { boundBy, keyOf, nameIn } from './control/resources.ts'
 import type { Reference } from './references.ts'
-import { reconcileWebhook } from './webhook/reconcile.ts'
+import { nameOf, type ObjectName } from './source.ts'
 import { createTokenClaims } from './tokens/token.ts'
+import { reconcileWebhook } from './webhook/reconcile.ts'
 import { reconcileWorkflow } from './workflow/reconcile.ts'
 
 export interface OperatorDeps {
@@ -214,10 +214,10 @@ export function startOperator(deps: OperatorDeps): Operator {
    */
   function sweep(): void {
     for (const { kind, source } of publisher.published()) {
-      const present = kind === 'route' ? cache.findWebhook(source) : cache.findWorkflow(source)
+      const present = kind === 'route' ? cache.webhook(source) : cache.workflow(source)
       if (!present) enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source))
     }
-    const outdated = formerPlans.outdated((workflow) => cache.findWorkflow(workflow)?.metadata.uid)
+    const outdated = formerPlans.outdated((workflow) => cache.workflow(workflow)?.metadata.uid)
     for (const workflow of outdated) enqueue(keyOf('Workflow', workflow), 'later')
     cache.retain(dependencies.isRead)
   }

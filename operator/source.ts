@@ -1,21 +1,24 @@
 import { GLOBALS_LABEL } from '../crds/contract.ts'
 import type { ConfigMap, ObjectMeta, Secret } from '../crds/object.ts'
 import type { Webhook, Workflow } from '../crds/types.gen.ts'
+import type { ObjectName } from '../kube/follow.ts'
+
+export type { ObjectName }
 
 /**
  * Where compile steps read from. A snapshot of manifests and a cache of watched objects both provide it;
- * every method answers with what is known now.
+ * every method answers with what is known now. What a ConfigMap or Secret holds may have to be read first.
  */
 export interface ObjectSource {
-  configMap(namespace: string, name: string): Promise<ConfigMap | undefined>
-  secret(namespace: string, name: string): Promise<Secret | undefined>
+  configMap(name: ObjectName): Promise<ConfigMap | undefined>
+  secret(name: ObjectName): Promise<Secret | undefined>
   /** The ConfigMaps and Secrets of the namespace that are labelled as globals. */
-  globals(namespace: string): Promise<(ConfigMap | Secret)[]>
-  webhook(namespace: string, name: string): Promise<Webhook | undefined>
-  /** The Workflows of the namespace with a trigger that names the Webhook. */
-  workflowsOf(namespace: string, webhook: string): Promise<Workflow[]>
+  globals(namespace: string): (ConfigMap | Secret)[]
+  webhook(name: ObjectName): Webhook | undefined
+  /** The Workflows of its namespace with a trigger that names the Webhook. */
+  workflowsOf(webhook: ObjectName): Workflow[]
   /** The URL token that was made for the Webhook; undefined when none was made yet. */
-  generatedToken(namespace: string, webhook: string): Promise<string | undefined>
+  generatedToken(webhook: ObjectName): string | undefined
 }
 
 /** What runners know of a Workflow: its plan as it is published. */
@@ -27,7 +30,7 @@ export interface PublishedPlan {
 }
 
 /** The plan that is published of a Workflow; undefined when there is none. */
-export type PlanLookup = (namespace: string, workflow: string) => PublishedPlan | undefined
+export type PlanLookup = (workflow: ObjectName) => PublishedPlan | undefined
 
 /** What an {@link ObjectSource} holds. Every object has a namespace. */
 export type SourceObject = Webhook | Workflow | ConfigMap | Secret
@@ -38,6 +41,12 @@ export const isGlobals = (object: { metadata: ObjectMeta }): boolean =>
 /** The namespace of an object; manifests without one belong to `default`. */
 export const namespaceOf = ({ metadata }: { metadata: ObjectMeta }): string => metadata.namespace ?? 'default'
 
+/** Where an object is to be found among those of its kind. */
+export const nameOf = (object: { metadata: ObjectMeta }): ObjectName => ({
+  namespace: namespaceOf(object),
+  name: object.metadata.name,
+})
+
 export interface Snapshot extends ObjectSource {
   readonly webhooks: Webhook[]
   readonly workflows: Workflow[]
@@ -46,7 +55,7 @@ export interface Snapshot extends ObjectSource {
 /** A source over a fixed set of objects. `tokenOf` gives the token made for a Webhook. */
 export function createSnapshot(
   objects: Iterable<SourceObject>,
-  tokenOf: (namespace: string, webhook: string) => string | undefined,
+  tokenOf: (webhook: ObjectName) => string | undefined,
 ): Snapshot {
   const byKey = new Map<string, SourceObject>()
   const globals = new Map<string, (ConfigMap | Secret)[]>()
@@ -54,31 +63,30 @@ export function createSnapshot(
   const webhooks: Webhook[] = []
   const workflows: Workflow[] = []
   for (const object of objects) {
-    const namespace = namespaceOf(object)
-    byKey.set(keyOf(object.kind, namespace, object.metadata.name), object)
+    const name = nameOf(object)
+    const { namespace } = name
+    byKey.set(keyOf(object.kind, name), object)
     if (object.kind === 'Webhook') webhooks.push(object)
     else if (object.kind === 'Workflow') {
       workflows.push(object)
       for (const { webhook } of object.spec.triggers) append(triggered, `${namespace}/${webhook}`, object)
     } else if (isGlobals(object)) append(globals, namespace, object)
   }
-  const get = <Kind extends SourceObject['kind']>(kind: Kind, namespace: string, name: string) =>
-    Promise.resolve(
-      byKey.get(keyOf(kind, namespace, name)) as Extract<SourceObject, { kind: Kind }> | undefined,
-    )
+  const get = <Kind extends SourceObject['kind']>(kind: Kind, name: ObjectName) =>
+    byKey.get(keyOf(kind, name)) as Extract<SourceObject, { kind: Kind }> | undefined
   return {
     webhooks,
     workflows,
-    configMap: (namespace, name) => get('ConfigMap', namespace, name),
-    secret: (namespace, name) => get('Secret', namespace, name),
-    webhook: (namespace, name) => get('Webhook', namespace, name),
-    globals: (namespace) => Promise.resolve(globals.get(namespace) ?? []),
-    workflowsOf: (namespace, webhook) => Promise.resolve(triggered.get(`${namespace}/${webhook}`) ?? []),
-    generatedToken: (namespace, webhook) => Promise.resolve(tokenOf(namespace, webhook)),
+    configMap: (name) => Promise.resolve(get('ConfigMap', name)),
+    secret: (name) => Promise.resolve(get('Secret', name)),
+    webhook: (name) => get('Webhook', name),
+    globals: (namespace) => globals.get(namespace) ?? [],
+    workflowsOf: ({ namespace, name }) => triggered.get(`${namespace}/${name}`) ?? [],
+    generatedToken: tokenOf,
   }
 }
 
-const keyOf = (kind: string, namespace: string, name: string): string => `${kind}/${namespace}/${name}`
+const keyOf = (kind: string, { namespace, name }: ObjectName): string => `${kind}/${namespace}/${name}`
 
 function append<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
   const list = map.get(key)

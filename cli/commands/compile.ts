@@ -49,7 +49,7 @@ export const compile: Command = {
       const { webhooks, workflows, findings } = await compileObjects(objects, {
         expressions,
         sharedGlobals: optionalText(values['shared-globals']),
-        tokenOf: (namespace, name) => tokens.tokenOf(namespace, name),
+        tokenOf: tokens.tokenOf,
       })
       for (const fault of [...faults, ...findings]) stderr.write(`${formatFault(fault, (file) => file)}\n`)
       const written = await writeArtefacts(out, { webhooks, workflows })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { ObjectName } from '../../operator/source.ts'
 import { createExpressionPool } from '../../runner/expression/pool.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { compileObjects } from '../manifests/compile.ts'
@@ -63,7 +64,7 @@ async function lintObjects(objects: StoredObject[]): Promise<Finding[]> {
 }
 
 /** Any token will do, as long as no two are the same. */
-function tokenOf(namespace: string, name: string): string {
+function tokenOf({ namespace, name }: ObjectName): string {
   return createHash('sha256').update(`${namespace}/${name}`).digest('base64url')
 }
 

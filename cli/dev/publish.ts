@@ -1,4 +1,4 @@
-import { namespaceOf } from '../../operator/source.ts'
+import { nameOf, type ObjectName } from '../../operator/source.ts'
 import { webhookUrl } from '../../operator/tokens/url-secret.ts'
 import type { CompiledWebhook } from '../../operator/webhook/webhook.ts'
 import type { CompiledWorkflow } from '../../operator/workflow/workflow.ts'
@@ -23,11 +23,6 @@ export interface PublisherDeps {
 /** Compiles the objects and serves the result; tells what is served and what is not taken. */
 export type Publish = (objects: StoredObject[]) => Promise<{ rows: Row[]; findings: Finding[] }>
 
-interface Name {
-  namespace: string
-  name: string
-}
-
 /**
  * Serves what a folder holds. A Workflow with a fault keeps its last good plan; a Webhook that misses a
  * Secret or global is closed (503) until it is there.
@@ -40,8 +35,8 @@ export function createPublisher({
   baseUrl,
   sharedGlobals,
 }: PublisherDeps): Publish {
-  let served: Name[] = []
-  let running: Name[] = []
+  let served: ObjectName[] = []
+  let running: ObjectName[] = []
 
   const serveRoutes = (webhooks: CompiledWebhook[]): void => {
     const wanted = webhooks.flatMap(({ route }) => (route ? [route] : []))
@@ -52,10 +47,7 @@ export function createPublisher({
   }
 
   const servePlans = (workflows: CompiledWorkflow[]): void => {
-    const present = workflows.map(({ workflow }) => ({
-      namespace: namespaceOf(workflow),
-      name: workflow.metadata.name,
-    }))
+    const present = workflows.map(({ workflow }) => nameOf(workflow))
     for (const name of leftOut(running, present)) plans.remove(name)
     for (const { plan } of workflows) if (plan) plans.put(plan)
     running = present
@@ -65,8 +57,8 @@ export function createPublisher({
     const { webhooks, workflows, findings } = await compileObjects(objects, {
       expressions,
       sharedGlobals,
-      tokenOf: (namespace, name) => tokens.tokenOf(namespace, name),
-      keptPlan: (namespace, name) => plans.current({ namespace, name }),
+      tokenOf: tokens.tokenOf,
+      keptPlan: plans.current,
     })
     // A route names the plans that its calls are for.
     servePlans(workflows)
@@ -75,7 +67,7 @@ export function createPublisher({
   }
 }
 
-function leftOut(before: Name[], now: Name[]): Name[] {
+function leftOut(before: ObjectName[], now: ObjectName[]): ObjectName[] {
   const kept = new Set(now.map(({ namespace, name }) => `${namespace}/${name}`))
   return before.filter(({ namespace, name }) => !kept.has(`${namespace}/${name}`))
 }

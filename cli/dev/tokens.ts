@@ -1,10 +1,11 @@
 /** The URL tokens of the Webhooks of one folder, kept in a file so that URLs stay over restarts. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import type { ObjectName } from '../../operator/source.ts'
 
 export interface TokenStore {
   /** The token of a Webhook; made on the first call, the same ever after. */
-  tokenOf(namespace: string, name: string): string
+  tokenOf(webhook: ObjectName): string
 }
 
 /**
@@ -32,7 +33,7 @@ export function createTokenStore(options: {
   }
 
   return {
-    tokenOf(namespace, name) {
+    tokenOf({ namespace, name }) {
       const key = `${namespace}/${name}`
       const token = tokens.get(key) ?? createToken()
       if (!tokens.has(key)) {

@@ -3,7 +3,7 @@ import type { Reason } from '../../crds/contract.ts'
 import { compileAll } from '../../operator/compile.ts'
 import type { Compilation } from '../../operator/compile.ts'
 import { createSnapshot } from '../../operator/source.ts'
-import type { PlanLookup } from '../../operator/source.ts'
+import type { ObjectName, PlanLookup } from '../../operator/source.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { PlacedFault } from './document.ts'
 import { keyOf, placed } from './store.ts'
@@ -22,7 +22,7 @@ export async function compileObjects(
   objects: StoredObject[],
   deps: {
     expressions: Expressions
-    tokenOf: (namespace: string, name: string) => string
+    tokenOf: (webhook: ObjectName) => string
     /** The namespace whose globals apply to all; none when left out. */
     sharedGlobals?: string | undefined
     /** The plan that is served for a Workflow with a fault. */

@@ -4,9 +4,9 @@
  * lead to it, so that who waits for that and calls then starts it.
  */
 import type { Workflow } from '../../crds/types.gen.ts'
-import { nameOf } from './cache.ts'
+
 import { keyOf } from './resources.ts'
-import type { PublishedPlan } from '../source.ts'
+import { nameOf, type PublishedPlan } from '../source.ts'
 
 /** By the keys that work is queued by. */
 export interface Bindings {

@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Webhook } from '../../crds/types.gen.ts'
 import { ApiError } from '../../kube/error.ts'
 import { readKey } from '../values/data.ts'
+import { nameOf } from '../source.ts'
 import { compareAge, type TokenClaims } from '../tokens/token.ts'
-import { nameOf, type ObjectCache } from './cache.ts'
+import type { ObjectCache } from './cache.ts'
 
 /** How many Secrets with pinned tokens are read at the same time. */
 const BATCH = 32
@@ -57,10 +58,10 @@ export async function claimTokens({
   for (const [webhook, token] of later) claims.claim(webhook, token)
 }
 
-function tokenOf(cache: ObjectCache, webhook: Webhook): Promise<string | undefined> {
-  const { namespace, name } = nameOf(webhook)
+async function tokenOf(cache: ObjectCache, webhook: Webhook): Promise<string | undefined> {
+  const name = nameOf(webhook)
   const { secretKeyRef } = webhook.spec.tokenFrom ?? {}
-  return secretKeyRef ? pinnedToken(cache, namespace, secretKeyRef) : cache.generatedToken(namespace, name)
+  return secretKeyRef ? pinnedToken(cache, name.namespace, secretKeyRef) : cache.generatedToken(name)
 }
 
 async function pinnedToken(
@@ -68,7 +69,7 @@ async function pinnedToken(
   namespace: string,
   { name, key }: { name: string; key: string },
 ): Promise<string | undefined> {
-  const secret = await tried(() => cache.secret(namespace, name))
+  const secret = await tried(() => cache.secret({ namespace, name }))
   try {
     return secret && readKey(secret, key)
   } catch {

@@ -1,6 +1,7 @@
 import type { ConditionDraft } from '../../crds/contract.ts'
 import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import type { ApiServer } from '../../kube/api-server.ts'
+import { nameOf } from '../source.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { TokenClaims } from '../tokens/token.ts'
 import type { Bindings } from './bindings.ts'
@@ -46,10 +47,8 @@ export async function report<Kind extends Webhook | Workflow>(
   found: { status: Reported<Kind>; conditions: ConditionDraft[] },
   { api, cache, events, now }: Control,
 ): Promise<void> {
-  const current = (resource.kind === 'Webhook' ? cache.findWebhook : cache.findWorkflow)({
-    namespace: resource.metadata.namespace ?? 'default',
-    name: resource.metadata.name,
-  })
+  const name = nameOf(resource)
+  const current = resource.kind === 'Webhook' ? cache.webhook(name) : cache.workflow(name)
   const former = (current ?? resource).status
   const generation = resource.metadata.generation ?? 1
   const conditions = completeConditions(found.conditions, former?.conditions, { generation, now: now() })

@@ -3,6 +3,7 @@ import { MERGE_PATCH, type ApiRequest, type ApiServer } from '../../kube/api-ser
 import { ApiError } from '../../kube/error.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import { resourcePath, type ResourceType } from '../../kube/paths.ts'
+import { nameOf } from '../source.ts'
 import type { Resource } from './cache.ts'
 
 export const WEBHOOKS: ResourceType = { group: GROUP, version: VERSION, plural: 'webhooks' }
@@ -19,10 +20,9 @@ export function nameIn(key: string): ObjectName & { kind: Resource['kind'] } {
   return { kind: kind as Resource['kind'], namespace, name }
 }
 
-const named = ({ kind, metadata }: Resource, subresource?: 'status'): string =>
-  resourcePath(TYPES[kind], {
-    namespace: metadata.namespace ?? 'default',
-    name: metadata.name,
+const named = (resource: Resource, subresource?: 'status'): string =>
+  resourcePath(TYPES[resource.kind], {
+    ...nameOf(resource),
     ...(subresource === undefined ? {} : { subresource }),
   })
 

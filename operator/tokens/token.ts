@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '../../crds/object.ts'
-import { namespaceOf } from '../source.ts'
+import { namespaceOf, type ObjectName } from '../source.ts'
 
 /** What a URL token may be: hard to guess, and nothing that a URL would have to encode. */
 export const TOKEN_PATTERN = /^[A-Za-z0-9_-]{22,128}$/
@@ -38,7 +38,7 @@ export interface TokenClaims<Claimant extends { metadata: ObjectMeta }> {
    */
   claim(claimant: Claimant, token: string | undefined): Claimant[]
   /** The claimant of this name is gone. Returns as {@link claim}. */
-  leave(name: { namespace: string; name: string }): Claimant[]
+  leave(name: ObjectName): Claimant[]
   owner(token: string): Claimant | undefined
 }
 

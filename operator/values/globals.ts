@@ -14,14 +14,14 @@ export interface GlobalsScope {
  * The globals as `$globals`. Where two ConfigMaps or Secrets hold the same key, the one whose name is later
  * in the alphabet wins; the namespace's own win over the shared ones.
  */
-export async function readGlobals(
+export function readGlobals(
   source: ObjectSource,
   scope: GlobalsScope,
   reading: Reading,
-): Promise<Record<string, Json>> {
+): Record<string, Json> {
   const globals: Record<string, Json> = {}
   for (const namespace of namespacesOf(scope).toReversed()) {
-    const objects = await source.globals(namespace)
+    const objects = source.globals(namespace)
     for (const object of objects.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))) {
       for (const [key, value] of Object.entries(readAll(object, reading))) define(globals, key, value)
     }

@@ -28,7 +28,7 @@ export function createValueResolver(deps: {
   const { source, expressions, scope } = deps
   const references: Reference[] = []
   // Read once a resource, and only if a value asks for it.
-  let globals: Promise<Record<string, Json>> | undefined
+  let globals: Record<string, Json> | undefined
 
   const readRef = async (
     kind: 'ConfigMap' | 'Secret',
@@ -38,8 +38,8 @@ export function createValueResolver(deps: {
     const { namespace } = scope
     references.push({ kind, namespace, name })
     const object = await (kind === 'Secret'
-      ? source.secret(namespace, name)
-      : source.configMap(namespace, name))
+      ? source.secret({ namespace, name })
+      : source.configMap({ namespace, name }))
     return valueOfKey(object, { kind, name, key }, path)
   }
 
@@ -50,8 +50,7 @@ export function createValueResolver(deps: {
     }
     const read = membersRead([program], 'globals')
     references.push(...globalReferences(read, scope))
-    globals ??= readGlobals(source, scope, 'digits-kept')
-    const known = await globals
+    const known = (globals ??= readGlobals(source, scope, 'digits-kept'))
     const missing = read === 'all' ? undefined : [...read].find((name) => !Object.hasOwn(known, name))
     if (missing !== undefined && !toleratesMissing(program)) {
       return problem(

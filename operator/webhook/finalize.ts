@@ -6,9 +6,9 @@ import { FINALIZER, INCLUDE_WORKFLOWS_ANNOTATION } from '../../crds/contract.ts'
 import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import { isNotFound } from '../../kube/error.ts'
 import type { ObjectName } from '../../kube/follow.ts'
-import { nameOf } from '../control/cache.ts'
 import { report, type Control } from '../control/control.ts'
 import { deleteResource, isRefused, keyOf, patchFinalizers, refusalOf } from '../control/resources.ts'
+import { nameOf } from '../source.ts'
 
 export async function finalizeWebhook(webhook: Webhook, control: Control): Promise<void> {
   const { finalizers = [], annotations } = webhook.metadata
@@ -36,7 +36,7 @@ export async function forgetWebhook(name: ObjectName, control: Control): Promise
 
 async function deleteWorkflows(webhook: Webhook, control: Control): Promise<void> {
   const { namespace, name } = nameOf(webhook)
-  for (const workflow of await control.cache.workflowsOf(namespace, name)) {
+  for (const workflow of control.cache.workflowsOf({ namespace, name })) {
     if (workflow.metadata.deletionTimestamp !== undefined) continue
     await allowed(`the deletion of the Workflow ${workflow.metadata.name}`, { webhook, control }, () =>
       deleteWorkflow(workflow, name, control),

@@ -1,9 +1,10 @@
 import type { ValueSource, Webhook } from '../../crds/types.gen.ts'
 import type { Path } from '../../crds/fault.ts'
+import type { ObjectName } from '../../kube/follow.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { Outcome } from '../problem.ts'
 import { distinctReferences, type Reference } from '../references.ts'
-import { namespaceOf, type ObjectSource, type PlanLookup, type PublishedPlan } from '../source.ts'
+import { nameOf, type ObjectSource, type PlanLookup, type PublishedPlan } from '../source.ts'
 import { createValueResolver, type ValueResolver } from '../values/value-source.ts'
 
 /** All that a Webhook refers to, read; nothing after this does I/O. */
@@ -36,8 +37,7 @@ export interface GatherDeps {
 }
 
 export async function gatherWebhook(webhook: Webhook, deps: GatherDeps): Promise<GatheredWebhook> {
-  const namespace = namespaceOf(webhook)
-  const { name } = webhook.metadata
+  const { namespace, name } = nameOf(webhook)
   const { sharedNamespace } = deps
   const scope = { namespace, ...(sharedNamespace === undefined ? {} : { sharedNamespace }) }
   const resolver = createValueResolver({ ...deps, scope })
@@ -46,7 +46,7 @@ export async function gatherWebhook(webhook: Webhook, deps: GatherDeps): Promise
   const gathered: GatheredWebhook = {
     token: await gatherToken(webhook, deps.source, resolver),
     verification: await gatherVerification(webhook, resolver),
-    workflows: await gatherWorkflows(namespace, name, deps),
+    workflows: gatherWorkflows({ namespace, name }, deps),
     references: [],
   }
   if (auth?.basic) gathered.basic = await gatherBasic(auth.basic, resolver)
@@ -68,7 +68,7 @@ async function gatherToken(
 ): Promise<Outcome<string>> {
   const { tokenFrom } = webhook.spec
   if (tokenFrom) return resolver.secretKey(tokenFrom.secretKeyRef, ['spec', 'tokenFrom', 'secretKeyRef'])
-  const value = await source.generatedToken(namespaceOf(webhook), webhook.metadata.name)
+  const value = source.generatedToken(nameOf(webhook))
   if (value !== undefined) return { value }
   return {
     problem: {
@@ -108,16 +108,15 @@ function resolveAll(values: ValueSource[], path: Path, resolver: ValueResolver):
   return Promise.all(values.map((value, index) => resolver.resolve(value, [...path, index])))
 }
 
-async function gatherWorkflows(
-  namespace: string,
-  name: string,
+function gatherWorkflows(
+  webhook: ObjectName,
   { source, planOf }: Pick<GatherDeps, 'source' | 'planOf'>,
-): Promise<GatheredTarget[]> {
-  const workflows = await source.workflowsOf(namespace, name)
-  return workflows
+): GatheredTarget[] {
+  return source
+    .workflowsOf(webhook)
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map(({ metadata, spec }): GatheredTarget => {
-      const plan = planOf(namespace, metadata.name)
+      const plan = planOf({ ...webhook, name: metadata.name })
       // The plan of a former Workflow of this name is about to go.
       const own = plan?.uid === metadata.uid ? plan : undefined
       const suspended = spec.suspend || own?.suspended === true

@@ -6,11 +6,11 @@ import { isConflict } from '../../kube/error.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import { resourcePath, SECRETS } from '../../kube/paths.ts'
 import { compileWebhook } from '../compile.ts'
-import { nameOf } from '../control/cache.ts'
 import { report, type Control } from '../control/control.ts'
 import { findOverlooked } from '../control/overlooked.ts'
 import { isRefused, isTooLarge, keyOf, patchFinalizers, refusalOf } from '../control/resources.ts'
 import type { Problem } from '../problem.ts'
+import { nameOf } from '../source.ts'
 import { withProblem } from './conditions.ts'
 import { finalizeWebhook, forgetWebhook } from './finalize.ts'
 import { TOKEN_PATTERN } from '../tokens/token.ts'
@@ -22,7 +22,7 @@ const MAX_LISTED = 1000
 
 /** Brings what callers meet in line with the Webhook of this name, whatever happened to it. */
 export async function reconcileWebhook(name: ObjectName, control: Control): Promise<void> {
-  const webhook = control.cache.findWebhook(name) ?? (await findOverlooked('Webhook', name, control))
+  const webhook = control.cache.webhook(name) ?? (await findOverlooked('Webhook', name, control))
   if (!webhook) return forgetWebhook(name, control)
   if (webhook.metadata.deletionTimestamp !== undefined) return finalizeWebhook(webhook, control)
 
@@ -53,10 +53,10 @@ export async function reconcileWebhook(name: ObjectName, control: Control): Prom
  * not wait: its change may close it.
  */
 function awaitsPlans(webhook: Webhook, { cache, publisher, bindings }: Control): boolean {
-  const { namespace, name } = nameOf(webhook)
-  if (publisher.isPublished('route', { namespace, name }, webhook.metadata.uid ?? '')) return false
+  const name = nameOf(webhook)
+  if (publisher.isPublished('route', name, webhook.metadata.uid ?? '')) return false
   return cache
-    .triggeredBy(namespace, name)
+    .workflowsOf(name)
     .some((workflow) => workflow.metadata.deletionTimestamp === undefined && !bindings.isDecided(workflow))
 }
 
@@ -154,7 +154,7 @@ async function compile(webhook: Webhook, control: Control): Promise<CompiledWebh
     const result = await compileWebhook(webhook, {
       source: cache,
       expressions,
-      planOf: (namespace, name) => publisher.publishedPlan({ namespace, name }),
+      planOf: publisher.publishedPlan,
       ...(sharedNamespace === undefined ? {} : { sharedNamespace }),
       tokenOwner(token) {
         claim(webhook, token, control)

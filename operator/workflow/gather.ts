@@ -45,9 +45,9 @@ export async function gatherWorkflow(
     webhooks: [],
     references: [],
   }
-  await gatherGlobals(workflow, report, { ...deps, gathered })
+  gatherGlobals(workflow, report, { ...deps, gathered })
   await gatherSecrets(workflow, report, { ...deps, gathered })
-  await gatherWebhooks(workflow, { ...deps, gathered })
+  gatherWebhooks(workflow, { ...deps, gathered })
   gathered.references = distinctReferences(gathered.references)
   return gathered
 }
@@ -63,11 +63,7 @@ async function checkExpressions({ programs }: Report, expressions: Expressions):
   })
 }
 
-async function gatherGlobals(
-  workflow: Workflow,
-  { programs }: Report,
-  { gathered, ...deps }: Gathering,
-): Promise<void> {
+function gatherGlobals(workflow: Workflow, { programs }: Report, { gathered, ...deps }: Gathering): void {
   const read = membersRead(
     programs.map(({ program }) => program),
     'globals',
@@ -78,7 +74,7 @@ async function gatherGlobals(
     ...(deps.sharedNamespace === undefined ? {} : { sharedNamespace: deps.sharedNamespace }),
   }
   gathered.references.push(...globalReferences(read, scope))
-  const globals = await readGlobals(deps.source, scope, 'json')
+  const globals = readGlobals(deps.source, scope, 'json')
   gathered.globals = pick(globals, read)
   for (const { program, path } of programs) {
     const missing = missingMember(program, 'globals', Object.keys(globals))
@@ -97,7 +93,7 @@ async function gatherSecrets(
   const namespace = namespaceOf(workflow)
   for (const [index, name] of names.entries()) {
     gathered.references.push({ kind: 'Secret', namespace, name })
-    const secret = await source.secret(namespace, name)
+    const secret = await source.secret({ namespace, name })
     if (secret) gathered.secrets[name] = readAll(secret, 'json')
     else {
       const message = `names the Secret ${name}, which does not exist: create it`
@@ -121,11 +117,11 @@ function missingMember(program: Program, variable: string, names: string[]): str
   return [...read].find((name) => !names.includes(name))
 }
 
-async function gatherWebhooks(workflow: Workflow, { gathered, source }: Gathering): Promise<void> {
+function gatherWebhooks(workflow: Workflow, { gathered, source }: Gathering): void {
   const namespace = namespaceOf(workflow)
   for (const [index, { webhook: name }] of workflow.spec.triggers.entries()) {
     gathered.references.push({ kind: 'Webhook', namespace, name })
-    if (await source.webhook(namespace, name)) gathered.webhooks.push(name)
+    if (source.webhook({ namespace, name })) gathered.webhooks.push(name)
     else {
       const message = `names the Webhook ${name}, which does not exist in the namespace: create it, or remove the trigger`
       gathered.problems.push({

@@ -2,15 +2,15 @@ import type { ConditionDraft, Reason, WorkflowConditionType } from '../../crds/c
 import type { Webhook, Workflow } from '../../crds/types.gen.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import { compileWorkflow } from '../compile.ts'
-import { nameOf } from '../control/cache.ts'
 import { report, type Control } from '../control/control.ts'
 import { findOverlooked } from '../control/overlooked.ts'
 import { isRefused, isTooLarge, keyOf, refusalOf } from '../control/resources.ts'
+import { nameOf } from '../source.ts'
 import type { CompiledWorkflow } from './workflow.ts'
 
 /** Brings what runners execute in line with the Workflow of this name, whatever happened to it. */
 export async function reconcileWorkflow(name: ObjectName, control: Control): Promise<void> {
-  const workflow = control.cache.findWorkflow(name) ?? (await findOverlooked('Workflow', name, control))
+  const workflow = control.cache.workflow(name) ?? (await findOverlooked('Workflow', name, control))
   if (!workflow || workflow.metadata.deletionTimestamp !== undefined) return forget(name, control)
 
   try {
@@ -45,9 +45,7 @@ function decide(workflow: Workflow, { bindings, publisher, enqueue, ...control }
 /** The Webhooks that start it, as far as they exist. */
 function triggersOf(workflow: Workflow, { cache }: Pick<Control, 'cache'>): Webhook[] {
   const { namespace } = nameOf(workflow)
-  return workflow.spec.triggers.flatMap(
-    ({ webhook }) => cache.findWebhook({ namespace, name: webhook }) ?? [],
-  )
+  return workflow.spec.triggers.flatMap(({ webhook }) => cache.webhook({ namespace, name: webhook }) ?? [])
 }
 
 /**

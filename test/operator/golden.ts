@@ -10,7 +10,7 @@ import type { ConditionDraft } from '../../crds/contract.ts'
 import { formatPath, type Fault } from '../../crds/fault.ts'
 import { compileAll, type Compilation } from '../../operator/compile.ts'
 import { referenceKey } from '../../operator/references.ts'
-import { createSnapshot } from '../../operator/source.ts'
+import { createSnapshot, type ObjectName } from '../../operator/source.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 
 export interface GoldenFile {
@@ -59,7 +59,7 @@ export function stored(yaml: string): Resource[] {
   })
 }
 
-const tokenOf = (_: string, webhook: string): string => `generated-token-of-${webhook}`.padEnd(32, '_')
+const tokenOf = ({ name }: ObjectName): string => `generated-token-of-${name}`.padEnd(32, '_')
 
 /** Compiles all of a file; a Webhook `x` without a token of its own has `generated-token-of-x…`. */
 export function compileText(yaml: string, expressions: Expressions): Promise<Compilation> {

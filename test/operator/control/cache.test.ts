@@ -63,7 +63,7 @@ describe('Webhooks and Workflows', () => {
     expect(lastTold()).toEqual(['Webhook shop/orders'])
     cache.sinks.webhooks.remove({ namespace: 'shop', name: 'orders' })
     expect(lastTold()).toEqual(['~Webhook/shop/orders', 'Webhook shop/orders'])
-    expect(cache.findWebhook({ namespace: 'shop', name: 'orders' })).toBeUndefined()
+    expect(cache.webhook({ namespace: 'shop', name: 'orders' })).toBeUndefined()
   })
 
   test('the echo of an own write, and what is older, is no change', () => {
@@ -73,16 +73,16 @@ describe('Webhooks and Workflows', () => {
     cache.sinks.webhooks.put(hook('10'))
     cache.sinks.webhooks.put(hook('9'))
     expect(lastTold()).toEqual([])
-    expect(cache.findWebhook({ namespace: 'shop', name: 'orders' })?.metadata.resourceVersion).toBe('10')
+    expect(cache.webhook({ namespace: 'shop', name: 'orders' })?.metadata.resourceVersion).toBe('10')
   })
 
   test('an answer that comes after the end does not bring an object back to life, another of its name does', () => {
     cache.sinks.webhooks.put(hook('1'))
     cache.sinks.webhooks.remove({ namespace: 'shop', name: 'orders' })
     cache.take(hook('2'))
-    expect(cache.findWebhook({ namespace: 'shop', name: 'orders' })).toBeUndefined()
+    expect(cache.webhook({ namespace: 'shop', name: 'orders' })).toBeUndefined()
     cache.sinks.webhooks.put(hook('3', { uid: 'another' }))
-    expect(cache.findWebhook({ namespace: 'shop', name: 'orders' })).toBeDefined()
+    expect(cache.webhook({ namespace: 'shop', name: 'orders' })).toBeDefined()
   })
 
   test('a Workflow touches the Webhooks that it names before and after, but not by a new status', async () => {
@@ -97,14 +97,16 @@ describe('Webhooks and Workflows', () => {
       '~WorkflowsOf/shop/c',
       'Workflow shop/ship',
     ])
-    expect(await cache.workflowsOf('shop', 'a')).toEqual([])
-    expect((await cache.workflowsOf('shop', 'c')).map(({ metadata }) => metadata.name)).toEqual(['ship'])
+    expect(cache.workflowsOf({ namespace: 'shop', name: 'a' })).toEqual([])
+    expect(cache.workflowsOf({ namespace: 'shop', name: 'c' }).map(({ metadata }) => metadata.name)).toEqual([
+      'ship',
+    ])
     cache.sinks.workflows.put(
       flow('4', ['b', 'c'], { generation: 2, deletionTimestamp: '2026-01-01T00:00:00Z' }),
     )
     expect(lastTold()).toContain('~WorkflowsOf/shop/c')
     cache.sinks.workflows.remove({ namespace: 'shop', name: 'ship' })
-    expect(await cache.workflowsOf('shop', 'c')).toEqual([])
+    expect(cache.workflowsOf({ namespace: 'shop', name: 'c' })).toEqual([])
   })
 })
 
@@ -112,51 +114,54 @@ describe('what is referred to', () => {
   const metadata = (name: string, version: string) => ({ metadata: meta(name, version) })
 
   test('is read once for each version, and not at all when it is not there', async () => {
-    expect(await cache.secret('shop', 'door')).toBeUndefined()
+    expect(await cache.secret({ namespace: 'shop', name: 'door' })).toBeUndefined()
     expect(reads).toEqual([])
     cluster.set('Secret/shop/door', secret('door', '5', { token: 'a' }))
     cache.sinks.metadata.Secret.put(metadata('door', '5'))
     expect(lastTold()).toEqual(['~Secret/shop/door'])
-    const both = await Promise.all([cache.secret('shop', 'door'), cache.secret('shop', 'door')])
+    const both = await Promise.all([
+      cache.secret({ namespace: 'shop', name: 'door' }),
+      cache.secret({ namespace: 'shop', name: 'door' }),
+    ])
     expect(both[0]).toBe(both[1])
     expect(reads).toHaveLength(1)
     cluster.set('Secret/shop/door', secret('door', '6', { token: 'b' }))
     cache.sinks.metadata.Secret.put(metadata('door', '6'))
-    expect((await cache.secret('shop', 'door'))?.metadata.resourceVersion).toBe('6')
+    expect((await cache.secret({ namespace: 'shop', name: 'door' }))?.metadata.resourceVersion).toBe('6')
     expect(reads).toHaveLength(2)
   })
 
   test('that is read newer than the watch has told is not read again when the watch tells it', async () => {
     cluster.set('Secret/shop/door', secret('door', '8'))
     cache.sinks.metadata.Secret.put(metadata('door', '5'))
-    await cache.secret('shop', 'door')
+    await cache.secret({ namespace: 'shop', name: 'door' })
     cache.sinks.metadata.Secret.put(metadata('door', '8'))
-    await cache.secret('shop', 'door')
+    await cache.secret({ namespace: 'shop', name: 'door' })
     expect(reads).toHaveLength(1)
     cache.sinks.metadata.Secret.put(metadata('door', '10'))
-    await cache.secret('shop', 'door')
+    await cache.secret({ namespace: 'shop', name: 'door' })
     expect(reads).toHaveLength(2)
   })
 
   test('is gone with the object, and its content with its last reader', async () => {
     cluster.set('Secret/shop/door', secret('door', '5'))
     cache.sinks.metadata.Secret.put(metadata('door', '5'))
-    await cache.secret('shop', 'door')
+    await cache.secret({ namespace: 'shop', name: 'door' })
     cache.retain(({ name }) => name === 'door')
-    await cache.secret('shop', 'door')
+    await cache.secret({ namespace: 'shop', name: 'door' })
     expect(reads).toHaveLength(1)
     cache.retain(() => false)
-    await cache.secret('shop', 'door')
+    await cache.secret({ namespace: 'shop', name: 'door' })
     expect(reads).toHaveLength(2)
     cache.sinks.metadata.Secret.remove({ namespace: 'shop', name: 'door' })
-    expect(await cache.secret('shop', 'door')).toBeUndefined()
+    expect(await cache.secret({ namespace: 'shop', name: 'door' })).toBeUndefined()
   })
 
   test('ConfigMaps and Secrets of one name are two', async () => {
     cluster.set('Secret/shop/x', secret('x', '1'))
     cache.sinks.metadata.Secret.put(metadata('x', '1'))
-    expect(await cache.configMap('shop', 'x')).toBeUndefined()
-    expect(await cache.secret('shop', 'x')).toBeDefined()
+    expect(await cache.configMap({ namespace: 'shop', name: 'x' })).toBeUndefined()
+    expect(await cache.secret({ namespace: 'shop', name: 'x' })).toBeDefined()
   })
 })
 
@@ -170,8 +175,8 @@ describe('globals and Secrets with URLs', () => {
       secret('settings', '2', { A: '1', B: '3' }, { 'hooklet.dev/globals': 'true' }),
     )
     expect(lastTold()).toEqual(['~Global/shop/*', '~Global/shop/B'])
-    expect(await cache.globals('shop')).toHaveLength(1)
-    expect(await cache.globals('other')).toEqual([])
+    expect(cache.globals('shop')).toHaveLength(1)
+    expect(cache.globals('other')).toEqual([])
     cache.sinks.globals.Secret.remove({ namespace: 'shop', name: 'settings' })
     expect(lastTold()).toEqual(['~Global/shop/*', '~Global/shop/A', '~Global/shop/B'])
   })
@@ -180,12 +185,12 @@ describe('globals and Secrets with URLs', () => {
     const labelled = (name: string, label: string) =>
       secret(name, '1', { token: 'the-token' }, { 'hooklet.dev/webhook': label })
     cache.sinks.urlSecrets.put(labelled('anything', 'orders'))
-    expect(await cache.generatedToken('shop', 'orders')).toBeUndefined()
+    expect(cache.generatedToken({ namespace: 'shop', name: 'orders' })).toBeUndefined()
     cache.sinks.urlSecrets.put(labelled('orders-webhook-url', 'orders'))
-    expect(await cache.generatedToken('shop', 'orders')).toBe('the-token')
+    expect(cache.generatedToken({ namespace: 'shop', name: 'orders' })).toBe('the-token')
     expect(lastTold()).toEqual(['~GeneratedToken/shop/orders'])
     cache.sinks.urlSecrets.remove({ namespace: 'shop', name: 'orders-webhook-url' })
-    expect(await cache.generatedToken('shop', 'orders')).toBeUndefined()
+    expect(cache.generatedToken({ namespace: 'shop', name: 'orders' })).toBeUndefined()
   })
 })
 
