@@ -1,10 +1,16 @@
 import { baseUrl, flag, integer, words } from '../process/config.ts'
-import { COMMON_SETTINGS, healthPort, PUBLIC_URL, PUBLIC_URL_FALLBACK } from '../process/settings.ts'
+import {
+  COMMON_SETTINGS,
+  EXPRESSION_WORKERS,
+  healthPort,
+  PUBLIC_URL,
+  PUBLIC_URL_FALLBACK,
+} from '../process/settings.ts'
 
 /** Everything that can be set of an operator process. */
 export const OPERATOR_SETTINGS = {
   host: COMMON_SETTINGS.host,
-  port: healthPort(8083),
+  healthPort: healthPort(8083),
   namespace: COMMON_SETTINGS.namespace,
   kubeconfig: COMMON_SETTINGS.kubeconfig,
   publicUrl: baseUrl({ ...PUBLIC_URL, fallback: PUBLIC_URL_FALLBACK }),
@@ -24,13 +30,7 @@ export const OPERATOR_SETTINGS = {
     min: 1,
     max: 1000,
   }),
-  expressionWorkers: integer({
-    env: 'HOOKLET_EXPRESSION_WORKERS',
-    doc: 'How many expressions are evaluated at the same time, each in a thread of its own.',
-    fallback: 2,
-    min: 1,
-    max: 64,
-  }),
+  expressionWorkers: EXPRESSION_WORKERS,
   metricsPort: COMMON_SETTINGS.metricsPort,
   logLevel: COMMON_SETTINGS.logLevel,
 } as const

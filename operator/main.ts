@@ -1,15 +1,14 @@
 /** An operator process. Configured by the environment, see `config.ts`. */
 import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import manifest from '../package.json' with { type: 'json' }
 import { NAMESPACE_MISSING } from '../artefacts/source.ts'
 import { createApiServer } from '../kube/api-server.ts'
 import { readConfig } from '../process/config.ts'
-import { serveHealth } from '../process/health.ts'
+import { createInstanceName } from '../process/instance-name.ts'
 import { aborted } from '../process/lifetime.ts'
 import { createLog } from '../process/log.ts'
-import { processMetrics, serveMetrics } from '../process/metrics.ts'
 import { runProcess } from '../process/main.ts'
+import { serveObservers } from '../process/observers.ts'
 import { createExpressionPool } from '../runner/expression/pool.ts'
 import { OPERATOR_SETTINGS } from './config.ts'
 import { rememberChecks } from './control/checked.ts'
@@ -20,14 +19,20 @@ import { createToken } from './tokens/token.ts'
 await runProcess(process, async (stop) => {
   const config = readConfig(OPERATOR_SETTINGS, process.env)
   const log = createLog({ level: config.logLevel, stream: process.stderr })
+  const identity = createInstanceName()
+  // Whatever was opened is closed at the end, the last first, also when something else can't be opened.
+  await using opened = new AsyncDisposableStack()
+
   const api = createApiServer({
     userAgent: `hooklet-operator/${manifest.version}`,
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
   })
+  opened.defer(() => api.close())
   const namespace = config.namespace ?? api.namespace
   if (namespace === undefined) throw new Error(NAMESPACE_MISSING)
   const expressions = rememberChecks(createExpressionPool({ workers: config.expressionWorkers }))
-  const identity = `${hostname()}-${newSuffix()}`
+  opened.defer(() => expressions.close())
+
   const operator = startOperator({
     api,
     expressions,
@@ -39,31 +44,22 @@ await runProcess(process, async (stop) => {
     identity,
     parallelism: config.reconciles,
     newToken: () => createToken(randomBytes),
-    newSuffix,
+    newSuffix: () => randomBytes(6).toString('hex'),
   })
-  const health = await serveHealth({
-    host: config.host,
-    port: config.port,
+  opened.defer(() => operator.stop())
+
+  const observers = await serveObservers({
+    process,
+    config,
     ready: () => Promise.resolve(!stop.aborted && operator.isReady()),
+    role: 'operator',
+    version: manifest.version,
+    metrics: operatorMetrics(operator),
   })
-  const metrics = await serveMetrics({
-    host: config.host,
-    port: config.metricsPort,
-    metrics: [
-      ...processMetrics(process, { role: 'operator', version: manifest.version }),
-      ...operatorMetrics(operator),
-    ],
-  })
-  log.info({ identity, namespace, healthPort: health.port, metricsPort: metrics?.port }, 'Operator follows')
+  opened.defer(() => observers.close())
+
+  const { healthPort, metricsPort } = observers
+  log.info({ identity, namespace, healthPort, metricsPort }, 'Operator follows')
   await aborted(stop)
   log.info({ identity }, 'Operator stops')
-  await operator.stop()
-  await health.close()
-  await metrics?.close()
-  await expressions.close()
-  api.close()
 })
-
-function newSuffix(): string {
-  return randomBytes(6).toString('hex')
-}

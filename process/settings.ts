@@ -1,4 +1,4 @@
-import { integer, oneOf, optionalInteger, optionalText, text } from './config.ts'
+import { integer, oneOf, optionalInteger, optionalText, text, type Config } from './config.ts'
 
 /**
  * What callers see in front of `/webhooks/`. The ingress does without it, and then can't verify those who
@@ -83,3 +83,28 @@ export const COMMON_SETTINGS = {
     choices: ['debug', 'info', 'warn', 'error'],
   }),
 } as const
+
+type StateSettings = Pick<
+  typeof COMMON_SETTINGS,
+  'redis' | 'redisPrefix' | 'installation' | 'partitions' | 'lapseSeconds'
+>
+
+/** Where the shared state is and how it is divided, as the state wants to be told. */
+export function stateOptions(config: Config<StateSettings>) {
+  return {
+    url: config.redis,
+    prefix: config.redisPrefix,
+    installation: config.installation ?? '',
+    partitions: config.partitions,
+    lapseMs: config.lapseSeconds * 1000,
+  }
+}
+
+/** How many expressions are evaluated at once. */
+export const EXPRESSION_WORKERS = integer({
+  env: 'HOOKLET_EXPRESSION_WORKERS',
+  doc: 'How many expressions are evaluated at the same time, each in a thread of its own.',
+  fallback: 2,
+  min: 1,
+  max: 64,
+})

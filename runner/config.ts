@@ -1,10 +1,16 @@
 import { baseUrl, integer } from '../process/config.ts'
-import { COMMON_SETTINGS, healthPort, PUBLIC_URL, PUBLIC_URL_FALLBACK } from '../process/settings.ts'
+import {
+  COMMON_SETTINGS,
+  EXPRESSION_WORKERS,
+  healthPort,
+  PUBLIC_URL,
+  PUBLIC_URL_FALLBACK,
+} from '../process/settings.ts'
 
 /** Everything that can be set of a runner process. */
 export const RUNNER_SETTINGS = {
   ...COMMON_SETTINGS,
-  port: healthPort(8082),
+  healthPort: healthPort(8082),
   publicUrl: baseUrl({ ...PUBLIC_URL, fallback: PUBLIC_URL_FALLBACK }),
   concurrency: integer({
     env: 'HOOKLET_CONCURRENCY',
@@ -13,11 +19,5 @@ export const RUNNER_SETTINGS = {
     min: 1,
     max: 100_000,
   }),
-  expressionWorkers: integer({
-    env: 'HOOKLET_EXPRESSION_WORKERS',
-    doc: 'How many expressions are evaluated at the same time, each in a thread of its own.',
-    fallback: 2,
-    min: 1,
-    max: 64,
-  }),
+  expressionWorkers: EXPRESSION_WORKERS,
 } as const

@@ -12,6 +12,8 @@ export interface Member {
   url: string
   /** Where its probes are answered. */
   probes: string
+  /** Resolves to its exit code when it has ended; null after a signal. */
+  exited: Promise<number | null>
   /** Kills it as a crash would. */
   kill(): Promise<void>
   /** Asks it to stop; resolves to its exit code. */
@@ -68,6 +70,7 @@ export function launchMember(role: MemberRole, env: NodeJS.ProcessEnv): Launched
   const alive = (): boolean => child.exitCode === null && child.signalCode === null
   const launched = {
     pid: child.pid ?? 0,
+    exited: exited.then(([code]) => code),
     alive,
     log: () => lines.join('\n'),
     logged: (message: string, times = 1) =>
