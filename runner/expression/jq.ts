@@ -4,9 +4,9 @@ import type { Json } from '../../state/event.ts'
 import { MAX_JSON_DEPTH, isWithinDepth } from './depth.ts'
 import { ExpressionError } from './expression.ts'
 import type { Expressions, Program, Variables } from './expression.ts'
-import type { Job } from './messages.ts'
-import { WorkerPool } from './workers.ts'
-import type { JobEnd } from './workers.ts'
+import type { Job } from '../threads/messages.ts'
+import { WorkerPool } from '../threads/worker-pool.ts'
+import type { JobEnd } from '../threads/worker-pool.ts'
 
 export interface JqOptions {
   /**
@@ -31,15 +31,45 @@ export interface MeasuredExpressions extends Expressions {
 
 /** Starts no worker before the first evaluation. */
 export function createJq(options: JqOptions = {}): MeasuredExpressions {
+  const { timeLimitMs = 1000, maxOutput = 1024 * 1024 } = options
   const pool = new WorkerPool(new URL('./worker.ts', import.meta.url), {
     workers: Math.max(1, options.workers ?? 2),
-    timeLimitMs: options.timeLimitMs ?? 1000,
+    timeLimitMs,
     maxQueue: options.maxQueue ?? 10_000,
   })
-  const maxOutput = options.maxOutput ?? 1024 * 1024
+
+  async function run(job: Job): Promise<string> {
+    const result = await pool.run(job)
+    switch (result.kind) {
+      case 'output':
+        return result.text
+      case 'failed':
+        throw new ExpressionError(readFailure(result.text))
+      case 'aborted':
+        throw new ExpressionError('the expression needs too much memory or nests too deep')
+      case 'timeout':
+        throw new ExpressionError(`the expression took longer than ${timeLimitMs} ms`)
+      case 'refused':
+        throw new ExpressionError('too many expressions wait to be evaluated')
+      case 'stopped':
+        throw new ExpressionError('the evaluation of expressions has been stopped')
+    }
+  }
+
+  async function compileOnly({ jq, variables }: Program): Promise<string | undefined> {
+    const bindings = variables.map((name) => `null as $${name} | `).join('')
+    try {
+      await run({ program: `${bindings}if . then (\n${jq}\n) else "" end`, input: 'null' })
+      return undefined
+    } catch (error) {
+      if (error instanceof ExpressionError) return error.message
+      throw error
+    }
+  }
+
   return {
     async evaluate(program, input, variables) {
-      const text = await run(pool, {
+      const text = await run({
         program: wrap(program, maxOutput),
         input: writeInput(program, input, variables),
       })
@@ -47,7 +77,7 @@ export function createJq(options: JqOptions = {}): MeasuredExpressions {
     },
     async check(programs) {
       const messages: (string | undefined)[] = []
-      for (const program of programs) messages.push(await compileOnly(pool, program))
+      for (const program of programs) messages.push(await compileOnly(program))
       return messages
     },
     close: () => pool.close(),
@@ -56,14 +86,6 @@ export function createJq(options: JqOptions = {}): MeasuredExpressions {
       return pool.waiting
     },
   }
-}
-
-async function run(pool: WorkerPool, job: Job): Promise<string> {
-  const outcome = await pool.run(job)
-  if (outcome.kind === 'aborted')
-    throw new ExpressionError('the expression needs too much memory or nests too deep')
-  if (outcome.kind === 'failed') throw new ExpressionError(readFailure(outcome.text))
-  return outcome.text
 }
 
 /**
@@ -104,17 +126,6 @@ function readOutput(text: string): Json {
   const output = outputs[0] ?? null
   if (!isWithinDepth(output)) throw new ExpressionError(`the output nests more than ${MAX_JSON_DEPTH} deep`)
   return output
-}
-
-async function compileOnly(pool: WorkerPool, { jq, variables }: Program): Promise<string | undefined> {
-  const bindings = variables.map((name) => `null as $${name} | `).join('')
-  try {
-    await run(pool, { program: `${bindings}if . then (\n${jq}\n) else "" end`, input: 'null' })
-    return undefined
-  } catch (error) {
-    if (error instanceof ExpressionError) return error.message
-    throw error
-  }
 }
 
 /** jq's own words without its name, its place in the wrapped program, and the program's text. */

@@ -1,7 +1,7 @@
 /** A worker thread that runs jq programs one after the other. */
 import { parentPort } from 'node:worker_threads'
 import { raw } from 'jq-wasm'
-import type { Job, Message } from './messages.ts'
+import type { Job, Message } from '../threads/messages.ts'
 
 const port = parentPort
 if (!port) throw new Error('worker.ts is run as a worker thread')

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { Ajv } from 'ajv'
 import type { AnySchema, ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import type { Job, Message } from '../expression/messages.ts'
+import type { Job, Message } from '../threads/messages.ts'
 
 const port = parentPort
 if (!port) throw new Error('worker.ts is run as a worker thread')

@@ -5,7 +5,6 @@
 import { Worker } from 'node:worker_threads'
 import { createCounts } from '../../process/counts.ts'
 import type { Counts } from '../../process/counts.ts'
-import { ExpressionError } from './expression.ts'
 import type { Job, Message, Outcome } from './messages.ts'
 
 export interface PoolLimits {
@@ -14,13 +13,12 @@ export interface PoolLimits {
   maxQueue: number
 }
 
-/** WebAssembly memory does not shrink: a worker is replaced after as many evaluations. */
-const EVALUATIONS_PER_WORKER = 20_000
+/** WebAssembly memory does not shrink: a worker is replaced after as many jobs. */
+const JOBS_PER_WORKER = 20_000
 
 interface Ticket {
   job: Job
-  settle(outcome: Outcome): void
-  fail(error: ExpressionError): void
+  settle(result: JobResult): void
 }
 
 interface Seat {
@@ -28,11 +26,17 @@ interface Seat {
   ready: boolean
   ticket?: Ticket | undefined
   deadline?: NodeJS.Timeout | undefined
-  evaluations: number
+  jobs: number
 }
 
-/** How a job came to its end. `refused`: too many waited. */
-export type JobEnd = Outcome['kind'] | 'timeout' | 'refused'
+/**
+ * What became of a job. `timeout`: it took longer than it may; `refused`: too many waited; `stopped`: the pool
+ * was closed.
+ */
+export type JobResult = Outcome | { kind: 'timeout' } | { kind: 'refused' } | { kind: 'stopped' }
+
+/** What is counted. */
+export type JobEnd = Exclude<JobResult['kind'], 'stopped'>
 
 export class WorkerPool {
   readonly ends: Counts<JobEnd> = createCounts(['output', 'failed', 'aborted', 'timeout', 'refused'])
@@ -48,18 +52,15 @@ export class WorkerPool {
     this.#limits = limits
   }
 
-  /**
-   * @throws {ExpressionError} when the job took too long, when too many wait, and when the pool is closed.
-   */
-  run(job: Job): Promise<Outcome> {
-    if (this.#closed)
-      return Promise.reject(new ExpressionError('the evaluation of expressions has been stopped'))
+  /** Never rejects. */
+  run(job: Job): Promise<JobResult> {
+    if (this.#closed) return Promise.resolve({ kind: 'stopped' })
     if (this.#queue.length >= this.#limits.maxQueue) {
       this.ends.add('refused')
-      return Promise.reject(new ExpressionError('too many expressions wait to be evaluated'))
+      return Promise.resolve({ kind: 'refused' })
     }
-    return new Promise<Outcome>((resolve, reject) => {
-      this.#queue.push({ job, settle: resolve, fail: reject })
+    return new Promise((settle) => {
+      this.#queue.push({ job, settle })
       this.#assign()
     })
   }
@@ -71,10 +72,9 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#closed = true
-    const stopped = new ExpressionError('the evaluation of expressions has been stopped')
-    for (const ticket of this.#queue.splice(0)) ticket.fail(stopped)
+    for (const ticket of this.#queue.splice(0)) ticket.settle({ kind: 'stopped' })
     for (const seat of this.#seats) {
-      seat.ticket?.fail(stopped)
+      seat.ticket?.settle({ kind: 'stopped' })
       this.#dismiss(seat)
     }
     await Promise.all(this.#leaving)
@@ -92,10 +92,10 @@ export class WorkerPool {
     if (!ticket) return
     seat.ticket = ticket
     seat.worker.ref()
-    seat.evaluations += 1
+    seat.jobs += 1
     seat.deadline = setTimeout(() => {
       this.ends.add('timeout')
-      ticket.fail(new ExpressionError(`the expression took longer than ${this.#limits.timeLimitMs} ms`))
+      ticket.settle({ kind: 'timeout' })
       this.#replace(seat)
     }, this.#limits.timeLimitMs)
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
@@ -114,7 +114,7 @@ export class WorkerPool {
     })
     worker.stdout.resume()
     worker.stderr.resume()
-    const seat: Seat = { worker, ready: false, evaluations: 0 }
+    const seat: Seat = { worker, ready: false, jobs: 0 }
     this.#seats.add(seat)
     worker.on('message', (message: Message) => this.#hear(seat, message))
     worker.on('error', () => this.#lose(seat))
@@ -132,7 +132,7 @@ export class WorkerPool {
       seat.ticket = undefined
       // An idle worker does not keep the process alive.
       seat.worker.unref()
-      if (message.kind === 'aborted' || seat.evaluations >= EVALUATIONS_PER_WORKER) this.#dismiss(seat)
+      if (message.kind === 'aborted' || seat.jobs >= JOBS_PER_WORKER) this.#dismiss(seat)
     }
     this.#assign()
   }

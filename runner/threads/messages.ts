@@ -1,16 +1,17 @@
 /** What the pool and its workers tell each other. */
 
 export interface Job {
-  /** A whole jq program, to be run on `input`, JSON text. */
+  /** What is to be run: a jq program, or a JSON Schema. */
   program: string
+  /** What it is run on: JSON text. */
   input: string
 }
 
 export type Outcome =
   | { kind: 'output'; text: string }
-  /** jq ended with an error; `text` is what it said. */
+  /** The program has a fault, or ended with an error; `text` says which. */
   | { kind: 'failed'; text: string }
-  /** jq aborted: out of memory or stack. The worker is to be replaced. */
+  /** Out of memory or stack. The worker is to be replaced. */
   | { kind: 'aborted' }
 
 export type Message = { kind: 'ready' } | Outcome
