@@ -2,7 +2,7 @@ import type { ApiServer } from '../kube/api-server.ts'
 import { followObjects } from '../kube/follow.ts'
 import type { ApiObject } from '../kube/follow.ts'
 import { resourcePath, SECRETS } from '../kube/paths.ts'
-import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './artefact.ts'
+import type { ArtefactFollowing, ArtefactName, ArtefactRef, ArtefactSink } from './artefact.ts'
 import { decodeFormerPlan, formerPlanName } from './former.ts'
 import { artefactSecretName, artefactSelector, decodeArtefact, statedHash } from './secret.ts'
 import type { ArtefactKind, ArtefactSecret } from './secret.ts'
@@ -26,7 +26,7 @@ export interface ArtefactClusterOptions<Artefact> {
  * however long the API server is away; rejects with the signal's reason when that aborts before. What is in
  * the sink stays there while the API server is away.
  */
-export async function followArtefactSecrets<Artefact extends ArtefactName>(
+export async function followArtefactSecrets<Artefact extends ArtefactRef>(
   options: ArtefactClusterOptions<Artefact>,
 ): Promise<ArtefactFollowing<Artefact>> {
   const { api, namespace, kind, sink, onFault, onInterruption, signal } = options
@@ -44,7 +44,7 @@ export async function followArtefactSecrets<Artefact extends ArtefactName>(
     // A fault is told once, not with each change of something else in the Secret.
     known.set(name, { ...before, hash })
     try {
-      const artefact = decodeArtefact(secret, kind) as unknown as Artefact
+      const artefact = decodeArtefact(secret, kind) as Artefact
       known.set(name, { hash, artefact: { namespace: artefact.namespace, name: artefact.name } })
       sink.put(artefact)
     } catch (error) {
@@ -93,11 +93,11 @@ export async function followArtefactSecrets<Artefact extends ArtefactName>(
   return {
     async read(name) {
       const secret = await findSecret(artefactSecretName(name, kind))
-      return secret && (decodeArtefact(secret, kind) as unknown as Artefact)
+      return secret && (decodeArtefact(secret, kind) as Artefact)
     },
     async readFormer(ref) {
       const secret = await findSecret(formerPlanName(ref))
-      return secret && (decodeFormerPlan(secret) as unknown as Artefact)
+      return secret && (decodeFormerPlan(secret) as Artefact)
     },
     close: () => following.close(),
   }

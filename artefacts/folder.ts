@@ -18,7 +18,7 @@ export interface ArtefactFolderOptions<Artefact> {
 
 /** Changes that come within this time are one. */
 const SETTLE_MS = 50
-/** No artefact is larger: an API server takes no larger object. */
+/** Well above the 1 MiB that a Secret may hold, in which artefacts come from an API server. */
 const MAX_BYTES = 4 * 1024 * 1024
 
 /** The file name of an artefact. Namespaces hold no dot, so that the two parts stay apart. */
@@ -92,7 +92,10 @@ export async function followArtefactFolder<Artefact extends ArtefactName>(
     await reading
   } catch (error) {
     await watcher.close()
-    throw error
+    throw new Error(
+      `the folder of artefacts ${folder} can't be read (${(error as Error).message}): set HOOKLET_ARTEFACTS to one that \`hooklet compile\` wrote`,
+      { cause: error },
+    )
   }
   return {
     async read(name) {

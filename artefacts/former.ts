@@ -11,7 +11,6 @@ import {
   GENERATION_ANNOTATION,
   SOURCE_UID_ANNOTATION,
   sourceOf,
-  type ArtefactContent,
   type ArtefactSecret,
 } from './secret.ts'
 
@@ -57,7 +56,7 @@ export function encodeFormerPlan(plan: ArtefactSecret, { now }: { now: number })
  * @throws {Error} with one sentence when it keeps none, or one that was tampered with. The content is not
  * told: it holds secrets.
  */
-export function decodeFormerPlan(secret: ArtefactSecret): ArtefactContent {
+export function decodeFormerPlan(secret: ArtefactSecret): ArtefactRef {
   if (secret.metadata.labels?.[FORMER_PLAN_LABEL] === undefined)
     throw new Error('is not labelled as a former plan')
   const plan = contentOf(secret)

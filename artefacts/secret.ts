@@ -23,9 +23,6 @@ export const GENERATION_ANNOTATION = 'hooklet.dev/generation'
 /** The key of `data` that holds the artefact as JSON. */
 export const ARTEFACT_KEY = 'artefact.json'
 
-/** What every artefact says of itself. */
-export type ArtefactContent = ArtefactRef
-
 /** The parts of a Secret that matter here. */
 export interface ArtefactSecret {
   apiVersion: 'v1'
@@ -59,7 +56,7 @@ export function artefactSecretName({ namespace, name }: ArtefactName, kind: Arte
 
 /** The Secret that carries the artefact. `namespace` is the operator's. */
 export function encodeArtefact(
-  artefact: ArtefactContent,
+  artefact: ArtefactRef,
   { kind, namespace }: { kind: ArtefactKind; namespace: string },
 ): ArtefactSecret {
   const content = JSON.stringify(artefact)
@@ -91,7 +88,7 @@ export function encodeArtefact(
  * @throws {Error} with one sentence when it carries none of this kind, or one that was tampered with. The
  * content is not told: it holds secrets.
  */
-export function decodeArtefact(secret: ArtefactSecret, kind: ArtefactKind): ArtefactContent {
+export function decodeArtefact(secret: ArtefactSecret, kind: ArtefactKind): ArtefactRef {
   if (secret.metadata.labels?.[ARTEFACT_LABEL] !== kind) throw new Error(`is not labelled as a ${kind}`)
   const artefact = contentOf(secret)
   if (artefactSecretName(artefact, kind) !== secret.metadata.name)
@@ -99,8 +96,8 @@ export function decodeArtefact(secret: ArtefactSecret, kind: ArtefactKind): Arte
   return artefact
 }
 
-/** The content, as it was compiled. Throws when it is not. */
-export function contentOf(secret: ArtefactSecret): ArtefactContent {
+/** The content, as the operator compiled it. Throws when somebody else has changed it. */
+export function contentOf(secret: ArtefactSecret): ArtefactRef {
   const encoded = secret.data?.[ARTEFACT_KEY]
   if (encoded === undefined)
     throw new Error(
@@ -109,7 +106,7 @@ export function contentOf(secret: ArtefactSecret): ArtefactContent {
   const content = Buffer.from(encoded, 'base64')
   if (hashOf(content) !== statedHash(secret))
     throw new Error('was changed by someone else than the operator, which alone may write it')
-  return JSON.parse(content.toString('utf8')) as ArtefactContent
+  return JSON.parse(content.toString('utf8')) as ArtefactRef
 }
 
 /** The content's hash as the Secret states it. */

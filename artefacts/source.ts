@@ -1,7 +1,7 @@
 import { createApiServer } from '../kube/api-server.ts'
 import { followArtefactSecrets } from './cluster.ts'
 import { followArtefactFolder } from './folder.ts'
-import type { ArtefactFollowing, ArtefactName, ArtefactSink } from './artefact.ts'
+import type { ArtefactFollowing, ArtefactRef, ArtefactSink } from './artefact.ts'
 import type { ArtefactKind } from './secret.ts'
 
 export const NAMESPACE_MISSING =
@@ -33,7 +33,7 @@ export interface FollowOptions<Artefact> {
  * Fills the sink and keeps it in step until closed. Resolves when everything was read for the first time:
  * before, a process must not say that it is ready.
  */
-export async function followArtefacts<Artefact extends ArtefactName>(
+export async function followArtefacts<Artefact extends ArtefactRef>(
   source: ArtefactSource,
   { userAgent, signal, ...options }: FollowOptions<Artefact>,
 ): Promise<ArtefactFollowing<Artefact>> {

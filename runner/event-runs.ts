@@ -69,10 +69,10 @@ export async function triggeredPlan(
 
 async function holds(
   plan: Plan,
-  call: Json,
+  call: RunInput,
   { expressions }: Pick<Machinery, 'expressions'>,
 ): Promise<boolean> {
-  const { namespace, name } = (call as RunInput).webhook
+  const { namespace, name } = call.webhook
   const trigger = plan.triggers.find(({ webhook }) => webhook === name && plan.namespace === namespace)
   if (!trigger?.when) return trigger !== undefined
   const variables = { globals: plan.globals, secrets: plan.secrets }

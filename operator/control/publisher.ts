@@ -1,5 +1,6 @@
 /** Keeps the artefacts in the operator's namespace as they were compiled. */
 import { isDeepStrictEqual } from 'node:util'
+import type { ArtefactRef } from '../../artefacts/artefact.ts'
 import {
   decodeArtefact,
   encodeArtefact,
@@ -9,7 +10,6 @@ import {
   statedHash,
   ARTEFACT_LABEL,
   SOURCE_UID_ANNOTATION,
-  type ArtefactContent,
   type ArtefactKind,
   type ArtefactSecret,
 } from '../../artefacts/secret.ts'
@@ -30,7 +30,7 @@ export interface Publisher {
    * Writes it unless it is there already. True when something was written. Throws an ApiError when the API
    * server refuses.
    */
-  publish(kind: ArtefactKind, artefact: ArtefactContent, api: ApiServer): Promise<boolean>
+  publish(kind: ArtefactKind, artefact: ArtefactRef, api: ApiServer): Promise<boolean>
   /** True when there was one. */
   withdraw(kind: ArtefactKind, source: ObjectName, api: ApiServer): Promise<boolean>
   /** The URL token of the route that was made of this very Webhook. */
@@ -181,8 +181,8 @@ function readEntry(secret: ArtefactSecret): Entry | undefined {
     hash: isIntact(secret) ? statedHash(secret) : undefined,
   }
   if (entry.hash === undefined) return entry
-  const { token, uid, generation, suspended } = decodeArtefact(secret, kind) as ArtefactContent &
-    Partial<Pick<Route, 'token'> & Pick<Plan, 'suspended'>>
-  if (kind === 'route') return token === undefined ? entry : { ...entry, token }
-  return { ...entry, plan: { uid, generation, suspended: suspended === true } }
+  const artefact = decodeArtefact(secret, kind)
+  if (kind === 'route') return { ...entry, token: (artefact as Route).token }
+  const { uid, generation, suspended } = artefact as Plan
+  return { ...entry, plan: { uid, generation, suspended } }
 }

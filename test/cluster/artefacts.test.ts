@@ -1,14 +1,14 @@
 /** Artefacts reach ingress and runner from a real API server, and stay when it is away. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { followArtefactSecrets } from '../../artefacts/cluster.ts'
-import type { ArtefactFollowing } from '../../artefacts/artefact.ts'
 import { CONTENT_HASH_ANNOTATION, encodeArtefact } from '../../artefacts/secret.ts'
-import type { ArtefactContent, ArtefactKind, ArtefactSecret } from '../../artefacts/secret.ts'
+import type { ArtefactFollowing, ArtefactRef } from '../../artefacts/artefact.ts'
+import type { ArtefactKind, ArtefactSecret } from '../../artefacts/secret.ts'
 import { createApiServer } from '../../kube/api-server.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
 
-interface Thing extends ArtefactContent {
+interface Thing extends ArtefactRef {
   value: number
 }
 

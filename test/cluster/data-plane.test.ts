@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import { encodeArtefact } from '../../artefacts/secret.ts'
-import type { ArtefactContent, ArtefactSecret } from '../../artefacts/secret.ts'
+import type { ArtefactRef } from '../../artefacts/artefact.ts'
+import type { ArtefactSecret } from '../../artefacts/secret.ts'
 import { hook, WIDE } from '../e2e/processes/fleet.ts'
 import { runHooklet } from '../support/hooklet.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'
@@ -64,7 +65,7 @@ async function publish(manifests: object[]): Promise<(webhook: string) => string
     const paths = new Map<string, string>()
     const secrets: ArtefactSecret[] = []
     for (const file of await readdir(out)) {
-      const artefact = JSON.parse(await readFile(path.join(out, file), 'utf8')) as ArtefactContent & {
+      const artefact = JSON.parse(await readFile(path.join(out, file), 'utf8')) as ArtefactRef & {
         token?: string
       }
       const kind = file.endsWith('.route.json') ? 'route' : 'plan'
