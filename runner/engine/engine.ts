@@ -6,8 +6,10 @@ import type { Json } from '../../state/event.ts'
 import type { InputPlan, OutputPlan, TaskPlan } from '../plan.ts'
 import { taskTypeOf } from '../tasks/registry.ts'
 import type { Step, TaskAtWork } from '../tasks/task.ts'
+import { checkDeadlines, nearestDeadline } from './deadlines.ts'
 import { Evaluator, instant } from './evaluator.ts'
 import type { Scope } from './evaluator.ts'
+import { lastTask, siblingsAt, taskOf } from './position.ts'
 import { failure } from '../run/problem.ts'
 import type { Problem } from '../run/problem.ts'
 import { asProblem } from '../run/recognise.ts'
@@ -71,15 +73,14 @@ class Engine {
   #fail(error: unknown): void {
     // What the runner shuts down on its way out is not the run's failure.
     if (this.#run.halt.aborted) throw new Halted()
-    const task = this.#state.frames.length > 0 ? this.#taskAt(this.#state.frames.length - 1) : undefined
-    const { problem, final } = asProblem(error, task?.pointer ?? '/', this.#run)
+    const { problem, final } = asProblem(error, lastTask(this.#run)?.pointer ?? '/', this.#run)
     this.#state.error = problem
     if (final) this.#state.frames.length = 0
     else this.#state.frames.pop()
   }
 
   async #turn(): Promise<Outcome | undefined> {
-    this.#checkDeadlines()
+    checkDeadlines(this.#state, this.#run.clock.now())
     if (this.#state.error) return await this.#handleError(this.#state.error)
     if (this.#state.phase === 'new') {
       await this.#beginWorkflow()
@@ -89,40 +90,20 @@ class Engine {
     if (!frame) return await this.#finish()
     if (this.#unsaved) await this.#save()
     if (!frame.begun && !(await this.#beginTask(frame))) return undefined
-    return await this.#apply(await taskTypeOf(this.#task(frame)).begin(this.#atWork(frame)))
+    return await this.#apply(await taskTypeOf(taskOf(this.#run, frame)).begin(this.#atWork(frame)))
   }
 
   async #handleError(error: Problem): Promise<Outcome | undefined> {
     const frame = this.#state.frames.at(-1)
     if (!frame) return { kind: 'failed', error }
     if (this.#unsaved) await this.#save()
-    const step = await taskTypeOf(this.#task(frame)).failed?.(this.#atWork(frame), error)
+    const step = await taskTypeOf(taskOf(this.#run, frame)).failed?.(this.#atWork(frame), error)
     if (!step) {
       this.#state.frames.pop()
       return undefined
     }
     delete this.#state.error
     return await this.#apply(step)
-  }
-
-  /** The outermost limit that is over decides; what lies in it is left behind. */
-  #checkDeadlines(): void {
-    const now = this.#run.clock.now()
-    const { frames, deadline } = this.#state
-    if (deadline !== undefined && now >= deadline && this.#state.phase === 'running' && frames.length > 0) {
-      frames.length = 0
-      throw failure('timeout', "the workflow's timeout is over", { final: true })
-    }
-    for (const [depth, frame] of frames.entries()) {
-      if (frame.deadline !== undefined && now >= frame.deadline) {
-        frames.length = depth + 1
-        throw failure('timeout', "the task's timeout is over")
-      }
-      if (frame.attemptDeadline !== undefined && now >= frame.attemptDeadline && frames.length > depth + 1) {
-        frames.length = depth + 2
-        throw failure('timeout', "the attempt's time is over")
-      }
-    }
   }
 
   async #beginWorkflow(): Promise<void> {
@@ -138,7 +119,7 @@ class Engine {
 
   /** False: the task is skipped. */
   async #beginTask(frame: Frame): Promise<boolean> {
-    const task = this.#task(frame)
+    const task = taskOf(this.#run, frame)
     this.#countStep()
     frame.startedAt = this.#run.clock.now()
     if (task.if && !(await this.#evaluator.holds(task.if, frame.rawInput, this.#scope(frame)))) {
@@ -178,7 +159,7 @@ class Engine {
       case 'list':
         return await this.#enter(frame, first)
       case 'done': {
-        const task = this.#task(frame)
+        const task = taskOf(this.#run, frame)
         const output = await this.#conclude(frame, task, first.output)
         return await this.#leave(frame, output, first.then ?? task.then)
       }
@@ -186,7 +167,7 @@ class Engine {
   }
 
   async #enter(frame: Frame, { list, input }: Extract<Step, { kind: 'list' }>): Promise<Outcome | undefined> {
-    const task = this.#task(frame)
+    const task = taskOf(this.#run, frame)
     const tasks = taskTypeOf(task).lists?.(task)[list] ?? []
     this.#countStep()
     if (tasks.length === 0) return await this.#listEnded(input, false)
@@ -205,7 +186,7 @@ class Engine {
   /** Takes the task's frame away and goes on where `then` says. */
   async #leave(frame: Frame, output: Json, then: string): Promise<Outcome | undefined> {
     const { frames } = this.#state
-    const siblings = this.#siblings(frames.length - 1)
+    const siblings = siblingsAt(this.#run, frames.length - 1)
     const next = then === 'continue' ? frame.index + 1 : siblings.findIndex(({ name }) => name === then)
     if (next === -1 && then !== 'exit' && then !== 'end')
       throw failure('configuration', `then names no task of its list: ${then}`)
@@ -226,7 +207,7 @@ class Engine {
     const frame = this.#state.frames.at(-1)
     if (!frame) return undefined
     delete frame.attemptDeadline
-    const step = await taskTypeOf(this.#task(frame)).ended?.(this.#atWork(frame), output, exited)
+    const step = await taskTypeOf(taskOf(this.#run, frame)).ended?.(this.#atWork(frame), output, exited)
     return await this.#apply(step ?? { kind: 'done', output })
   }
 
@@ -239,11 +220,7 @@ class Engine {
   }
 
   async #park(until: number): Promise<Outcome> {
-    const limits = this.#state.frames.flatMap(({ deadline, attemptDeadline }) => [deadline, attemptDeadline])
-    const wakeAt = Math.min(
-      until,
-      ...[...limits, this.#state.deadline].filter((limit) => limit !== undefined),
-    )
+    const wakeAt = Math.min(until, nearestDeadline(this.#state))
     if (!(await this.#run.park(this.#state, Math.max(0, wakeAt - this.#run.clock.now())))) throw new Fenced()
     return { kind: 'parked' }
   }
@@ -253,34 +230,11 @@ class Engine {
     this.#unsaved = false
   }
 
-  #siblings(depth: number): TaskPlan[] {
-    let tasks: TaskPlan[] = this.#run.plan.do
-    for (let level = 1; level <= depth; level++) {
-      const around = tasks[this.#state.frames[level - 1]?.index ?? -1]
-      const list = this.#state.frames[level]?.list ?? 'do'
-      tasks = (around && taskTypeOf(around).lists?.(around)[list]) ?? []
-    }
-    return tasks
-  }
-
-  #taskAt(depth: number): TaskPlan | undefined {
-    return this.#siblings(depth)[this.#state.frames[depth]?.index ?? -1]
-  }
-
-  #task(frame: Frame): TaskPlan {
-    const task = this.#taskAt(this.#state.frames.lastIndexOf(frame))
-    if (!task)
-      throw failure('configuration', 'the run stands at a task that the Workflow does not have', {
-        final: true,
-      })
-    return task
-  }
-
   #scope(frame: Frame | undefined, output?: Json): Scope {
     const variables: Record<string, Json> = {}
     for (const around of this.#state.frames) Object.assign(variables, around.variables)
     if (!frame) return { variables }
-    const task = this.#task(frame)
+    const task = taskOf(this.#run, frame)
     const about = (): Json => ({
       name: task.name,
       reference: task.pointer,
@@ -295,10 +249,9 @@ class Engine {
     const { runId, plan, clock, random, fetch, halt } = this.#run
     const { visits, reply, socketId, trace } = this.#state
     const replyId = reply?.id ?? socketId
-    const limits = this.#state.frames.flatMap((around) => [around.deadline, around.attemptDeadline])
-    const deadline = Math.min(...[...limits, this.#state.deadline].filter((limit) => limit !== undefined))
+    const deadline = nearestDeadline(this.#state)
     return {
-      task: this.#task(frame),
+      task: taskOf(this.#run, frame),
       frame,
       plan,
       runId,
@@ -324,7 +277,7 @@ class Engine {
           return before
         },
         snapshot: () => ({ ...visits }),
-        restore: (snapshot) => void (this.#state.visits = { ...(snapshot as Record<string, number>) }),
+        restore: (snapshot) => void (this.#state.visits = { ...snapshot }),
       },
     }
   }

@@ -49,7 +49,12 @@ export interface TaskAtWork<Task extends TaskPlan> {
   reply(replyId: string, message: ReplyMessage): Promise<ReplyOutcome>
   send(socketId: string, message: SocketMessage): Promise<SendOutcome>
   /** The counts of effects, for a task that repeats tasks as the same attempt. */
-  visits: { count(pointer: string): number; snapshot(): Json; restore(snapshot: Json): void }
+  visits: {
+    /** How often the task at this pointer has begun before, which counts it. */
+    count(pointer: string): number
+    snapshot(): Record<string, number>
+    restore(snapshot: Record<string, number>): void
+  }
 }
 
 export interface TaskType<Task extends TaskPlan> {

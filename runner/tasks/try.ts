@@ -14,7 +14,7 @@ interface Attempts {
   /** When the next attempt begins; 0: one is under way, or the first is about to begin. */
   nextAt: number
   /** The counts of effects before the first attempt: a repeated effect is the same effect. */
-  visits: Json
+  visits: Record<string, number>
 }
 
 /**

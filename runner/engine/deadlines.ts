@@ -1,0 +1,30 @@
+import { failure } from '../run/problem.ts'
+import type { RunState } from '../run/run-state.ts'
+
+/**
+ * Leaves behind what takes longer than it may: the outermost limit that is over decides. `now` in milliseconds
+ * since the epoch.
+ * @throws {WorkflowError} timeout, when one is over; the task whose limit it is, is the last frame then.
+ */
+export function checkDeadlines({ frames, deadline, phase }: RunState, now: number): void {
+  if (deadline !== undefined && now >= deadline && phase === 'running' && frames.length > 0) {
+    frames.length = 0
+    throw failure('timeout', "the workflow's timeout is over", { final: true })
+  }
+  for (const [depth, frame] of frames.entries()) {
+    if (frame.deadline !== undefined && now >= frame.deadline) {
+      frames.length = depth + 1
+      throw failure('timeout', "the task's timeout is over")
+    }
+    if (frame.attemptDeadline !== undefined && now >= frame.attemptDeadline && frames.length > depth + 1) {
+      frames.length = depth + 2
+      throw failure('timeout', "the attempt's time is over")
+    }
+  }
+}
+
+/** When the first of the limits around the task at work is over; Infinity when it has none. */
+export function nearestDeadline({ frames, deadline }: RunState): number {
+  const limits = frames.flatMap((frame) => [frame.deadline, frame.attemptDeadline])
+  return Math.min(...[...limits, deadline].filter((limit) => limit !== undefined))
+}
