@@ -23,8 +23,8 @@ export interface Held {
   dropEvent(partition: number, entry: string): void
   event(partition: number, entry: string): HeldEvent | undefined
   dropRun(partition: number, runId: string): void
-  /** Of all that is held in the partition. */
-  idsOf(partition: number): string[]
+  /** Of all runs that are held in the partition; with `entries` of the events as well. */
+  idsOf(partition: number, entries: boolean): string[]
   /** Tells Redis that it is still worked on. */
   renew(): Promise<void>
   /** Gives all of it to other runners, now. */
@@ -91,9 +91,10 @@ export function createHeld({ consumer, keys, scripts, settings, connection, pres
     dropEvent: (partition, entry) => void of(partition).entries.delete(entry),
     event: (partition, entry) => partitions.get(partition)?.entries.get(entry),
     dropRun: (partition, runId) => void of(partition).runs.delete(runId),
-    idsOf(partition) {
+    idsOf(partition, entries) {
       const known = partitions.get(partition)
-      return known === undefined ? [] : [...known.entries.keys(), ...known.runs]
+      if (known === undefined) return []
+      return entries ? [...known.entries.keys(), ...known.runs] : [...known.runs]
     },
     async renew() {
       presence.renewed()

@@ -63,7 +63,7 @@ export function createTake(deps: TakeDeps): Take {
       keys.line(partition, ''),
       least,
       presence.isCertain(partition) ? '1' : '0',
-      ...held.idsOf(partition),
+      ...held.idsOf(partition, abandoned),
     ])
   }
 

@@ -6,7 +6,8 @@
 --       8 the consumer's name among the idle ones  9 how long it counts as idle, ms  10 prefix of the keys of runs  11 prefix of the keys of lines
 --       12 for how much an event counts at least in the backlog
 --       13 "1": who was silent for so long is dead; else only what was handed over is taken from others
---       then the entries and runs that the consumer holds: they stay as they are, even if it could not say so for long
+--       then the runs that the consumer holds, and the entries when those of the dead are looked for: they stay as they are, even if it could not say so
+--       for long
 -- Returns {runs, events, put aside}: runs as {id, epoch, checkpoint, attempts}, events as {entry, deliveries, head, body}, the heads of events put aside
 -- Atomic, so that nobody else gets the same work, and a consumer that finds nothing is known as idle before the next event is appended.
 -- The keys of runs and lines are made here: they carry the hash tag of the others.
