@@ -32,18 +32,32 @@ interface Pod {
   channel: string
 }
 
-/** Keys and arguments of the script `admit`, in the order in which it names them. */
-export function admissionOf(asked: Asked, pod: Pod): { names: string[]; args: Argument[] } {
-  return { names: keysOf(asked, pod), args: argumentsOf(asked, pod) }
+/** What a call is for the script `admit`. */
+export interface Admitting {
+  names: string[]
+  args: Argument[]
+}
+
+/** The keys and arguments of one call, in the order in which the script names them. */
+export function admissionOf(asked: Asked, pod: Pod): Admitting {
+  return { names: keysOf(asked, pod), args: argumentsOf(asked) }
+}
+
+/** Keys and arguments of the script for these calls. */
+export function admissionsOf(partition: number, calls: Admitting[], pod: Pod): Admitting {
+  const { keys, settings, channel } = pod
+  const { backlogBytes, parked, lapseMs } = settings
+  const names = [keys.events, keys.parked, keys.idle, keys.backlog].map((key) => key(partition))
+  const args: Argument[] = [partition, leastWeight(settings), backlogBytes, parked, lapseMs, channel, lineCap]
+  for (const call of calls) {
+    names.push(...call.names)
+    args.push(call.args.length, ...call.args)
+  }
+  return { names, args }
 }
 
 function keysOf({ partition, event, throttle, lease, reply, once, socket }: Asked, { keys }: Pod): string[] {
-  const names = [
-    keys.events(partition),
-    keys.parked(partition),
-    keys.idle(partition),
-    keys.backlog(partition),
-  ]
+  const names: string[] = []
   if (socket !== undefined)
     names.push(
       keys.connections(partition),
@@ -57,10 +71,7 @@ function keysOf({ partition, event, throttle, lease, reply, once, socket }: Aske
   return names
 }
 
-function argumentsOf(
-  { partition, event, throttle, lease, reply, once, socket }: Asked,
-  { settings, channel }: Pod,
-): Argument[] {
+function argumentsOf({ event, throttle, lease, reply, once, socket }: Asked): Argument[] {
   const args: Argument[] = []
   let length = 0
   /** Arguments that belong together; as many blanks when they are not asked for. */
@@ -73,16 +84,19 @@ function argumentsOf(
     length = args.length
   }
   const opens = socket?.opens === true
-  const namespace = event?.webhook.namespace ?? ''
-  const { backlogBytes, parked } = settings
-  add(6, event && [...encodeEvent(event), leastWeight(settings), backlogBytes, parked, partition])
+  add(2, event && encodeEvent(event))
   add(2, throttle && [throttle.requests, throttle.windowMs])
-  add(3, lease && [lease.id, lease.limit, settings.lapseMs])
-  add(3, (reply !== undefined || opens) && [reply?.ttlMs ?? '', channel, namespace])
+  add(2, lease && [lease.id, lease.limit])
+  add(2, (reply !== undefined || opens) && [reply?.ttlMs ?? '', event?.webhook.namespace ?? ''])
   add(4, event && once && [once.ttlMs, event.id, once.fingerprint, once.retryFailed ? '1' : ''])
-  add(2, socket && [socket.id, lineCap])
+  add(1, socket && [socket.id])
   add(2, opens && [connectionTtlMs, socket.places])
   // Blanks at the end need not be sent.
   args.length = length
   return args
+}
+
+/** How many characters the arguments have. */
+export function sizeOf({ args }: Admitting): number {
+  return args.reduce<number>((sum, one) => sum + (typeof one === 'number' ? 1 : one.length), 0)
 }

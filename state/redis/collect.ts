@@ -1,8 +1,10 @@
 /** Takes an item of a partition; settles as the act on it does. */
 export type Collector<T, R> = (partition: number, item: T) => Promise<R>
 
-/** What one act may hold, so that no script holds Redis up. */
-export interface CollectorLimits<T> {
+/** What one act may hold, so that no script holds Redis up, and when it is done. */
+export interface CollectorOptions<T> {
+  /** Calls back when nothing more is to be collected. */
+  defer: (flush: () => void) => void
   items: number
   /** With `sizeOf`: the sum of the items' sizes; a single larger one goes alone. */
   size?: number
@@ -16,13 +18,13 @@ interface Pending<T, R> {
 }
 
 /**
- * Collects items of a partition until what the current event has set off is done, and acts on them together:
- * under load a script for many, alone no later than without. `act` returns a result for each item, in their
- * order.
+ * Collects items of a partition for as long as `defer` has it, and acts on them together. Until the end of a
+ * turn of the event loop it is a script for many under load, and alone no later than without, for that is
+ * when commands leave. `act` returns a result for each item, in their order.
  */
 export function createCollector<T, R>(
   act: (partition: number, items: T[]) => Promise<R[]>,
-  { items: most, size = Infinity, sizeOf = () => 0 }: CollectorLimits<T>,
+  { defer, items: most, size = Infinity, sizeOf = () => 0 }: CollectorOptions<T>,
 ): Collector<T, R> {
   let collected = new Map<number, Pending<T, R>[]>()
 
@@ -63,8 +65,7 @@ export function createCollector<T, R>(
 
   return (partition, item) =>
     new Promise((resolve, reject) => {
-      // Runs when the promises that are settled now have had their say.
-      if (collected.size === 0) process.nextTick(flush)
+      if (collected.size === 0) defer(flush)
       const pending = collected.get(partition)
       if (pending === undefined) collected.set(partition, [{ item, resolve, reject }])
       else pending.push({ item, resolve, reject })

@@ -3,10 +3,11 @@ import { Redis } from 'ioredis'
 import type { Clock } from '../clock.ts'
 import { createDeadlines } from '../deadlines.ts'
 import { StateUnavailable } from '../state.ts'
-import { createCork } from './cork.ts'
 import type { ClientOptions } from './client.ts'
 import { createClient, onReached, opened } from './client.ts'
 import type { Script, Scripts } from './script.ts'
+import type { Turn } from './turn.ts'
+import { createTurn } from './turn.ts'
 
 export type Argument = string | number | Buffer
 
@@ -28,6 +29,8 @@ export interface Connection {
   run(script: Script, keys: string[], args: Argument[]): Promise<unknown>
   /** The same, with every string of the answer as a Buffer. */
   runForBuffers(script: Script, keys: string[], args: Argument[]): Promise<unknown>
+  /** What is run at the end of a turn leaves with what was run in it. */
+  turn: Pick<Turn, 'atEnd' | 'end'>
   /** For acts that need no Redis: the value, or a rejection once this is closed. */
   ensureOpen<T>(value: T): Promise<T>
   ready(): Promise<boolean>
@@ -50,7 +53,7 @@ export function connect(
   const subscriber = createClient(options, true)
   const streams = (): (Writable | undefined)[] =>
     commands instanceof Redis ? [commands.stream] : commands.nodes().map((node) => node.stream)
-  const cork = createCork(streams)
+  const turn = createTurn(streams)
   const deadlines = createDeadlines(clock)
   let closed = false
   let opening: Promise<unknown> | undefined
@@ -130,7 +133,7 @@ export function connect(
     })
 
     function send(code: string, command: 'eval' | 'evalsha'): Promise<unknown> {
-      cork()
+      turn.cork()
       const parameters = [code, keys.length, ...keys, ...args]
       return buffers ? commands.callBuffer(command, parameters) : commands.call(command, parameters)
     }
@@ -153,6 +156,7 @@ export function connect(
   }
 
   return {
+    turn,
     run: (script, keys, args) => call(script, keys, args, false),
     runForBuffers: (script, keys, args) => call(script, keys, args, true),
     async ensureOpen(value) {

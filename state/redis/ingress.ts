@@ -1,7 +1,8 @@
 import { isSocketId, partitionOfReply } from '../reply-id.ts'
 import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../state.ts'
 import { ShortLivedMap } from '../short-lived-map.ts'
-import { admissionOf } from './admission.ts'
+import type { Admitting } from './admission.ts'
+import { admissionOf, admissionsOf, sizeOf } from './admission.ts'
 import { createCollector } from './collect.ts'
 import type { Connection } from './connection.ts'
 import { every } from './every.ts'
@@ -33,7 +34,8 @@ interface Place {
 
 /** How many keys go into one script, so that none holds Redis up. */
 const batch = 200
-const collected = { items: batch }
+/** How many calls, and how much of them, go into one script: it takes a millisecond at most. */
+const calls = { items: 64, size: 1_000_000, sizeOf }
 
 /** The state as one ingress process sees it, see `IngressState`. */
 export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
@@ -53,7 +55,17 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     for (let line = 0; line + 1 < lines.length; line += 2) deliver(lines[line] ?? '', lines[line + 1] ?? '')
   })
 
+  const { atEnd: defer } = connection.turn
+  const self = { keys, settings, channel }
   const sockets = createSockets({ channel, keys, scripts, settings, connection })
+
+  const ask = createCollector(
+    async (partition, some: Admitting[]) => {
+      const { names, args } = admissionsOf(partition, some, self)
+      return (await connection.run(scripts.admit, names, args)) as unknown[]
+    },
+    { defer, ...calls },
+  )
 
   function deliver(replyId: string, json: string): void {
     if (isSocketId(replyId)) {
@@ -73,13 +85,13 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     // A call that says the same again gets the answer, however late it comes.
     const ttlMs = Math.max(replyTtlMs, once?.ttlMs ?? 0)
     const reply = replyId === undefined ? undefined : { id: replyId, ttlMs }
-    const { names, args } = admissionOf({ ...admission, reply }, { keys, settings, channel })
+    const asked = admissionOf({ ...admission, reply }, self)
     if (replyId !== undefined)
       open.set(replyId, { partition, since: clock.monotonic(), until: clock.monotonic() + replyTtlMs })
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
     if (place !== undefined) places.add(partition, holder(place), place)
-    const code = await connection.run(scripts.admit, names, args).catch((error: unknown) => {
+    const code = await ask(partition, asked).catch((error: unknown) => {
       forget(admission)
       throw error
     })
@@ -110,14 +122,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   }
 
   async function releaseLeases(): Promise<void> {
-    await places.each(batch, async (partition, held) => {
-      const names = held.map(({ key }) => keys.lease(partition, key))
-      await connection.run(
-        scripts['release-leases'],
-        names,
-        held.map(({ id }) => id),
-      )
-    })
+    await places.each(batch, release)
   }
 
   /** A publication reaches nobody while the connection is lost; what it said is fetched later. */
@@ -148,18 +153,34 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     })
   }
 
-  const release = createCollector(async (partition, given: Pick<Lease, 'key' | 'id'>[]) => {
-    const names = given.map(({ key }) => keys.lease(partition, key))
-    const ids = given.map(({ id }) => id)
-    await connection.run(scripts['release-leases'], names, ids).catch(onError)
-    return []
-  }, collected)
+  async function release(partition: number, given: Pick<Lease, 'key' | 'id'>[]): Promise<void> {
+    const ids = new Map<string, string[]>()
+    for (const { key, id } of given) {
+      const others = ids.get(key)
+      if (others === undefined) ids.set(key, [id])
+      else others.push(id)
+    }
+    const names = [...ids.keys()].map((key) => keys.lease(partition, key))
+    const args = [...ids.values()].flatMap((some) => [some.length, ...some])
+    await connection.run(scripts['release-leases'], names, args)
+  }
 
-  const closeReply = createCollector(async (partition, replyIds: string[]) => {
-    const names = replyIds.map((replyId) => keys.reply(partition, replyId))
-    await connection.run(scripts['close-replies'], names, []).catch(onError)
-    return []
-  }, collected)
+  const releaseSoon = createCollector(
+    async (partition, given: Pick<Lease, 'key' | 'id'>[]) => {
+      await release(partition, given).catch(onError)
+      return []
+    },
+    { defer, items: batch },
+  )
+
+  const closeReply = createCollector(
+    async (partition, replyIds: string[]) => {
+      const names = replyIds.map((replyId) => keys.reply(partition, replyId))
+      await connection.run(scripts['close-replies'], names, []).catch(onError)
+      return []
+    },
+    { defer, items: batch },
+  )
 
   const stops = [
     every(lapseMs / 3, clock, renewLeases, onError),
@@ -171,7 +192,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     admit,
     async release(partition, lease) {
       places.delete(partition, holder(lease))
-      await release(partition, lease)
+      await releaseSoon(partition, lease)
     },
     async closeReply(partition, replyId) {
       open.delete(replyId)
@@ -190,6 +211,8 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       closed = true
       for (const stop of stops) stop()
       sockets.stop()
+      // What is being taken is given back with the rest.
+      connection.turn.end()
       await Promise.all([releaseLeases().catch(onError), forgetDelivered().catch(onError)])
       connection.close()
     },

@@ -58,6 +58,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   // What it means is told in `lua/include/wake.lua`.
   const idleName = cluster ? `?${channel}` : channel
   const connection = connect(channel, (message) => reader.wake(message))
+  const { atEnd: defer } = connection.turn
   const presence = createPresence(clock, lapseMs)
   const held = createHeld({ ...deps, connection, presence })
   const consumers = createConsumers({ ...deps, idleName, connection })
@@ -91,7 +92,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       const codes = (await connection.run(scripts.reply, names, args)) as number[]
       return codes.map((code) => (code === 2 ? 'first' : code === 1 ? 'late' : 'gone'))
     },
-    { items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
+    { defer, items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
   )
 
   const sendToSocket = createCollector(
@@ -108,7 +109,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       )) as number[]
       return codes.map((code) => (code === 1 ? 'sent' : 'gone'))
     },
-    { items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
+    { defer, items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
   )
 
   const acknowledge = createCollector(
@@ -125,7 +126,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       for (const { entry } of done) held.dropEvent(partition, entry)
       return []
     },
-    { items: batch },
+    { defer, items: batch },
   )
 
   function keysOf({ partition, runId }: RunRef): string[] {
@@ -206,6 +207,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       if (closed) return
       closed = true
       for (const stop of stops) stop()
+      connection.turn.end()
       await reader.close()
       await held.handOver().catch(onError)
       await consumers.leave().catch(onError)

@@ -1,6 +1,7 @@
 import type { CallEvent } from '../event.ts'
 import type { IngressState, SocketListener, SocketMessage, SocketRef } from '../state.ts'
-import { admissionOf, connectionTtlMs } from './admission.ts'
+import type { Asked } from './admission.ts'
+import { admissionOf, admissionsOf, connectionTtlMs } from './admission.ts'
 import type { Connection } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
 import { every } from './every.ts'
@@ -134,6 +135,13 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     })
   }
 
+  /** At once, not at the end of the turn: the end of a connection must not come before its messages. */
+  async function admit(asked: Asked): Promise<ReturnType<typeof verdictOf>> {
+    const { names, args } = admissionsOf(asked.partition, [admissionOf(asked, pod)], pod)
+    const [code] = (await connection.run(scripts.admit, names, args)) as unknown[]
+    return verdictOf(code)
+  }
+
   const stops = [
     every(lapseMs / 3, clock, () => byPartition.each(batch, renewBatch), onError),
     every(trimMs, clock, trim, onError),
@@ -143,12 +151,10 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
     async connect(socket, { throttle, limit, event }) {
       const { id, partition, places } = socket
       const asked = { partition, throttle, event, lease: { key: places, id, limit } }
-      const { names, args } = admissionOf({ ...asked, socket: { ...socket, opens: true } }, pod)
       // From now on, because a run may send before this act is known to be done.
       const one = hold(socket)
       try {
-        const code = await connection.run(scripts.admit, names, args)
-        const verdict = verdictOf(code)
+        const verdict = await admit({ ...asked, socket: { ...socket, opens: true } })
         if (verdict.kind === 'gone') throw new Error('a connection that is being opened can not be gone')
         // Renewed only from now on: Redis would not know it before.
         if (verdict.kind === 'accepted') byPartition.add(partition, id, one)
@@ -163,8 +169,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
 
     async receive(socket, { throttle, event }) {
       const asked = { partition: socket.partition, throttle, event, socket: { ...socket, opens: false } }
-      const { names, args } = admissionOf(asked, pod)
-      return verdictOf(await connection.run(scripts.admit, names, args))
+      return await admit(asked)
     },
 
     async disconnect(socket, event) {

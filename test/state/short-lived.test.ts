@@ -131,14 +131,16 @@ describe('deadlines', () => {
 })
 
 describe('a collector', () => {
-  test('acts once a partition on what one event sets off, and hands each its own result', async () => {
+  const defer = setImmediate
+
+  test('acts once a partition on what one turn brings, and hands each its own result', async () => {
     const acts: [number, string[]][] = []
     const collect = createCollector(
       async (partition, items: string[]) => {
         acts.push([partition, items])
         return items.map((item) => item.toUpperCase())
       },
-      { items: 100 },
+      { defer, items: 100 },
     )
     const results = await Promise.all([
       collect(1, 'a'),
@@ -159,7 +161,7 @@ describe('a collector', () => {
         acts.push(items)
         return items
       },
-      { items: 3, size: 5, sizeOf: (item) => item.length },
+      { defer, items: 3, size: 5, sizeOf: (item) => item.length },
     )
     await Promise.all(['a', 'b', 'c', 'd', 'eeeeeeee', 'ff', 'gggg'].map((item) => collect(0, item)))
     expect(acts).toEqual([['a', 'b', 'c'], ['d'], ['eeeeeeee'], ['ff'], ['gggg']])
@@ -171,7 +173,7 @@ describe('a collector', () => {
         if (partition === 1) throw new Error('away')
         return items
       },
-      { items: 100 },
+      { defer, items: 100 },
     )
     const results = await Promise.allSettled([collect(1, 'a'), collect(2, 'b'), collect(1, 'c')])
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected'])

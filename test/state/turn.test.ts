@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
-import { createCork } from '../../state/redis/cork.ts'
 import type { RedisState } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
+import { createTurn } from '../../state/redis/turn.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import { redisCommand, startRedisServer } from '../support/redis-server.ts'
 
@@ -25,7 +25,7 @@ function countingSocket(): { socket: Writable; writes: string[] } {
 
 test('all writes of one turn leave as one, those of the next as another', async () => {
   const { socket, writes } = countingSocket()
-  const cork = createCork(() => [socket, undefined])
+  const { cork } = createTurn(() => [socket, undefined])
   for (const text of ['a', 'b', 'c']) {
     cork()
     socket.write(text)
@@ -43,7 +43,7 @@ test('a socket that was replaced or destroyed in between is uncorked all the sam
   const old = countingSocket()
   const next = countingSocket()
   let socket = old.socket
-  const cork = createCork(() => [socket])
+  const { cork } = createTurn(() => [socket])
   cork()
   old.socket.write('a')
   socket = next.socket
@@ -63,6 +63,29 @@ test('a socket that was replaced or destroyed in between is uncorked all the sam
   expect(socket.writableCorked).toBe(0)
 })
 
+test('what is done at the end of a turn leaves with what was written in it', async () => {
+  const { socket, writes } = countingSocket()
+  const { cork, atEnd, end } = createTurn(() => [socket])
+  const write = (text: string): void => {
+    cork()
+    socket.write(text)
+  }
+  atEnd(() => {
+    write('b')
+    atEnd(() => write('c'))
+  })
+  write('a')
+  await turn()
+  expect(writes).toEqual(['ab'])
+  await turn()
+  expect(writes).toEqual(['ab', 'c'])
+  atEnd(() => write('d'))
+  end()
+  expect(writes).toEqual(['ab', 'c', 'd'])
+  await turn()
+  expect(socket.writableCorked).toBe(0)
+})
+
 let server: RedisServer | undefined
 let state: RedisState | undefined
 afterEach(async () => {
@@ -70,7 +93,7 @@ afterEach(async () => {
   await server?.close()
 })
 
-test('500 admissions of one turn reach Redis in a handful of reads, one command each', async () => {
+test('500 admissions of one turn reach Redis in a handful of scripts and reads', async () => {
   server = await startRedisServer()
   const { port } = server
   state = createRedisState({ url: server.url, sweepMs: 60_000 })
@@ -82,5 +105,7 @@ test('500 admissions of one turn reach Redis in a handful of reads, one command 
   const stats = await redisCommand(port, 'INFO', 'stats')
   // Redis reads 16 KiB at a time, so that one write may take several reads.
   expect(Number(/total_reads_processed:(\d+)/.exec(stats)?.[1])).toBeLessThan(30)
-  expect(await redisCommand(port, 'INFO', 'commandstats')).toContain('cmdstat_evalsha:calls=500,')
+  const commands = await redisCommand(port, 'INFO', 'commandstats')
+  expect(commands).toContain('cmdstat_evalsha:calls=8,')
+  expect(commands).toContain('cmdstat_lpush:calls=500,')
 })
