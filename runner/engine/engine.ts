@@ -177,6 +177,7 @@ class Engine {
 
   /** `output` and `export` of a task that has its result. */
   async #conclude(frame: Frame, task: TaskPlan, raw: Json): Promise<Json> {
+    if (!task.output && !task.export) return raw
     const scope = this.#scope(frame, raw)
     const output = await this.#writeOutput(task.output, raw, scope)
     if (task.export) this.#state.context = await this.#writeOutput(task.export, output, { ...scope, output })

@@ -71,12 +71,15 @@ function parseFormPairs(text: string): Json | undefined {
   return isFewPairs(text) ? parsePairs(text) : undefined
 }
 
+const utf8 = new TextDecoder()
+
 /** UTF-8 unless the content type names another encoding that is known. */
 export function toText(bytes: Uint8Array, contentType = ''): string {
-  const charset = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1] ?? 'utf-8'
+  const charset = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1]
+  if (charset === undefined) return utf8.decode(bytes)
   try {
     return new TextDecoder(charset).decode(bytes)
   } catch {
-    return new TextDecoder().decode(bytes)
+    return utf8.decode(bytes)
   }
 }

@@ -6,7 +6,7 @@ import { DECODING } from './limits.ts'
  * stays as it is.
  */
 export function parsePairs(text: string): { [name: string]: Json } {
-  return collect(new URLSearchParams(text))
+  return text === '' ? {} : collect(new URLSearchParams(text))
 }
 
 /**

@@ -8,7 +8,7 @@ export function encodeEvent({ body, ...head }: CallEvent): [head: string, body: 
 }
 
 export function decodeEvent(head: Buffer, body: Buffer): CallEvent {
-  return { ...decodeHead(head), body }
+  return Object.assign(decodeHead(head), { body })
 }
 
 export function decodeHead(head: Buffer): Omit<CallEvent, 'body'> {

@@ -30,16 +30,93 @@ local function asked(argument)
   return argument and argument ~= ''
 end
 
--- What many calls have in common is done once: nobody sees the keys in between.
-local ends, longest, isParkedFull = {}, {}, nil
-local function endsAfter(key, ms)
-  ends[key] = math.max(ends[key] or 0, ms)
+-- What several calls do to one key is done at once in the end, and known here until then: nobody sees the keys in between.
+
+-- Of each window how many calls have passed, of how many, and for how long.
+local windows = {}
+-- Whether there is room; if not, the milliseconds until there is.
+local function passes(window, requests, windowMs)
+  local one = windows[window] or { passed = 0 }
+  -- The newest is first, so that the N-th newest alone tells whether a call passes.
+  local nth = requests - 1 - one.passed
+  local oldest = nth < 0 and now or tonumber(redis.call('LINDEX', window, nth))
+  -- A time further ahead than a whole window can only come from a clock that was set back; it must not block calls.
+  if oldest and oldest > now - windowMs and oldest <= now + windowMs then
+    return false, oldest + windowMs - now
+  end
+  windows[window] = { passed = one.passed + 1, requests = requests, windowMs = windowMs }
+  return true
 end
-local function parkedIsFull()
+local function writeWindow(window, one)
+  local times = {}
+  for i = 1, one.passed do
+    times[i] = now
+  end
+  if redis.call('LPUSH', window, unpack(times)) > one.requests then
+    redis.call('LTRIM', window, 0, one.requests - 1)
+  end
+  redis.call('PEXPIRE', window, one.windowMs)
+end
+
+-- Of each lease how many places are taken at most, and those that were here: what ZADD is told.
+local leases = {}
+local function writeLease(lease, one)
+  if #one.taken > 0 then
+    redis.call('ZADD', lease, unpack(one.taken))
+    redis.call('PEXPIRE', lease, leaseTtlMs)
+    one.taken = {}
+  end
+end
+local function hasRoom(lease, id, limit)
+  local one = leases[lease]
+  if not one then
+    one = { count = redis.call('ZCARD', lease), taken = {} }
+    leases[lease] = one
+  end
+  if one.count < limit then
+    return true
+  end
+  -- Places that lapsed are in nobody's way until there are none left.
+  writeLease(lease, one)
+  redis.call('ZREMRANGEBYSCORE', lease, '-inf', now)
+  one.count = redis.call('ZCARD', lease)
+  return one.count < limit or redis.call('ZSCORE', lease, id)
+end
+local function takePlace(lease, id)
+  local one = leases[lease]
+  one.count = one.count + 1
+  one.taken[#one.taken + 1] = now + leaseTtlMs
+  one.taken[#one.taken + 1] = id
+end
+
+-- How many bytes the backlog has, and how many of them it is not told of yet.
+local bytes, untold = nil, 0
+local function fitsInBacklog(weight)
+  if not bytes then
+    bytes = redis.call('HINCRBY', backlog, 'bytes', weight)
+    untold = -weight
+  else
+    bytes = bytes + weight
+  end
+  if bytes <= backlogBytes then
+    untold = untold + weight
+    return true
+  end
+  bytes = bytes - weight
+  -- What processes of another version have left is forgotten when nothing is there. No line is without an event in the stream.
+  if redis.call('XLEN', events) == 0 then
+    redis.call('DEL', backlog)
+    bytes, untold = nil, 0
+  end
+  return false
+end
+
+local isParkedFull
+local function mayPark()
   if isParkedFull == nil then
     isParkedFull = redis.call('ZCARD', parked) >= parkedCap
   end
-  return isParkedFull
+  return not isParkedFull
 end
 
 local function admit(
@@ -70,17 +147,10 @@ local function admit(
   end
 
   if window then
-    requests, windowMs = tonumber(requests), tonumber(windowMs)
-    -- The newest is first, so that the N-th newest alone tells whether a call passes.
-    local oldest = tonumber(redis.call('LINDEX', window, requests - 1))
-    -- A time further ahead than a whole window can only come from a clock that was set back; it must not block calls.
-    if oldest and oldest > now - windowMs and oldest <= now + windowMs then
-      return oldest + windowMs - now
+    local isRoom, waitMs = passes(window, tonumber(requests), tonumber(windowMs))
+    if not isRoom then
+      return waitMs
     end
-    if redis.call('LPUSH', window, now) > requests then
-      longest[window] = requests
-    end
-    endsAfter(window, windowMs)
   end
 
   if once then
@@ -90,15 +160,8 @@ local function admit(
     end
   end
 
-  if lease then
-    leaseLimit = tonumber(leaseLimit)
-    -- Places that lapsed are in nobody's way until there are none left.
-    if redis.call('ZCARD', lease) >= leaseLimit then
-      redis.call('ZREMRANGEBYSCORE', lease, '-inf', now)
-      if redis.call('ZCARD', lease) >= leaseLimit and not redis.call('ZSCORE', lease, leaseId) then
-        return -1
-      end
-    end
+  if lease and not hasRoom(lease, leaseId, tonumber(leaseLimit)) then
+    return -1
   end
 
   if asked(head) then
@@ -106,23 +169,13 @@ local function admit(
     if line and redis.call('LLEN', line) >= 2 * lineCap then
       return -2
     end
-    if parkedIsFull() then
-      return -2
-    end
-    local weight = weightOf(head, body, leastWeight)
-    if redis.call('HINCRBY', backlog, 'bytes', weight) > backlogBytes then
-      lighten(backlog, weight)
-      -- What processes of another version have left is forgotten when nothing is there. No line is without an event in the stream.
-      if redis.call('XLEN', events) == 0 then
-        redis.call('DEL', backlog)
-      end
+    if not mayPark() or not fitsInBacklog(weightOf(head, body, leastWeight)) then
       return -2
     end
   end
 
   if lease then
-    redis.call('ZADD', lease, now + leaseTtlMs, leaseId)
-    endsAfter(lease, leaseTtlMs)
+    takePlace(lease, leaseId)
   end
 
   if line and asked(connectionTtlMs) then
@@ -168,11 +221,16 @@ while at <= length do
   at = at + count + 1
 end
 
-for window, requests in pairs(longest) do
-  redis.call('LTRIM', window, 0, requests - 1)
+for window, one in pairs(windows) do
+  writeWindow(window, one)
 end
-for key, ms in pairs(ends) do
-  redis.call('PEXPIRE', key, ms)
+for lease, one in pairs(leases) do
+  writeLease(lease, one)
+end
+if untold > 0 then
+  redis.call('HINCRBY', backlog, 'bytes', untold)
+elseif untold < 0 then
+  lighten(backlog, -untold)
 end
 -- A runner for each event, as long as there are idle ones.
 while appended > 0 and wake(idle, partition) do
