@@ -70,7 +70,8 @@ test('a gap that shows while another is being closed is closed as well', async (
     run: (script) =>
       script === scripts['fetch-outbox']
         ? new Promise((resolve) => answers.push(resolve))
-        : Promise.resolve(0),
+        : Promise.resolve([0]),
+    turn: { atEnd: (act) => act(), end: () => {} },
     runForBuffers: () => Promise.resolve([]),
     ensureOpen: (value) => Promise.resolve(value),
     ready: () => Promise.resolve(true),

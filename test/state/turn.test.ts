@@ -107,5 +107,5 @@ test('500 admissions of one turn reach Redis in a handful of scripts and reads',
   expect(Number(/total_reads_processed:(\d+)/.exec(stats)?.[1])).toBeLessThan(30)
   const commands = await redisCommand(port, 'INFO', 'commandstats')
   expect(commands).toContain('cmdstat_evalsha:calls=8,')
-  expect(commands).toContain('cmdstat_lpush:calls=500,')
+  expect(commands).toContain('cmdstat_lindex:calls=500,')
 })
