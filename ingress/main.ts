@@ -64,7 +64,6 @@ await runProcess(process, async (stop) => {
   opened.defer(() => ingress.close({ deadlineMs: 0 }))
 
   const observers = await serveObservers({
-    process,
     config,
     ready: () => ingress.ready(),
     role: 'ingress',

@@ -1,6 +1,6 @@
+import type { Metric } from 'prom-client'
 import { counted } from '../process/counts.ts'
-import type { Metric } from '../process/metrics.ts'
-import { single } from '../process/metrics.ts'
+import { measured, single } from '../process/metrics.ts'
 import type { Ingress } from './ingress.ts'
 import type { RouteTable } from './routes/table.ts'
 
@@ -46,34 +46,27 @@ function callsOf({ calls, verifications }: Ingress): Metric[] {
       help: 'Calls to webhooks that are not answered yet.',
       read: () => calls.inFlight,
     }),
-    {
-      name: 'hooklet_ingress_answers_total',
+    measured('counter', 'hooklet_ingress_answers_total', {
       help: 'Calls to webhooks by the status of their answer.',
-      type: 'counter',
+      labels: ['status'],
       read: () =>
         [...calls.answers].map(([status, value]) => ({ labels: { status: String(status) }, value })),
-    },
-    {
-      name: 'hooklet_ingress_call_duration_seconds',
-      help: 'How long answered calls took, by whether they waited for a run.',
-      type: 'histogram',
-      read: () => Object.entries(calls.durations).flatMap(([answer, spread]) => spread.samples({ answer })),
-    },
+    }),
+    calls.durations,
     counted('hooklet_ingress_refusals_total', {
       help: 'Calls, handshakes and malformed requests that were not served or got no reply, by the code of the answer.',
       label: 'reason',
       counts: calls.refusals,
     }),
-    {
-      name: 'hooklet_ingress_verifications_total',
+    measured('counter', 'hooklet_ingress_verifications_total', {
       help: 'Verified calls by type, outcome and, where they were rejected, reason; from the first of each on.',
-      type: 'counter',
+      labels: ['type', 'result', 'reason'],
       read: () =>
         [...verifications.entries()].map(({ type, result, reason, count }) => ({
           labels: { type, result, reason },
           value: count,
         })),
-    },
+    }),
     counted('hooklet_ingress_events_total', {
       help: 'Events that were stored for runners, by type.',
       label: 'type',

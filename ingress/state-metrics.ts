@@ -1,4 +1,4 @@
-import type { Metric } from '../process/metrics.ts'
+import type { Metric } from 'prom-client'
 import { single } from '../process/metrics.ts'
 import type { Clock } from '../state/clock.ts'
 import type { IngressState } from '../state/state.ts'

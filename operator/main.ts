@@ -49,7 +49,6 @@ await runProcess(process, async (stop) => {
   opened.defer(() => operator.stop())
 
   const observers = await serveObservers({
-    process,
     config,
     ready: () => Promise.resolve(!stop.aborted && operator.isReady()),
     role: 'operator',

@@ -1,4 +1,5 @@
-import { single, type Metric } from '../process/metrics.ts'
+import type { Metric } from 'prom-client'
+import { measured, single } from '../process/metrics.ts'
 import type { Operator } from './operator.ts'
 
 /** What can be measured of an operator process. */
@@ -20,25 +21,18 @@ export function operatorMetrics(operator: Operator): Metric[] {
       help: 'Resources that could not be brought in line and are tried again; of a leader.',
       read: () => operator.retrying,
     }),
-    {
-      name: 'hooklet_operator_reconcile_duration_seconds',
-      help: 'How long it took to bring a resource in line, or to fail at it; of a leader.',
-      type: 'histogram',
-      read: () => Object.entries(operator.durations).flatMap(([kind, spread]) => spread.samples({ kind })),
-    },
-    {
-      name: 'hooklet_operator_reconciles_total',
+    operator.durations,
+    measured('counter', 'hooklet_operator_reconciles_total', {
       help: 'How often a resource was brought in line; of a leader.',
-      type: 'counter',
+      labels: ['kind', 'result'],
       read: () =>
         operator.reconciles().map(({ kind, result, count }) => ({ labels: { kind, result }, value: count })),
-    },
-    {
-      name: 'hooklet_operator_resources',
+    }),
+    measured('gauge', 'hooklet_operator_resources', {
       help: 'Webhooks and Workflows, by the status of their condition Ready.',
-      type: 'gauge',
+      labels: ['kind', 'ready'],
       read: () =>
         operator.resources().map(({ kind, ready, count }) => ({ labels: { kind, ready }, value: count })),
-    },
+    }),
   ]
 }

@@ -1,5 +1,7 @@
 /** What a process counts while it works, at the cost of an addition, and gives to Prometheus when it asks. */
-import type { Metric, Sample } from './metrics.ts'
+import type { Metric } from 'prom-client'
+import type { Sample } from './metrics.ts'
+import { measured } from './metrics.ts'
 
 /**
  * Numbers that only grow, one for each of a fixed set of names: all are told from the start, so that the
@@ -29,44 +31,7 @@ export function counted<Name extends string>(
   name: string,
   { help, label, counts }: { help: string; label: string; counts: Counts<Name> },
 ): Metric {
-  return { name, help, type: 'counter', read: () => counts.samples(label) }
-}
-
-/** How values are spread: how many are at most so large, for each of some bounds. */
-export interface Histogram {
-  /** What is below 0, for a clock was set back, counts as 0. */
-  observe(value: number): void
-  samples(labels?: Record<string, string>): Sample[]
-}
-
-/** `bounds` in ascending order. */
-export function createHistogram(bounds: readonly number[]): Histogram {
-  const counts = bounds.map(() => 0)
-  let count = 0
-  let sum = 0
-
-  return {
-    observe(value) {
-      const shown = Math.max(0, value)
-      count += 1
-      sum += shown
-      const bucket = bounds.findIndex((bound) => shown <= bound)
-      if (bucket !== -1) counts[bucket] = (counts[bucket] ?? 0) + 1
-    },
-    samples(labels = {}) {
-      let below = 0
-      const buckets = bounds.map((bound, index) => {
-        below += counts[index] ?? 0
-        return { part: '_bucket', labels: { ...labels, le: String(bound) }, value: below } as const
-      })
-      return [
-        ...buckets,
-        { part: '_bucket', labels: { ...labels, le: '+Inf' }, value: count },
-        { part: '_sum', labels, value: sum },
-        { part: '_count', labels, value: count },
-      ]
-    },
-  }
+  return measured('counter', name, { help, labels: [label], read: () => counts.samples(label) })
 }
 
 /**

@@ -1,111 +1,149 @@
+import type { Request, Response } from 'express'
+import type { Metric, RegistryContentType } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { SideServer } from './side-server.ts'
 import { serveAside } from './side-server.ts'
 
-/**
- * Something that can be measured now. Names and units follow Prometheus: base units, `_total` for what only
- * grows.
- */
-export interface Metric {
-  name: string
-  /** One sentence. */
-  help: string
-  type: 'gauge' | 'counter' | 'histogram'
-  /**
-   * Its samples; a label's value may hold anything. A rejection: they can't be had now, and none are told.
-   */
-  read(): Iterable<Sample> | Promise<Iterable<Sample>>
-}
-
+/** A value of now, by its labels; a label's value may hold anything. */
 export interface Sample {
-  /** Of a histogram: which of its numbers it is. */
-  part?: '_bucket' | '_sum' | '_count'
   labels?: Record<string, string>
   value: number
 }
 
-/** A metric with one sample. */
-export function single(
-  type: 'gauge' | 'counter',
-  name: string,
-  { help, read }: { help: string; read: () => number | Promise<number> },
-): Metric {
-  return { name, help, type, read: async () => [{ value: await read() }] }
+/** How a metric is told. Names and units follow Prometheus: base units, `_total` for what only grows. */
+export interface Told<Value> {
+  /** One sentence. */
+  help: string
+  /** What the value is now. A rejection: it can't be had now, and is not told. */
+  read(): Value | Promise<Value>
 }
 
-/** What can be said of every process. */
-export function processMetrics(process: NodeJS.Process, about: { role: string; version: string }): Metric[] {
-  const startedAt = Date.now() / 1000 - process.uptime()
+/** A metric with one sample, read when Prometheus asks; in no registry yet. */
+export function single(type: 'gauge' | 'counter', name: string, { help, read }: Told<number>): Metric {
+  return measured(type, name, { help, labels: [], read: async () => [{ value: await read() }] })
+}
+
+/**
+ * A metric whose samples are read when Prometheus asks, so that whoever counts needs no more than an
+ * addition; in no registry yet.
+ */
+export function measured(
+  type: 'gauge' | 'counter',
+  name: string,
+  { help, labels, read }: Told<Iterable<Sample>> & { labels: readonly string[] },
+): Metric {
+  const about = { name, help, labelNames: labels, registers: [], collect }
+  const metric = type === 'gauge' ? new Gauge(about) : new Counter(about)
+  return metric
+
+  async function collect(): Promise<void> {
+    const samples = await told()
+    metric.reset()
+    // Without labels it would be told as 0.
+    if (labels.length === 0) metric.remove()
+    for (const { labels: of = {}, value } of samples)
+      if (metric instanceof Gauge) metric.set(of, value)
+      else metric.inc(of, value)
+  }
+
+  async function told(): Promise<Iterable<Sample>> {
+    try {
+      return await read()
+    } catch {
+      // What can't be told now must not hide the rest; that the state is away has a metric of its own.
+      return []
+    }
+  }
+}
+
+/**
+ * Of the library's metrics of every process, those that walk all open handles at each reading, ten thousand
+ * sockets among them, for numbers that are told under better names.
+ */
+const WALKING = ['handles', 'requests', 'resources'].flatMap((what) => [
+  `nodejs_active_${what}`,
+  `nodejs_active_${what}_total`,
+])
+
+/** Which process of the product it is. */
+export interface About {
+  role: string
+  version: string
+}
+
+/**
+ * What a process tells: what can be said of every process, from here on, and what its rooms measure. Once a
+ * process: it watches the event loop and the garbage collector until the end.
+ */
+export function createRegistry(process: About, metrics: readonly Metric[]): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  for (const name of WALKING) registry.removeSingleMetric(name)
+  for (const metric of [...aboutProcess(process), ...metrics]) registry.registerMetric(metric)
+  return registry
+}
+
+function aboutProcess({ role, version }: About): Metric[] {
   return [
-    {
-      name: 'hooklet_build_info',
+    measured('gauge', 'hooklet_build_info', {
       help: 'Which process it is, and of which version; always 1.',
-      type: 'gauge',
-      read: () => [{ labels: { process: about.role, version: about.version }, value: 1 }],
-    },
-    single('counter', 'process_cpu_seconds_total', {
-      help: 'CPU time that the process has used, in seconds.',
-      read: () => {
-        const { user, system } = process.cpuUsage()
-        return (user + system) / 1e6
-      },
-    }),
-    single('gauge', 'process_resident_memory_bytes', {
-      help: 'Memory that the process holds, in bytes.',
-      read: () => process.memoryUsage.rss(),
+      labels: ['process', 'version'],
+      read: () => [{ labels: { process: role, version }, value: 1 }],
     }),
     single('counter', 'nodejs_eventloop_active_seconds_total', {
       help: 'Time in which the process was at work, and not waiting, in seconds. Near 1 a second, everything in it waits in line.',
       read: () => performance.eventLoopUtilization().active / 1000,
     }),
-    single('gauge', 'process_start_time_seconds', {
-      help: 'When the process was started, in seconds since 1970.',
-      read: () => startedAt,
-    }),
   ]
-}
-
-/** The text format of Prometheus, version 0.0.4. */
-export async function renderMetrics(metrics: Metric[]): Promise<string> {
-  return (await Promise.all(metrics.map(renderMetric))).join('')
-}
-
-async function renderMetric({ name, help, type, read }: Metric): Promise<string> {
-  const lines = [`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`]
-  try {
-    for (const { part = '', labels = {}, value } of await read())
-      lines.push(`${name}${part}${renderLabels(labels)} ${value}\n`)
-  } catch {
-    // What can't be told now must not hide the rest; that the state is away has a metric of its own.
-  }
-  return lines.join('')
-}
-
-function renderLabels(labels: Record<string, string>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escape(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-function escape(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
 /**
  * Serves `GET /metrics` on a port of its own, which no caller of webhooks reaches; nothing when no port is
- * given.
+ * given. The text is Prometheus' own, or OpenMetrics for who prefers it.
  */
 export async function serveMetrics(options: {
   host?: string | undefined
   port: number | undefined
-  metrics: Metric[]
+  process: About
+  metrics: readonly Metric[]
 }): Promise<SideServer | undefined> {
-  const { host, port, metrics } = options
+  const { host, port, process, metrics } = options
   if (port === undefined) return undefined
-  return serveAside(
-    (router) => {
-      router.get('/metrics', async (_, response) => {
-        response.type('text/plain; version=0.0.4; charset=utf-8').send(await renderMetrics(metrics))
-      })
-    },
-    { host, port },
-  )
+  const registry = createRegistry(process, metrics)
+  const tell = async (request: Request, response: Response): Promise<void> => {
+    const type = preferred(request)
+    const told = type === OPEN_METRICS ? asOpenMetrics(registry) : registry
+    response
+      .vary('accept')
+      .type(type)
+      .send(await told.metrics())
+  }
+  return serveAside((router) => void router.get('/metrics', (request, response) => tell(request, response)), {
+    host,
+    port,
+  })
+}
+
+const TEXT = Registry.PROMETHEUS_CONTENT_TYPE
+const OPEN_METRICS = Registry.OPENMETRICS_CONTENT_TYPE
+/** Prometheus asks for a way to write names that hold other characters than letters, digits and `_`; none does. */
+const ESCAPING = '; escaping=allow-utf-8'
+
+function preferred(request: Request): RegistryContentType {
+  const wanted = request.accepts([TEXT + ESCAPING, OPEN_METRICS + ESCAPING])
+  return wanted === OPEN_METRICS + ESCAPING ? OPEN_METRICS : TEXT
+}
+
+/**
+ * The same metrics for the other format. The library takes the `_total` off a counter's name for good when it
+ * writes OpenMetrics: it gets objects that inherit from the metrics, and have names of their own.
+ */
+function asOpenMetrics(registry: Registry): Registry<typeof OPEN_METRICS> {
+  const open = new Registry<typeof OPEN_METRICS>()
+  open.setContentType(OPEN_METRICS)
+  for (const { name } of registry.getMetricsAsArray()) {
+    const metric = registry.getSingleMetric(name)
+    if (metric !== undefined) open.registerMetric(Object.create(metric) as Metric)
+  }
+  return open
 }

@@ -1,5 +1,6 @@
+import type { Metric } from 'prom-client'
 import { serveHealth } from './health.ts'
-import { processMetrics, serveMetrics, type Metric } from './metrics.ts'
+import { serveMetrics } from './metrics.ts'
 
 /** Who looks at a process from outside: Kubernetes at its probes, Prometheus at its metrics. */
 export interface Observers {
@@ -10,7 +11,6 @@ export interface Observers {
 }
 
 export interface ObserversOptions {
-  process: NodeJS.Process
   /** Addresses as they are configured. */
   config: { host: string | undefined; healthPort: number; metricsPort: number | undefined }
   ready: () => Promise<boolean>
@@ -25,7 +25,6 @@ export interface ObserversOptions {
  * had.
  */
 export async function serveObservers({
-  process,
   config: { host, healthPort, metricsPort },
   ready,
   role,
@@ -34,8 +33,7 @@ export async function serveObservers({
 }: ObserversOptions): Promise<Observers> {
   const health = await serveHealth({ host, port: healthPort, ready })
   try {
-    const common = processMetrics(process, { role, version })
-    const metrics = await serveMetrics({ host, port: metricsPort, metrics: [...common, ...own] })
+    const metrics = await serveMetrics({ host, port: metricsPort, process: { role, version }, metrics: own })
     return {
       healthPort: health.port,
       metricsPort: metrics?.port,

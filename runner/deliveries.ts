@@ -25,6 +25,7 @@ import type { PlanTable } from './plans/table.ts'
 import type { Proceed } from './resumption.ts'
 import type { RunInput } from './request/input.ts'
 import type { Tally } from './tally.ts'
+import { secondsSince } from './tally.ts'
 import { decodeCall } from './request/input.ts'
 
 export interface DeliveriesDeps {
@@ -79,7 +80,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   async function workOnEvent(delivery: EventDelivery): Promise<void> {
     const { event } = delivery
     const isRetry = delivery.deliveries > 1
-    if (!isRetry) tally.delays.observe((machinery.clock.now() - Date.parse(event.time)) / 1000)
+    if (!isRetry) tally.delays.observe(secondsSince(Date.parse(event.time), machinery.clock))
     const call = await decodeCall(event)
     const candidates = candidatesOf(delivery, plans)
     const begun = isRetry ? await takeOver(candidates) : []

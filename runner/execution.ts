@@ -11,6 +11,7 @@ import type { Log } from '../process/log.ts'
 import type { Patience } from './patience.ts'
 import type { Plan } from './plan.ts'
 import type { Tally } from './tally.ts'
+import { secondsSince } from './tally.ts'
 
 /** The plan that a run goes by, or why it can't. */
 export type Bound = { plan: Plan; problem?: undefined } | { problem: Problem }
@@ -127,7 +128,7 @@ export function createConduct(deps: ConductDeps): Conduct {
     tally.runs.add(kind)
     // One that could not begin took no time.
     if (kind === 'completed' || kind === 'failed')
-      tally.durations.observe(startedAt === 0 ? 0 : (machinery.clock.now() - startedAt) / 1000)
+      tally.durations.observe(startedAt === 0 ? 0 : secondsSince(startedAt, machinery.clock))
   }
 
   function report(run: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {

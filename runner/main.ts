@@ -65,7 +65,6 @@ await runProcess(process, async (stop) => {
   })
   const ready = async (): Promise<boolean> => !stop.aborted && (await runnerState.ready())
   const observers = await serveObservers({
-    process,
     config,
     ready,
     role: 'runner',

@@ -1,5 +1,5 @@
+import type { Metric } from 'prom-client'
 import { counted } from '../process/counts.ts'
-import type { Metric } from '../process/metrics.ts'
 import { single } from '../process/metrics.ts'
 import type { MeasuredExpressions } from './expression/jq.ts'
 import type { PlanTable } from './plans/table.ts'
@@ -46,18 +46,8 @@ function workOf({ tally }: Runner): Metric[] {
       label: 'result',
       counts: tally.runs,
     }),
-    {
-      name: 'hooklet_runner_run_duration_seconds',
-      help: 'How long runs took that completed or failed, from their beginning on, pauses included.',
-      type: 'histogram',
-      read: () => tally.durations.samples(),
-    },
-    {
-      name: 'hooklet_runner_event_delay_seconds',
-      help: 'How long events were stored before a runner began with them.',
-      type: 'histogram',
-      read: () => tally.delays.samples(),
-    },
+    tally.durations,
+    tally.delays,
     single('counter', 'hooklet_runner_retries_total', {
       help: 'Attempts of try tasks after the first.',
       read: () => tally.retries.read('retry'),

@@ -1,5 +1,7 @@
-import { createCounts, createHistogram } from '../process/counts.ts'
-import type { Counts, Histogram } from '../process/counts.ts'
+import { Histogram } from 'prom-client'
+import { createCounts } from '../process/counts.ts'
+import type { Counts } from '../process/counts.ts'
+import type { Clock } from '../state/clock.ts'
 import type { ReplyOutcome, RunnerState, SendOutcome } from '../state/state.ts'
 import type { Outcome } from './engine/engine.ts'
 
@@ -31,13 +33,32 @@ const DELAY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 export function createTally(): Tally {
   return {
     runs: createCounts(['completed', 'failed', 'parked', 'fenced']),
-    durations: createHistogram(RUN_SECONDS),
-    delays: createHistogram(DELAY_SECONDS),
+    durations: new Histogram({
+      name: 'hooklet_runner_run_duration_seconds',
+      help: 'How long runs took that completed or failed, from their beginning on, pauses included.',
+      buckets: RUN_SECONDS,
+      registers: [],
+    }),
+    delays: new Histogram({
+      name: 'hooklet_runner_event_delay_seconds',
+      help: 'How long events were stored before a runner began with them.',
+      buckets: DELAY_SECONDS,
+      registers: [],
+    }),
     retries: createCounts(['retry']),
     replies: createCounts(['first', 'late', 'gone']),
     messages: createCounts(['sent', 'gone']),
     deadLetters: createCounts(['event']),
   }
+}
+
+/**
+ * How long ago that was, in seconds; 0 when it is yet to come, for another pod's clock is ahead or this one
+ * was set back, and when it is no time.
+ */
+export function secondsSince(time: number, clock: Pick<Clock, 'now'>): number {
+  const ms = clock.now() - time
+  return ms > 0 ? ms / 1000 : 0
 }
 
 /** The same state; what it says to replies and messages is counted. */

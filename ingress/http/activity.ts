@@ -1,14 +1,12 @@
-import { CALL_SECONDS, createCounts, createHistogram } from '../../process/counts.ts'
-import type { Counts, Histogram } from '../../process/counts.ts'
+import { Histogram } from 'prom-client'
+import { CALL_SECONDS, createCounts } from '../../process/counts.ts'
+import type { Counts } from '../../process/counts.ts'
 import type { CallEvent } from '../../state/event.ts'
 import type { AnswerCode } from '../answers.ts'
 import { answers as table } from '../answers.ts'
 import type { EndReason } from '../websocket/ends.ts'
 import { endReasons } from '../websocket/ends.ts'
 import type { Exchange } from './exchange.ts'
-
-/** Whether a call's answer was known at once, or was a run's to give. */
-export type Wait = 'immediate' | 'waiting'
 
 /**
  * What callers did, and what became of it, since the start. None of its numbers is a webhook's own: there may
@@ -19,8 +17,11 @@ export interface Activity {
   readonly inFlight: number
   /** Calls by the status of their answer. Those whose caller left before it are in none. */
   readonly answers: ReadonlyMap<number, number>
-  /** How long those calls took, from their head to the last byte of the answer, in seconds. */
-  readonly durations: Readonly<Record<Wait, Histogram>>
+  /**
+   * How long those calls took, from their head to the last byte of the answer, in seconds, by whether the
+   * answer was known at once, or was a run's to give.
+   */
+  readonly durations: Histogram<'answer'>
   /**
    * Answers of the table that say that nothing ran, or that its reply did not come. Handshakes of WebSockets
    * and requests that are no calls are among them.
@@ -46,7 +47,16 @@ const statuses = new Set([200, ...Object.values(table).map(({ status }) => statu
 export function createActivity(now: () => number): Activity {
   let inFlight = 0
   const answers = new Map([...statuses].toSorted((a, b) => a - b).map((status) => [status, 0]))
-  const durations = { immediate: createHistogram(CALL_SECONDS), waiting: createHistogram(CALL_SECONDS) }
+  const durations = new Histogram({
+    name: 'hooklet_ingress_call_duration_seconds',
+    help: 'How long answered calls took, by whether they waited for a run.',
+    labelNames: ['answer'],
+    buckets: [...CALL_SECONDS],
+    registers: [],
+  })
+  for (const answer of ['immediate', 'waiting']) durations.zero({ answer })
+  const immediate = durations.labels('immediate')
+  const waiting = durations.labels('waiting')
 
   return {
     get inFlight() {
@@ -66,7 +76,8 @@ export function createActivity(now: () => number): Activity {
         inFlight -= 1
         if (!res.headersSent) return
         answers.set(res.statusCode, (answers.get(res.statusCode) ?? 0) + 1)
-        durations[exchange.waiting ? 'waiting' : 'immediate'].observe((now() - begun) / 1000)
+        const spread = exchange.waiting ? waiting : immediate
+        spread.observe((now() - begun) / 1000)
       })
     },
   }

@@ -1,5 +1,5 @@
-import { CALL_SECONDS, createHistogram } from '../../process/counts.ts'
-import type { Histogram } from '../../process/counts.ts'
+import { Histogram } from 'prom-client'
+import { CALL_SECONDS } from '../../process/counts.ts'
 import type { ObjectCache, Resource } from './cache.ts'
 
 export interface ReconcileCount {
@@ -14,13 +14,22 @@ export interface ReconcileCounter {
   count(kind: Resource['kind'], work: Promise<void>): Promise<void>
   read(): ReconcileCount[]
   /** How long the work on a kind took, in seconds. */
-  readonly durations: Readonly<Record<Resource['kind'], Histogram>>
+  readonly durations: Histogram<'kind'>
 }
+
+const KINDS = ['Webhook', 'Workflow'] as const
 
 /** `now` in milliseconds. */
 export function createReconcileCounter(now: () => number): ReconcileCounter {
-  const durations = { Webhook: createHistogram(CALL_SECONDS), Workflow: createHistogram(CALL_SECONDS) }
-  const counts = (['Webhook', 'Workflow'] as const).flatMap((kind) =>
+  const durations = new Histogram({
+    name: 'hooklet_operator_reconcile_duration_seconds',
+    help: 'How long it took to bring a resource in line, or to fail at it; of a leader.',
+    labelNames: ['kind'],
+    buckets: [...CALL_SECONDS],
+    registers: [],
+  })
+  for (const kind of KINDS) durations.zero({ kind })
+  const counts = KINDS.flatMap((kind) =>
     (['done', 'failed'] as const).map((result) => ({ kind, result, count: 0 })),
   )
   const increase = (kind: Resource['kind'], result: ReconcileCount['result']): void => {
@@ -38,7 +47,7 @@ export function createReconcileCounter(now: () => number): ReconcileCounter {
         increase(kind, 'failed')
         throw error
       } finally {
-        durations[kind].observe((now() - begun) / 1000)
+        durations.observe({ kind }, (now() - begun) / 1000)
       }
     },
     read: () => counts,

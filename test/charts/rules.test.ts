@@ -69,6 +69,11 @@ const hands = (inHand: string): Series => ({
   ...pods('hooklet_runner_in_hand', inHand),
   ...pods('hooklet_runner_concurrency', '256x60'),
 })
+const lags = (first: string, second = first): Series => ({
+  ...pods('nodejs_eventloop_lag_p99_seconds', first, second),
+  'hooklet_build_info{process="ingress",version="1.0.0",pod="a"}': '1x60',
+  'hooklet_build_info{process="ingress",version="1.0.0",pod="b"}': '1x60',
+})
 /** Redis goes away after ten minutes: pods leave the Service, so that nobody is left to count a 503. */
 const outage: Series = {
   ...pods('hooklet_ingress_ready', '1x10 0x50'),
@@ -250,6 +255,27 @@ const CASES: Record<string, Case[]> = {
       fires: true,
     },
     { when: 'both serve the same', series: pods('hooklet_ingress_routes', '10+1x30'), at: 20, fires: false },
+  ],
+  HookletEventLoopLags: [
+    {
+      when: 'one pod of the ingress is slow',
+      series: lags('0.011x40', '0.4x40'),
+      at: 20,
+      fires: true,
+      labels: { process: 'ingress' },
+    },
+    {
+      when: 'it was slow while it started',
+      series: lags('0.011x40', '1.5x5 0.011x35'),
+      at: 20,
+      fires: false,
+    },
+    {
+      when: 'something else in the namespace is slow',
+      series: { ...lags('0.011x40'), 'nodejs_eventloop_lag_p99_seconds{pod="other"}': '2x40' },
+      at: 20,
+      fires: false,
+    },
   ],
 }
 

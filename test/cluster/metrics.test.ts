@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import type { Member } from '../support/member.ts'
+import { samplesIn } from '../support/metrics.ts'
 import { promtool } from '../support/promtool.ts'
 import { says } from './installation.ts'
 import { startSite } from './site.ts'
@@ -24,13 +25,8 @@ async function scrape(member: Member | undefined): Promise<string> {
   return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
 }
 
-/** All samples of a process: `NAME{LABELS}` to its value. */
-async function metricsOf(member: Member | undefined): Promise<Map<string, number>> {
-  const lines = (await scrape(member)).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(
-    lines.map((line): [string, number] => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]),
-  )
-}
+const metricsOf = async (member: Member | undefined): Promise<Map<string, number>> =>
+  samplesIn(await scrape(member))
 
 test('routes, plans, leader, calls and their answers are counted', async () => {
   const namespace = await site.cluster.namespace('counted')
@@ -123,7 +119,7 @@ test('the chart asks for nothing that no process tells', async () => {
     .flatMap(
       (file) =>
         readFileSync(path.join(chart, file), 'utf8').match(
-          /\b(hooklet|process|nodejs)_[a-z_]+_(?:total|seconds|bytes|info)\b|\bhooklet_(?:ingress|runner|operator|state)_[a-z_]+\b/g,
+          /\b(hooklet|process|nodejs)_[a-z0-9_]+_(?:total|seconds|bytes|info)\b|\bhooklet_(?:ingress|runner|operator|state)_[a-z_]+\b/g,
         ) ?? [],
     )
   const names = await told()

@@ -3,10 +3,10 @@ import { afterEach, expect, test } from '@jest/globals'
 import { answers } from '../../ingress/answers.ts'
 import { ingressMetrics } from '../../ingress/metrics.ts'
 import { stateMetrics } from '../../ingress/state-metrics.ts'
-import { renderMetrics } from '../../process/metrics.ts'
 import { createMemoryState } from '../../state/memory/memory.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import { createManualClock } from '../support/manual-clock.ts'
+import { sampleLines, samplesIn, textOf } from '../support/metrics.ts'
 import { openSocket } from '../support/socket-client.ts'
 import { connectRaw } from './raw.ts'
 import { createSites } from './site.ts'
@@ -20,16 +20,8 @@ afterEach(() => sites.end())
 const route = routeOf('orders')
 const waiting = routeOf('waiting', { response: { mode: 'Reply' } })
 
-async function samplesOf(site: Site): Promise<Map<string, number>> {
-  const text = await renderMetrics(ingressMetrics(site.ingress, site.table))
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(
-    lines.map((line): [string, number] => {
-      const at = line.lastIndexOf(' ')
-      return [line.slice(0, at), Number(line.slice(at + 1))]
-    }),
-  )
-}
+const samplesOf = async (site: Site): Promise<Map<string, number>> =>
+  samplesIn(await textOf(ingressMetrics(site.ingress, site.table)))
 
 /** Resolves when the sample has that value: an answer is counted when it has left. */
 async function becomes(site: Site, sample: string, value: number): Promise<Map<string, number>> {
@@ -93,7 +85,7 @@ test('calls that are answered at once and those that wait have durations of thei
   await call
   const samples = await becomes(site, 'hooklet_ingress_call_duration_seconds_count{answer="waiting"}', 1)
   const read = (answer: string, le: string) =>
-    samples.get(`hooklet_ingress_call_duration_seconds_bucket{answer="${answer}",le="${le}"}`)
+    samples.get(`hooklet_ingress_call_duration_seconds_bucket{le="${le}",answer="${answer}"}`)
   expect([read('immediate', '0.001'), read('immediate', '+Inf')]).toEqual([1, 1])
   expect([read('waiting', '1'), read('waiting', '2.5'), read('waiting', '+Inf')]).toEqual([0, 1, 1])
   expect(samples.get('hooklet_ingress_call_duration_seconds_sum{answer="waiting"}')).toBe(2)
@@ -157,7 +149,7 @@ test('nothing that a caller or tenant chooses becomes a label', async () => {
   await site.call(route, '/secret-path?key=value')
   await fetch(`http://127.0.0.1:${site.port}/webhooks/guessed-token`)
   await becomes(site, refused('NotFound'), 1)
-  const text = await renderMetrics(ingressMetrics(site.ingress, site.table))
+  const text = await textOf(ingressMetrics(site.ingress, site.table))
   for (const word of [route.token, route.namespace, route.name, 'secret-path', 'guessed-token'])
     expect(text).not.toContain(word)
 })
@@ -178,15 +170,13 @@ test('the state is asked once in five seconds, and what is not known is not told
     },
     clock,
   )
-  await renderMetrics(metrics)
-  expect(await renderMetrics(metrics)).toContain('\nhooklet_state_events 0\n')
+  await textOf(metrics)
+  expect(await textOf(metrics)).toContain('\nhooklet_state_events 0\n')
   expect(asked).toBe(1)
   await clock.advance(5_000)
   away = true
-  const text = await renderMetrics(metrics)
+  const text = await textOf(metrics)
   expect(asked).toBe(2)
-  expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
-    'hooklet_state_up 0',
-  ])
+  expect(sampleLines(text)).toEqual(['hooklet_state_up 0'])
   await state.close()
 })

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { renderMetrics } from '../../process/metrics.ts'
 import { runnerMetrics } from '../../runner/metrics.ts'
 import type { TaskPlan } from '../../runner/plan.ts'
+import { samplesIn, textOf } from '../support/metrics.ts'
 import { expressions, fail, plan, reply, set, stage, wait } from './stage.ts'
 
 test('runs, replies, retries and delays are counted, and name no workflow', async () => {
@@ -28,14 +28,9 @@ test('runs, replies, retries and delays are counted, and name no workflow', asyn
   await line('Run failed')
 
   const parts = { plans, expressions, concurrency: 256, ready: () => Promise.resolve(true) }
-  const text = await renderMetrics(runnerMetrics(runner, parts))
-  const read = (sample: string): number =>
-    Number(
-      text
-        .split('\n')
-        .find((one) => one.startsWith(`${sample} `))
-        ?.split(' ')[1],
-    )
+  const text = await textOf(runnerMetrics(runner, parts))
+  const samples = samplesIn(text)
+  const read = (sample: string): number | undefined => samples.get(sample)
   const runs = ['completed', 'failed', 'parked', 'fenced'].map((result) =>
     read(`hooklet_runner_runs_total{result="${result}"}`),
   )

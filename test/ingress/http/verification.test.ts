@@ -2,8 +2,8 @@
 import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { ingressMetrics } from '../../../ingress/metrics.ts'
-import { renderMetrics } from '../../../process/metrics.ts'
 import { StateUnavailable } from '../../../state/state.ts'
+import { textOf } from '../../support/metrics.ts'
 import { createSites } from '../site.ts'
 import { routeOf, sha256 } from '../support.ts'
 
@@ -123,7 +123,7 @@ test('passes, refusals by reason, and handshakes are counted', async () => {
   const site = await sites.start({ routes: [route, box] })
   for (const init of [good, good, bad, { method: 'POST' }]) await site.call(route, '', init)
   await site.call(box, '?challenge=a')
-  const text = await renderMetrics(ingressMetrics(site.ingress, site.table))
+  const text = await textOf(ingressMetrics(site.ingress, site.table))
   const samples = text.split('\n').filter((line) => line.startsWith('hooklet_ingress_verifications_total{'))
   expect(samples).toEqual([
     'hooklet_ingress_verifications_total{type="GitHub",result="pass",reason=""} 2',
