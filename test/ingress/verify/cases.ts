@@ -72,6 +72,18 @@ function signStandard(message: Message, prefix: keyof typeof LIBRARIES): Headers
   ]
 }
 
+/** The parameters of a form as Twilio's library takes them. */
+export function parametersOf(form: string): Record<string, string | string[]> {
+  const pairs = new URLSearchParams(form)
+  return Object.fromEntries(
+    [...new Set(pairs.keys())].map((name) => {
+      // An array of this realm: the library asks for instances.
+      const values = [...pairs.getAll(name)]
+      return [name, values.length > 1 ? values : (values[0] ?? '')]
+    }),
+  )
+}
+
 const graphBody = (...states: string[]): Buffer =>
   Buffer.from(
     JSON.stringify({ value: states.map((clientState) => ({ clientState, changeType: 'created' })) }),
@@ -233,13 +245,7 @@ export const CASES: Record<keyof typeof VERIFIERS, VerifierCase> = {
     // Anything is a form, if it is text.
     oddPass: ['odd whitespace', 'a byte order mark', 'more than one packet', 'nothing'],
     sign({ body, url, signer }) {
-      const parameters: Record<string, string | string[]> = {}
-      const pairs = new URLSearchParams(body.toString('utf8'))
-      for (const name of new Set(pairs.keys())) {
-        // An array of this realm: the library asks for instances.
-        const values = [...pairs.getAll(name)]
-        parameters[name] = values.length > 1 ? values : (values[0] ?? '')
-      }
+      const parameters = parametersOf(body.toString('utf8'))
       const signature = twilio.getExpectedTwilioSignature(SECRETS[signer], url, parameters)
       return [...FORM_TYPE, ['x-twilio-signature', signature]]
     },

@@ -8,6 +8,8 @@ import type { VerifierDeps } from '../../../ingress/verify/verifier.ts'
 import type { Message, VerifierCase } from '../../contract/verifier.ts'
 import { createCertificate, ecKeys, rsaKeys } from '../../support/certificates.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
+import { signedAsSNS } from './sns-signer.ts'
+import type { Members } from './sns-signer.ts'
 
 type Signer = Message['signer']
 
@@ -62,7 +64,11 @@ export const ALEXA: VerifierCase = {
 const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:orders'
 const CERTIFICATE_URL = 'https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem'
 
-function notification(signer: Signer): Record<string, string> {
+/** With these members changed. */
+export function notification(
+  signer: Signer,
+  { version = '2', ...members }: { version?: '1' | '2'; Message?: string; Subject?: string } = {},
+): Members {
   const signed = {
     Message: 'für 5 €\nMessageId\n2',
     MessageId: '22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324',
@@ -70,15 +76,13 @@ function notification(signer: Signer): Record<string, string> {
     Timestamp: '2026-01-01T00:00:00.000Z',
     TopicArn: TOPIC,
     Type: 'Notification',
+    ...members,
   }
-  const text = Object.entries(signed).flat().join('\n')
-  return {
-    ...signed,
-    SignatureVersion: '2',
-    Signature: sign('sha256', Buffer.from(`${text}\n`), rsaKeyOf(signer)).toString('base64'),
-    SigningCertURL: CERTIFICATE_URL,
-  }
+  return signedAsSNS(signed, { version, key: rsaKeyOf(signer), url: CERTIFICATE_URL })
 }
+
+/** What is read for Alexa and SNS, by its URL. */
+export const DOCUMENTS: Record<string, string> = { [CHAIN_URL]: signing.pem, [CERTIFICATE_URL]: signing.pem }
 
 export const SNS: VerifierCase = {
   verification: { type: 'SNS', toleranceMs: 300_000, sns: { topicARNs: [TOPIC], confirm: true } },

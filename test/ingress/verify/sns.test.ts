@@ -1,5 +1,4 @@
 /** Amazon SNS over real HTTP on both sides: signed messages, certificates and confirmations. */
-import { sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Verification } from '../../../ingress/route.ts'
@@ -14,6 +13,8 @@ import { send } from '../send.ts'
 import { createSites } from '../site.ts'
 import type { Site } from '../site.ts'
 import { routeOf } from '../support.ts'
+import { signedAsSNS } from './sns-signer.ts'
+import type { Members } from './sns-signer.ts'
 
 const NOW = createManualClock().now()
 const DAY = 86_400_000
@@ -55,8 +56,6 @@ async function serve(sns: Partial<Verification['sns']> = {}) {
   site = await sites.start({ routes: [{ ...route, verification }], clock, verifiers })
 }
 
-type Members = Record<string, unknown>
-
 const NOTIFICATION: Members = {
   Type: 'Notification',
   MessageId: '22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324',
@@ -84,20 +83,8 @@ interface Signing {
   url?: string
 }
 
-/** As Amazon's page says: names and values of these members, in the order of their names, each on a line. */
-function signed(members: Members, { version = '2', key = keys.privateKey, url }: Signing = {}): Members {
-  const names = ['Message', 'MessageId', 'Subject', 'SubscribeURL', 'Timestamp', 'Token', 'TopicArn', 'Type']
-  const text = names
-    .filter((name) => members[name] !== undefined && members[name] !== null)
-    .map((name) => `${name}\n${String(members[name])}\n`)
-    .join('')
-  return {
-    ...members,
-    SignatureVersion: version,
-    Signature: sign(version === '1' ? 'sha1' : 'sha256', Buffer.from(text), key).toString('base64'),
-    SigningCertURL: url ?? `https://${HOST}${PATH}`,
-  }
-}
+const signed = (members: Members, signing: Signing = {}): Members =>
+  signedAsSNS(members, { version: '2', key: keys.privateKey, url: `https://${HOST}${PATH}`, ...signing })
 
 async function call(members: unknown, headers: [string, string][] = []) {
   const body = Buffer.from(typeof members === 'string' ? members : JSON.stringify(members))

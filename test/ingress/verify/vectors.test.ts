@@ -1,4 +1,8 @@
-/** What providers publish: a secret, a request, and the signature it must have. */
+/**
+ * What providers publish, on their pages or in the tests of their own libraries, in whatever language these
+ * are: a secret, a request, and the signature it must have.
+ */
+import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { prepareVerification } from '../../../ingress/verify/registry.ts'
 import type { Verification } from '../../../ingress/route.ts'
@@ -49,6 +53,45 @@ const VECTORS: Record<string, Vector> = {
     },
     body: 'CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212',
     url: 'https://mycompany.com/myapp.php?foo=1&bar=2',
+  },
+  'Fitbit, "Validate notifications"': {
+    verification: { type: 'Fitbit', code: 'code', secrets: ['123ab4567c890d123e4567f8abcdef9a'] },
+    headers: { 'x-fitbit-signature': 'Oyv+HBziS4dH/fHJ735cToXX6vs=' },
+    body: `[
+  {
+    "collectionType": "foods",
+    "date": "2020-06-01",
+    "ownerId": "228S74",
+    "ownerType": "user",
+    "subscriptionId": "1234"
+  }
+]`,
+  },
+  'Square, "Verify and validate an event notification"': {
+    verification: { type: 'Square', secrets: ['asdf1234'] },
+    headers: { 'x-square-hmacsha256-signature': '2kRE5qRU2tR+tBGlDwMEw2avJ7QM4ikPYD/PJ3bd9Og=' },
+    body: '{"hello":"world"}',
+    url: 'https://example.com/webhook',
+  },
+  'PagerDuty, its library for Go': {
+    verification: {
+      type: 'PagerDuty',
+      secrets: ['lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK'],
+    },
+    headers: {
+      'x-pagerduty-signature': 'v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd',
+    },
+    body: readFileSync(new URL('pagerduty-event.txt', import.meta.url), 'utf8'),
+  },
+  'Shopify, its library for PHP': {
+    verification: { type: 'Shopify', secrets: ['steffi'] },
+    headers: { 'x-shopify-hmac-sha256': '/Redz4YXHLnSmmSN8grr5/Jl/Ua3d7yX3iWbjb8R8wo=' },
+    body: '{"foo":"bar"}',
+  },
+  'X, its library for Node': {
+    verification: { type: 'X', secrets: ['test'] },
+    headers: { 'x-twitter-webhooks-signature': 'sha256=YWHphPn/JFq43jkF0y4/w8R/SelmLjvpunhVFY8JhlI=' },
+    body: '{"test_number":1,"test_string":"two"}',
   },
 }
 
