@@ -1,8 +1,12 @@
+import { join } from 'node:path'
 import { provideHelm } from './test/support/kubernetes/helm.ts'
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
 import { providePromtool } from './test/support/promtool.ts'
 import { provideNode } from './test/support/node/provide.ts'
 import { provideChromium, provideRedis, provideValkey } from './test/support/provision.mjs'
+
+/** Tests start hundreds of processes of ours: what Node has compiled for one is kept for the next. */
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/hooklet')
 
 /** Tests that start Redis servers. */
 const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/']
@@ -47,4 +51,6 @@ export default {
   testTimeout: 30_000,
   // Tests start servers and processes of their own, which need the other core; with more at a time, their clocks starve.
   maxWorkers: 1,
+  // Of tests side by side (`test.concurrent`), which wait most of their time.
+  maxConcurrency: 8,
 }

@@ -1,5 +1,6 @@
 /** What the operator promises when processes and API servers die, shown on real ones. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { eachWith } from '../support/each-with.ts'
 import { startCluster } from '../support/kubernetes/cluster.ts'
 import type { Cluster } from '../support/kubernetes/cluster.ts'
 import { CRD_OBJECTS } from '../support/kubernetes/manifests.ts'
@@ -24,29 +25,40 @@ import {
 jest.setTimeout(120_000)
 
 let cluster: Cluster
-let site: Installation
-let tenant: string
 beforeAll(async () => {
   cluster = await startCluster()
   await cluster.apply(CRD_OBJECTS)
 })
 afterAll(() => cluster?.close())
-beforeEach(async () => {
-  tenant = await cluster.namespace('tenant')
-  site = await install(cluster, { watched: [tenant] })
-})
-afterEach(() => site.close())
 
-async function lead(): Promise<Launched> {
-  const operator = await site.launch('operator')
-  await operator.logged('This operator leads')
-  return operator
+/** A test's own installation, and the namespace that it watches. */
+interface Stage {
+  tenant: string
+  site: Installation
+  /** Starts an operator, until it leads. */
+  lead(): Promise<Launched>
+  close(): Promise<void>
 }
+
+const staged = eachWith(async (): Promise<Stage> => {
+  const tenant = await cluster.namespace('tenant')
+  const site = await install(cluster, { watched: [tenant] })
+  return {
+    tenant,
+    site,
+    async lead() {
+      const operator = await site.launch('operator')
+      await operator.logged('This operator leads')
+      return operator
+    },
+    close: site.close,
+  }
+})
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `hook-${index}`)
 
 /** Applies them one after another; `midway` is called once half of them are there. */
-async function applyAll(count: number, midway: () => Promise<void>): Promise<void> {
+async function applyAll({ tenant }: Stage, count: number, midway: () => Promise<void>): Promise<void> {
   for (const [index, name] of names(count).entries()) {
     if (index === Math.floor(count / 2)) await midway()
     await retried(() =>
@@ -68,7 +80,7 @@ async function retried(act: () => Promise<void>): Promise<void> {
 /**
  * All are ready, and nothing is half made: route, Secret and status of each agree, and there is nothing else.
  */
-async function expectConverged(count: number): Promise<void> {
+async function expectConverged({ tenant, site }: Stage, count: number): Promise<void> {
   const ready = async (target: string): Promise<Reported[] | undefined> => {
     const { items } = await get<{ items: Reported[] }>(cluster, target)
     const isReady = ({ status, metadata }: Reported): boolean =>
@@ -103,112 +115,127 @@ async function expectConverged(count: number): Promise<void> {
   expect(tokens.size).toBe(count)
 }
 
-test('killed in the middle of 200 applies, all converge', async () => {
-  const first = await lead()
-  await applyAll(200, async () => {
-    await first.kill()
-    await site.launch('operator')
-  })
-  await expectConverged(200)
-})
-
-test('killed again and again while it works through what is there, all converge', async () => {
-  await applyAll(60, () => Promise.resolve())
-  const all = 2 * 60
-  for (let i = 0; i < 3; i++) {
-    // A lease that is let go, as nobody else is there, so that the next one need not wait for it.
-    await cluster.request(
-      'DELETE',
-      `/apis/coordination.k8s.io/v1/namespaces/${site.system}/leases/hooklet-operator`,
-    )
-    const operator = await lead()
-    const made = Object.keys(await artefacts(cluster, site.system)).length
-    await eventually(async () => {
-      const now = Object.keys(await artefacts(cluster, site.system)).length
-      return now > made || now === all || undefined
+test.concurrent(
+  'killed in the middle of 200 applies, all converge',
+  staged(async (stage) => {
+    const first = await stage.lead()
+    await applyAll(stage, 200, async () => {
+      await first.kill()
+      await stage.site.launch('operator')
     })
-    await operator.kill()
-  }
-  await lead()
-  await expectConverged(60)
-})
+    await expectConverged(stage, 200)
+  }),
+)
 
-test('an API server that is killed in the middle of 100 applies, and comes back: all converge, the process stays', async () => {
-  const operator = await lead()
-  await applyAll(100, async () => {
-    await cluster.apiServer.kill()
-    await operator.logged('Following is interrupted')
-    await cluster.apiServer.start()
-  })
-  await expectConverged(100)
-  expect(operator.alive()).toBe(true)
-})
+test.concurrent(
+  'killed again and again while it works through what is there, all converge',
+  staged(async (stage) => {
+    await applyAll(stage, 60, () => Promise.resolve())
+    const all = 2 * 60
+    for (let i = 0; i < 3; i++) {
+      // A lease that is let go, as nobody else is there, so that the next one need not wait for it.
+      await cluster.request('DELETE', leasePath(stage.site))
+      const operator = await stage.lead()
+      const made = Object.keys(await artefacts(cluster, stage.site.system)).length
+      await eventually(async () => {
+        const now = Object.keys(await artefacts(cluster, stage.site.system)).length
+        return now > made || now === all || undefined
+      })
+      await operator.kill()
+    }
+    await stage.lead()
+    await expectConverged(stage, 60)
+  }),
+)
 
-test('what is left of resources that went while no operator was there is swept at the start', async () => {
-  const first = await lead()
-  await cluster.apply([webhook(tenant, 'orders'), workflow(tenant, 'ship')])
-  await says(cluster, path.webhook(tenant, 'orders'), /^True Serving: Calls start ship/)
-  await says(cluster, path.workflow(tenant, 'ship'), /^True/)
-  expect(await first.stop()).toBe(0)
-  await cluster.request('PATCH', path.webhook(tenant, 'orders'), {
-    body: { metadata: { finalizers: [] } },
-    contentType: 'application/merge-patch+json',
-  })
-  await cluster.request('DELETE', path.webhook(tenant, 'orders'))
-  await cluster.request('DELETE', path.workflow(tenant, 'ship'))
-  await gone(cluster, path.webhook(tenant, 'orders'))
-  expect(Object.keys(await artefacts(cluster, site.system))).toHaveLength(2)
-  await lead()
-  await eventually(async () =>
-    Object.keys(await artefacts(cluster, site.system)).length === 0 ? true : undefined,
-  )
-})
+test(
+  'an API server that is killed in the middle of 100 applies, and comes back: all converge, the process stays',
+  staged(async (stage) => {
+    const operator = await stage.lead()
+    await applyAll(stage, 100, async () => {
+      await cluster.apiServer.kill()
+      await operator.logged('Following is interrupted')
+      await cluster.apiServer.start()
+    })
+    await expectConverged(stage, 100)
+    expect(operator.alive()).toBe(true)
+  }),
+)
 
-test('a Webhook that is deleted while no operator is there waits for it, and is out of the data plane first', async () => {
-  const first = await lead()
-  await cluster.apply([webhook(tenant, 'orders')])
-  await says(cluster, path.webhook(tenant, 'orders'), /^True/)
-  await first.stop()
-  await cluster.request('DELETE', path.webhook(tenant, 'orders'))
-  expect((await get(cluster, path.webhook(tenant, 'orders'))).metadata.finalizers).toHaveLength(1)
-  await lead()
-  await gone(cluster, path.webhook(tenant, 'orders'))
-  expect(await artefacts(cluster, site.system)).toEqual({})
-})
+test.concurrent(
+  'what is left of resources that went while no operator was there is swept at the start',
+  staged(async ({ tenant, site, lead }) => {
+    const first = await lead()
+    await cluster.apply([webhook(tenant, 'orders'), workflow(tenant, 'ship')])
+    await says(cluster, path.webhook(tenant, 'orders'), /^True Serving: Calls start ship/)
+    await says(cluster, path.workflow(tenant, 'ship'), /^True/)
+    expect(await first.stop()).toBe(0)
+    await cluster.request('PATCH', path.webhook(tenant, 'orders'), {
+      body: { metadata: { finalizers: [] } },
+      contentType: 'application/merge-patch+json',
+    })
+    await cluster.request('DELETE', path.webhook(tenant, 'orders'))
+    await cluster.request('DELETE', path.workflow(tenant, 'ship'))
+    await gone(cluster, path.webhook(tenant, 'orders'))
+    expect(Object.keys(await artefacts(cluster, site.system))).toHaveLength(2)
+    await lead()
+    await eventually(async () =>
+      Object.keys(await artefacts(cluster, site.system)).length === 0 ? true : undefined,
+    )
+  }),
+)
 
-const lease = () =>
-  get<{ spec: { holderIdentity: string; leaseTransitions: number } }>(
-    cluster,
-    `/apis/coordination.k8s.io/v1/namespaces/${site.system}/leases/hooklet-operator`,
-  )
+test.concurrent(
+  'a Webhook that is deleted while no operator is there waits for it, and is out of the data plane first',
+  staged(async ({ tenant, site, lead }) => {
+    const first = await lead()
+    await cluster.apply([webhook(tenant, 'orders')])
+    await says(cluster, path.webhook(tenant, 'orders'), /^True/)
+    await first.stop()
+    await cluster.request('DELETE', path.webhook(tenant, 'orders'))
+    expect((await get(cluster, path.webhook(tenant, 'orders'))).metadata.finalizers).toHaveLength(1)
+    await lead()
+    await gone(cluster, path.webhook(tenant, 'orders'))
+    expect(await artefacts(cluster, site.system)).toEqual({})
+  }),
+)
 
-test('of two, one leads; on SIGTERM the other does at once, after a crash within 15 seconds', async () => {
-  const first = await lead()
-  const second = await site.launch('operator')
-  await second.logged('Everything was read')
-  const { spec } = await lease()
-  expect(second.log()).not.toContain('This operator leads')
+const leasePath = ({ system }: Installation): string =>
+  `/apis/coordination.k8s.io/v1/namespaces/${system}/leases/hooklet-operator`
 
-  const stopped = performance.now()
-  expect(await first.stop()).toBe(0)
-  await second.logged('This operator leads')
-  expect(performance.now() - stopped).toBeLessThan(8_000)
-  expect((await lease()).spec.holderIdentity).not.toBe(spec.holderIdentity)
-  await cluster.apply([webhook(tenant, 'after-stop')])
-  await says(cluster, path.webhook(tenant, 'after-stop'), /^True/)
+const holderOf = async (site: Installation): Promise<string> =>
+  (await get<{ spec: { holderIdentity: string } }>(cluster, leasePath(site))).spec.holderIdentity
 
-  const third = await site.launch('operator')
-  await third.logged('Everything was read')
-  const crashed = performance.now()
-  await second.kill()
-  await cluster.apply([webhook(tenant, 'after-crash')])
-  await third.logged('This operator leads')
-  expect(performance.now() - crashed).toBeLessThan(15_000)
-  await says(cluster, path.webhook(tenant, 'after-crash'), /^True/)
+test.concurrent(
+  'of two, one leads; on SIGTERM the other does at once, after a crash within 15 seconds',
+  staged(async ({ tenant, site, lead }) => {
+    const first = await lead()
+    const second = await site.launch('operator')
+    await second.logged('Everything was read')
+    const holder = await holderOf(site)
+    expect(second.log()).not.toContain('This operator leads')
 
-  expect(await third.stop()).toBe(0)
-  expect((await lease()).spec.holderIdentity).toBe('')
-})
+    const stopped = performance.now()
+    expect(await first.stop()).toBe(0)
+    await second.logged('This operator leads')
+    expect(performance.now() - stopped).toBeLessThan(8_000)
+    expect(await holderOf(site)).not.toBe(holder)
+    await cluster.apply([webhook(tenant, 'after-stop')])
+    await says(cluster, path.webhook(tenant, 'after-stop'), /^True/)
+
+    const third = await site.launch('operator')
+    await third.logged('Everything was read')
+    const crashed = performance.now()
+    await second.kill()
+    await cluster.apply([webhook(tenant, 'after-crash')])
+    await third.logged('This operator leads')
+    expect(performance.now() - crashed).toBeLessThan(15_000)
+    await says(cluster, path.webhook(tenant, 'after-crash'), /^True/)
+
+    expect(await third.stop()).toBe(0)
+    expect(await holderOf(site)).toBe('')
+  }),
+)
 
 /** How many writes of these resources the API server has taken so far, by verb and resource. */
 async function writes(): Promise<Record<string, number>> {
@@ -230,56 +257,59 @@ function difference(before: Record<string, number>, after: Record<string, number
   return Object.fromEntries(changed.filter(([, value]) => value !== 0))
 }
 
-test('nothing is written that is not a change: not at a restart, not after an echo, and a status once', async () => {
-  const first = await lead()
-  await cluster.apply([
-    configMap(tenant, 'settings', { TOKEN: 'one' }, { 'hooklet.dev/globals': 'true' }),
-    ...names(10).flatMap((name) => [
-      webhook(tenant, name, { auth: { bearer: { tokens: [{ value: '${ $globals.TOKEN }' }] } } }),
-      workflow(tenant, name, { triggers: [{ webhook: name }] }),
-    ]),
-  ])
-  await expectConvergedNames(10)
-  // Faults, and two that want one token, are no reason to write again and again either.
-  const pinned = { tokenFrom: { secretKeyRef: { name: 'pin', key: 'token' } } }
-  await cluster.apply([
-    secret(tenant, 'pin', { token: 'one-token-that-two-of-them-want' }),
-    webhook(tenant, 'holder', pinned),
-  ])
-  await says(cluster, path.webhook(tenant, 'holder'), /^True/)
-  await cluster.apply([
-    webhook(tenant, 'rival', pinned),
-    workflow(tenant, 'faulty', { do: [{ answer: { call: 'nothing' } }] }),
-  ])
-  await says(cluster, path.webhook(tenant, 'rival'), /^False DuplicateToken/)
-  await says(cluster, path.workflow(tenant, 'faulty'), /^False/)
-  await first.stop()
-  const before = await writes()
+test(
+  'nothing is written that is not a change: not at a restart, not after an echo, and a status once',
+  staged(async ({ tenant, lead }) => {
+    const first = await lead()
+    await cluster.apply([
+      configMap(tenant, 'settings', { TOKEN: 'one' }, { 'hooklet.dev/globals': 'true' }),
+      ...names(10).flatMap((name) => [
+        webhook(tenant, name, { auth: { bearer: { tokens: [{ value: '${ $globals.TOKEN }' }] } } }),
+        workflow(tenant, name, { triggers: [{ webhook: name }] }),
+      ]),
+    ])
+    await expectConvergedNames(tenant, 10)
+    // Faults, and two that want one token, are no reason to write again and again either.
+    const pinned = { tokenFrom: { secretKeyRef: { name: 'pin', key: 'token' } } }
+    await cluster.apply([
+      secret(tenant, 'pin', { token: 'one-token-that-two-of-them-want' }),
+      webhook(tenant, 'holder', pinned),
+    ])
+    await says(cluster, path.webhook(tenant, 'holder'), /^True/)
+    await cluster.apply([
+      webhook(tenant, 'rival', pinned),
+      workflow(tenant, 'faulty', { do: [{ answer: { call: 'nothing' } }] }),
+    ])
+    await says(cluster, path.webhook(tenant, 'rival'), /^False DuplicateToken/)
+    await says(cluster, path.workflow(tenant, 'faulty'), /^False/)
+    await first.stop()
+    const before = await writes()
 
-  // A restart with nothing to do, then annotations, which are none of our business.
-  await lead()
-  const annotated = [...names(10), 'holder', 'rival']
-  for (const name of annotated)
-    await cluster.kubectl(['annotate', 'webhook', name, '-n', tenant, 'note=seen'])
-  // What comes after it is worked on after it.
-  await cluster.apply([webhook(tenant, 'last')])
-  await says(cluster, path.webhook(tenant, 'last'), /^True/)
-  await eventually(async () => {
-    const { items } = await get<{ items: { regarding: { name: string } }[] }>(cluster, path.events(tenant))
-    return items.some(({ regarding }) => regarding.name === 'last') || undefined
-  })
+    // A restart with nothing to do, then annotations, which are none of our business.
+    await lead()
+    const annotated = [...names(10), 'holder', 'rival']
+    for (const name of annotated)
+      await cluster.kubectl(['annotate', 'webhook', name, '-n', tenant, 'note=seen'])
+    // What comes after it is worked on after it.
+    await cluster.apply([webhook(tenant, 'last')])
+    await says(cluster, path.webhook(tenant, 'last'), /^True/)
+    await eventually(async () => {
+      const { items } = await get<{ items: { regarding: { name: string } }[] }>(cluster, path.events(tenant))
+      return items.some(({ regarding }) => regarding.name === 'last') || undefined
+    })
 
-  expect(difference(before, await writes())).toEqual({
-    // The annotations, the apply of the last one, and its finalizer.
-    'PATCH webhooks': annotated.length + 1,
-    'APPLY webhooks': 1,
-    'POST secrets': 2,
-    'PATCH webhooks/status': 1,
-    'POST events': 1,
-  })
-})
+    expect(difference(before, await writes())).toEqual({
+      // The annotations, the apply of the last one, and its finalizer.
+      'PATCH webhooks': annotated.length + 1,
+      'APPLY webhooks': 1,
+      'POST secrets': 2,
+      'PATCH webhooks/status': 1,
+      'POST events': 1,
+    })
+  }),
+)
 
-async function expectConvergedNames(count: number): Promise<void> {
+async function expectConvergedNames(tenant: string, count: number): Promise<void> {
   for (const name of names(count)) {
     await says(cluster, path.webhook(tenant, name), new RegExp(`^True Serving: Calls start ${name}`))
     await says(cluster, path.workflow(tenant, name), /^True/)

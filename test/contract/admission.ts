@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { Admission, IngressState, Verdict } from '../../state/state.ts'
 import { socketIdOf } from '../../state/reply-id.ts'
 import { StateUnavailable } from '../../state/state.ts'
-import type { HarnessOptions, StartHarness, StateHarness } from './harness.ts'
+import type { ContractTest } from './harness.ts'
 import { callEvent, readEvent, readEvents, waitingEvent } from './harness.ts'
 
 const partition = 3
@@ -18,136 +18,134 @@ function admitMany(ingress: IngressState, count: number, admission: Admission): 
 }
 
 /** Throttle, leases and the door of the queue. */
-export function describeAdmission(startHarness: StartHarness): void {
-  let harness: StateHarness
-  const start = async (options?: HarnessOptions): Promise<IngressState> => {
-    harness = await startHarness(options)
-    return harness.ingress('pod-a')
-  }
-  afterEach(() => harness.close())
+export function describeAdmission(check: ContractTest): void {
+  const throttle = { key: 'orders', requests: 10, windowMs: 60_000 }
 
-  describe('throttle', () => {
-    const throttle = { key: 'orders', requests: 10, windowMs: 1_200 }
-
-    test('L32 lets exactly the limit pass, tells when there is room again, and lets as many pass then', async () => {
-      const ingress = await start()
+  check(
+    'L32 a throttle lets exactly the limit pass, tells when there is room again, and lets as many pass then',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      const throttle = { key: 'orders', requests: 10, windowMs: 3_000 }
       const verdicts = await admitMany(ingress, 14, { partition, throttle })
       expect(kinds(verdicts)).toEqual({ accepted: 10, throttled: 4 })
       const waits = verdicts.flatMap((verdict) =>
         verdict.kind === 'throttled' ? [verdict.retryAfterMs] : [],
       )
       for (const wait of waits) expect(wait).toBeGreaterThan(0)
-      for (const wait of waits) expect(wait).toBeLessThanOrEqual(1_200)
+      for (const wait of waits) expect(wait).toBeLessThanOrEqual(3_000)
       await harness.advance(Math.min(...waits))
       expect(await ingress.admit({ partition, throttle })).toEqual({ kind: 'accepted' })
-      await harness.advance(1_200)
+      await harness.advance(3_000)
       expect(kinds(await admitMany(ingress, 12, { partition, throttle }))).toEqual({
         accepted: 10,
         throttled: 2,
       })
-    })
+    },
+  )
 
-    test('holds over all pods together', async () => {
-      const pods = [await start(), harness.ingress('pod-b'), harness.ingress('pod-c')]
-      const verdicts = await Promise.all(pods.map((pod) => admitMany(pod, 8, { partition, throttle })))
-      expect(kinds(verdicts.flat())).toEqual({ accepted: 10, throttled: 14 })
-    })
+  check('a throttle holds over all pods together', async (harness) => {
+    const pods = [harness.ingress('pod-a'), harness.ingress('pod-b'), harness.ingress('pod-c')]
+    const verdicts = await Promise.all(pods.map((pod) => admitMany(pod, 8, { partition, throttle })))
+    expect(kinds(verdicts.flat())).toEqual({ accepted: 10, throttled: 14 })
+  })
 
-    test('is not prolonged by refused calls', async () => {
-      const ingress = await start()
-      const long = { ...throttle, windowMs: 3_000 }
-      await admitMany(ingress, 10, { partition, throttle: long })
-      await harness.advance(1_000)
-      const refused = await admitMany(ingress, 5, { partition, throttle: long })
-      expect(kinds(refused)).toEqual({ throttled: 5 })
-      const waits = refused.map((verdict) => (verdict.kind === 'throttled' ? verdict.retryAfterMs : Infinity))
-      for (const wait of waits) expect(wait).toBeLessThanOrEqual(2_000)
-      // By then the last of the ten is out of the window; the waits tell only when the first of them is.
-      await harness.advance(2_000)
-      expect(kinds(await admitMany(ingress, 10, { partition, throttle: long }))).toEqual({ accepted: 10 })
-    })
+  check('a throttle is not prolonged by refused calls', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const long = { ...throttle, windowMs: 6_000 }
+    await admitMany(ingress, 10, { partition, throttle: long })
+    await harness.advance(2_000)
+    const refused = await admitMany(ingress, 5, { partition, throttle: long })
+    expect(kinds(refused)).toEqual({ throttled: 5 })
+    const waits = refused.map((verdict) => (verdict.kind === 'throttled' ? verdict.retryAfterMs : Infinity))
+    for (const wait of waits) expect(wait).toBeLessThanOrEqual(4_000)
+    // By then the last of the ten is out of the window; the waits tell only when the first of them is.
+    await harness.advance(4_000)
+    expect(kinds(await admitMany(ingress, 10, { partition, throttle: long }))).toEqual({ accepted: 10 })
+  })
 
-    test('keeps windows of other keys and partitions apart', async () => {
-      const ingress = await start()
-      await admitMany(ingress, 10, { partition, throttle })
-      const other = { ...throttle, key: 'invoices' }
-      expect(await ingress.admit({ partition, throttle: other })).toEqual({ kind: 'accepted' })
-      expect(await ingress.admit({ partition: 4, throttle })).toEqual({ kind: 'accepted' })
-      expect(await ingress.admit({ partition, throttle })).toMatchObject({ kind: 'throttled' })
-    })
+  check('a throttle keeps windows of other keys and partitions apart', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    await admitMany(ingress, 10, { partition, throttle })
+    const other = { ...throttle, key: 'invoices' }
+    expect(await ingress.admit({ partition, throttle: other })).toEqual({ kind: 'accepted' })
+    expect(await ingress.admit({ partition: 4, throttle })).toEqual({ kind: 'accepted' })
+    expect(await ingress.admit({ partition, throttle })).toMatchObject({ kind: 'throttled' })
+  })
 
-    test('obeys a changed limit at once and remembers what was accepted', async () => {
-      const ingress = await start()
-      await admitMany(ingress, 5, { partition, throttle })
-      const less = { ...throttle, requests: 3 }
-      expect(await ingress.admit({ partition, throttle: less })).toMatchObject({ kind: 'throttled' })
-      expect(kinds(await admitMany(ingress, 7, { partition, throttle }))).toEqual({
-        accepted: 5,
-        throttled: 2,
-      })
-      const more = { ...throttle, requests: 12 }
-      expect(kinds(await admitMany(ingress, 4, { partition, throttle: more }))).toEqual({
-        accepted: 2,
-        throttled: 2,
-      })
+  check('a throttle obeys a changed limit at once and remembers what was accepted', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    await admitMany(ingress, 5, { partition, throttle })
+    const less = { ...throttle, requests: 3 }
+    expect(await ingress.admit({ partition, throttle: less })).toMatchObject({ kind: 'throttled' })
+    expect(kinds(await admitMany(ingress, 7, { partition, throttle }))).toEqual({
+      accepted: 5,
+      throttled: 2,
+    })
+    const more = { ...throttle, requests: 12 }
+    expect(kinds(await admitMany(ingress, 4, { partition, throttle: more }))).toEqual({
+      accepted: 2,
+      throttled: 2,
     })
   })
 
-  describe('lease', () => {
-    const lease = (id: string) => ({ key: 'orders', id, limit: 2 })
+  const lease = (id: string) => ({ key: 'orders', id, limit: 2 })
 
-    test('L36 lets at most the limit hold a place, and gives a released place to the next', async () => {
-      const ingress = await start()
+  check(
+    'L36 a lease lets at most the limit hold a place, and gives a released place to the next',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
       const other = harness.ingress('pod-b')
+      const holders = { a: ingress, b: other, c: ingress, d: other }
       const verdicts = await Promise.all(
-        ['a', 'b', 'c', 'd'].map((id, index) =>
-          (index % 2 ? other : ingress).admit({ partition, lease: lease(id) }),
-        ),
+        Object.entries(holders).map(([id, pod]) => pod.admit({ partition, lease: lease(id) })),
       )
       expect(kinds(verdicts)).toEqual({ accepted: 2, crowded: 2 })
-      for (const id of ['a', 'b', 'c', 'd']) await ingress.release(partition, lease(id))
+      for (const [id, pod] of Object.entries(holders)) await pod.release(partition, lease(id))
       await ingress.release(partition, lease('a'))
       expect(await ingress.admit({ partition, lease: lease('e') })).toEqual({ kind: 'accepted' })
       expect(await ingress.admit({ partition, lease: lease('f') })).toEqual({ kind: 'accepted' })
       expect(await ingress.admit({ partition, lease: lease('g') })).toEqual({ kind: 'crowded' })
-    })
+    },
+  )
 
-    test('counts a holder once', async () => {
-      const ingress = await start()
-      for (const id of ['a', 'a', 'a', 'b'])
-        expect(await ingress.admit({ partition, lease: lease(id) })).toEqual({ kind: 'accepted' })
-    })
+  check('a lease counts a holder once', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    for (const id of ['a', 'a', 'a', 'b'])
+      expect(await ingress.admit({ partition, lease: lease(id) })).toEqual({ kind: 'accepted' })
+  })
 
-    test('is kept for as long as its pod lives', async () => {
-      const ingress = await start()
-      await ingress.admit({ partition, lease: lease('a') })
-      await ingress.admit({ partition, lease: lease('b') })
-      await harness.advance(harness.lapseMs * 2)
-      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'crowded' })
-    })
+  check('a lease is kept for as long as its pod lives', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    await ingress.admit({ partition, lease: lease('a') })
+    await ingress.admit({ partition, lease: lease('b') })
+    await harness.advance(harness.lapseMs * 2)
+    expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'crowded' })
+  })
 
-    test('lapses when its pod dies', async () => {
-      const ingress = await start()
-      const dying = harness.ingress('pod-b')
-      await ingress.admit({ partition, lease: lease('a') })
-      await dying.admit({ partition, lease: lease('b') })
-      await harness.crash(dying)
-      await harness.advance(harness.lapseMs)
-      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
-      expect(await ingress.admit({ partition, lease: lease('d') })).toEqual({ kind: 'crowded' })
-    })
+  check('a lease lapses when its pod dies', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const dying = harness.ingress('pod-b')
+    await ingress.admit({ partition, lease: lease('a') })
+    await dying.admit({ partition, lease: lease('b') })
+    await harness.crash(dying)
+    await harness.advance(harness.lapseMs)
+    expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
+    expect(await ingress.admit({ partition, lease: lease('d') })).toEqual({ kind: 'crowded' })
+  })
 
-    test('of a pod that closes is free at once', async () => {
-      const ingress = await start()
-      const closing = harness.ingress('pod-b')
-      await closing.admit({ partition, lease: lease('a') })
-      await closing.admit({ partition, lease: lease('b') })
-      await closing.close()
-      expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
-    })
+  check('a lease of a pod that closes is free at once', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const closing = harness.ingress('pod-b')
+    await closing.admit({ partition, lease: lease('a') })
+    await closing.admit({ partition, lease: lease('b') })
+    await closing.close()
+    expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
+  })
 
-    test('is not taken by a call that is throttled, nor by one that finds the backlog full', async () => {
-      const ingress = await start({ backlog: 1 })
+  check.within({ backlog: 1 })(
+    'a lease is not taken by a call that is throttled, nor by one that finds the backlog full',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
       const throttle = { key: 'orders', requests: 1, windowMs: 60_000 }
       await ingress.admit({ partition, throttle })
       expect(await ingress.admit({ partition, throttle, lease: lease('a') })).toMatchObject({
@@ -159,24 +157,25 @@ export function describeAdmission(startHarness: StartHarness): void {
       })
       expect(await ingress.admit({ partition, lease: lease('c') })).toEqual({ kind: 'accepted' })
       expect(await ingress.admit({ partition, lease: lease('d') })).toEqual({ kind: 'accepted' })
-    })
+    },
+  )
 
-    test('a call that finds no place is counted by the throttle and leaves no event', async () => {
-      const ingress = await start()
-      const throttle = { key: 'orders', requests: 3, windowMs: 60_000 }
-      const full = { key: 'orders', id: 'a', limit: 0 }
-      for (let calls = 0; calls < 3; calls += 1)
-        expect(await ingress.admit({ partition, throttle, lease: full, event: callEvent() })).toEqual({
-          kind: 'crowded',
-        })
-      expect(await ingress.admit({ partition, throttle })).toMatchObject({ kind: 'throttled' })
-      expect(await harness.runner('runner-a').read({ count: 1, blockMs: 0 })).toEqual([])
-    })
+  check('a call that finds no place is counted by the throttle and leaves no event', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const throttle = { key: 'orders', requests: 3, windowMs: 60_000 }
+    const full = { key: 'orders', id: 'a', limit: 0 }
+    for (let calls = 0; calls < 3; calls += 1)
+      expect(await ingress.admit({ partition, throttle, lease: full, event: callEvent() })).toEqual({
+        kind: 'crowded',
+      })
+    expect(await ingress.admit({ partition, throttle })).toMatchObject({ kind: 'throttled' })
+    expect(await harness.runner('runner-a').read({ count: 1, blockMs: 0 })).toEqual([])
   })
 
-  describe('backlog', () => {
-    test('refuses events beyond its bound until some are acknowledged, and stores nothing of them', async () => {
-      const ingress = await start({ backlog: 3 })
+  check.within({ backlog: 3 })(
+    'the backlog refuses events beyond its bound until some are acknowledged, and stores nothing of them',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
       const runner = harness.runner('runner-a')
       const admissions = Array.from({ length: 5 }, () => ingress.admit({ partition, event: callEvent() }))
       expect(kinds(await Promise.all(admissions))).toEqual({ accepted: 3, backlogged: 2 })
@@ -187,10 +186,13 @@ export function describeAdmission(startHarness: StartHarness): void {
       const event = callEvent()
       expect(await ingress.admit({ partition, event })).toEqual({ kind: 'accepted' })
       expect((await readEvent(runner)).event.id).toBe(event.id)
-    })
+    },
+  )
 
-    test('is bounded in bytes, and what is done, put aside or passed on in a line weighs nothing', async () => {
-      const ingress = await start({ backlogBytes: 100_000 })
+  check.within({ backlogBytes: 100_000 })(
+    'the backlog is bounded in bytes, and what is done, put aside or passed on in a line weighs nothing',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
       const runner = harness.runner('runner-a')
       const body = Buffer.alloc(10_000)
       const socket = { partition, id: socketIdOf(partition, 'a'), places: 'orders' }
@@ -216,30 +218,33 @@ export function describeAdmission(startHarness: StartHarness): void {
         }
       }
       expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-    })
+    },
+  )
 
-    test('counts parked runs by a bound of their own', async () => {
-      const ingress = await start({ parked: 2 })
-      const runner = harness.runner('runner-a')
-      const [one, two] = ['one', 'two'].map((runId) => ({ partition, runId, epoch: 1 }))
-      if (one === undefined || two === undefined) throw new Error('there are two runs')
-      await runner.park(one, {}, 60_000)
-      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
-      await runner.park(two, {}, 60_000)
-      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'backlogged' })
-      await runner.end(one)
-      expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
-    })
+  check.within({ parked: 2 })('the backlog counts parked runs by a bound of their own', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const runner = harness.runner('runner-a')
+    const [one, two] = ['one', 'two'].map((runId) => ({ partition, runId, epoch: 1 }))
+    if (one === undefined || two === undefined) throw new Error('there are two runs')
+    await runner.park(one, {}, 60_000)
+    expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
+    await runner.park(two, {}, 60_000)
+    expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'backlogged' })
+    await runner.end(one)
+    expect(await ingress.admit({ partition, event: callEvent() })).toEqual({ kind: 'accepted' })
   })
 
-  test('after close everything is unavailable, and giving back does not fail', async () => {
-    const ingress = await start()
-    expect(await ingress.ready()).toBe(true)
-    await ingress.close()
-    await ingress.close()
-    expect(await ingress.ready()).toBe(false)
-    await expect(ingress.admit({ partition, event: callEvent() })).rejects.toThrow(StateUnavailable)
-    await ingress.release(partition, { key: 'orders', id: 'a' })
-    await ingress.closeReply(partition, waitingEvent(partition).reply.id)
-  })
+  check(
+    'after the close of an ingress everything of it is unavailable, and giving back does not fail',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      expect(await ingress.ready()).toBe(true)
+      await ingress.close()
+      await ingress.close()
+      expect(await ingress.ready()).toBe(false)
+      await expect(ingress.admit({ partition, event: callEvent() })).rejects.toThrow(StateUnavailable)
+      await ingress.release(partition, { key: 'orders', id: 'a' })
+      await ingress.closeReply(partition, waitingEvent(partition).reply.id)
+    },
+  )
 }

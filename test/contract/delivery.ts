@@ -1,21 +1,14 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { CallEvent } from '../../state/event.ts'
-import type { DeadLetterNotice, IngressState } from '../../state/state.ts'
+import type { DeadLetterNotice } from '../../state/state.ts'
 import { StateUnavailable } from '../../state/state.ts'
-import type { StartHarness, StateHarness } from './harness.ts'
+import type { ContractTest } from './harness.ts'
 import { callEvent, inbox, readEvent, readEvents, waitingEvent } from './harness.ts'
 
 const partition = 3
 
 /** The way of an event to a runner, and to the next one when that one dies. */
-export function describeDelivery(startHarness: StartHarness): void {
-  let harness: StateHarness
-  const start = async (): Promise<IngressState> => {
-    harness = await startHarness()
-    return harness.ingress('pod-a')
-  }
-  afterEach(() => harness.close())
-
+export function describeDelivery(check: ContractTest): void {
   const shapes: [string, Partial<CallEvent>][] = [
     ['a JSON body', {}],
     ['an empty body', { body: Buffer.alloc(0) }],
@@ -36,21 +29,22 @@ export function describeDelivery(startHarness: StartHarness): void {
       },
     ],
   ]
-  test.each(shapes)('an event with %s arrives as it was admitted', async (_, part) => {
-    const ingress = await start()
-    const event = callEvent(part)
-    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
-    expect(await readEvent(harness.runner('runner-a'))).toEqual({
-      kind: 'event',
-      partition,
-      entry: expect.any(String),
-      event,
-      deliveries: 1,
+  for (const [shape, part] of shapes)
+    check(`an event with ${shape} arrives as it was admitted`, async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      const event = callEvent(part)
+      await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+      expect(await readEvent(harness.runner('runner-a'))).toEqual({
+        kind: 'event',
+        partition,
+        entry: expect.any(String),
+        event,
+        deliveries: 1,
+      })
     })
-  })
 
-  test('events of a partition arrive in order, each at one runner', async () => {
-    const ingress = await start()
+  check('events of a partition arrive in order, each at one runner', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     const events = Array.from({ length: 50 }, () => callEvent())
     for (const event of events) await ingress.admit({ partition, event })
     const runners = [harness.runner('runner-a'), harness.runner('runner-b')]
@@ -63,8 +57,8 @@ export function describeDelivery(startHarness: StartHarness): void {
     for (const ids of seen) expect(ids).toEqual(order.filter((id) => ids.includes(id)))
   })
 
-  test('events of every partition arrive', async () => {
-    const ingress = await start()
+  check('events of every partition arrive', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     for (let each = 0; each < 8; each += 1) await ingress.admit({ partition: each, event: callEvent() })
     const deliveries = await readEvents(harness.runner('runner-a'), 8)
     expect(new Set(deliveries.map((delivery) => delivery.partition))).toEqual(
@@ -72,43 +66,44 @@ export function describeDelivery(startHarness: StartHarness): void {
     )
   })
 
-  test('a busy partition does not starve another', async () => {
-    const ingress = await start()
+  check('a busy partition does not starve another', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     for (let calls = 0; calls < 100; calls += 1) await ingress.admit({ partition: 1, event: callEvent() })
     await ingress.admit({ partition: 2, event: callEvent() })
     const deliveries = await readEvents(harness.runner('runner-a'), 40)
     expect(deliveries.map((delivery) => delivery.partition)).toContain(2)
   })
 
-  test('a read waits for the next event', async () => {
-    const ingress = await start()
+  check('a read waits for the next event', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     const reading = readEvent(harness.runner('runner-a'))
     const event = callEvent()
     await ingress.admit({ partition, event })
     expect((await reading).event.id).toBe(event.id)
   })
 
-  test('a read ends with nothing after its time, when it is aborted, and when its runner is closed', async () => {
-    await start()
-    const runner = harness.runner('runner-a')
-    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-    const timed = runner.read({ count: 1, blockMs: 300 })
-    await harness.advance(400)
-    expect(await timed).toEqual([])
-    const abort = new AbortController()
-    const aborted = runner.read({ count: 1, blockMs: 60_000, signal: abort.signal })
-    abort.abort()
-    expect(await aborted).toEqual([])
-    expect(await runner.read({ count: 1, blockMs: 60_000, signal: abort.signal })).toEqual([])
-    const closed = runner.read({ count: 1, blockMs: 60_000 })
-    await runner.close()
-    expect(await closed).toEqual([])
-  })
+  check(
+    'a read ends with nothing after its time, when it is aborted, and when its runner is closed',
+    async (harness) => {
+      const runner = harness.runner('runner-a')
+      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+      const timed = runner.read({ count: 1, blockMs: 300 })
+      await harness.advance(400)
+      expect(await timed).toEqual([])
+      const abort = new AbortController()
+      const aborted = runner.read({ count: 1, blockMs: 60_000, signal: abort.signal })
+      abort.abort()
+      expect(await aborted).toEqual([])
+      expect(await runner.read({ count: 1, blockMs: 60_000, signal: abort.signal })).toEqual([])
+      const closed = runner.read({ count: 1, blockMs: 60_000 })
+      await runner.close()
+      expect(await closed).toEqual([])
+    },
+  )
 
-  test.each(['crash', 'close'] as const)(
-    'what a runner has not acknowledged goes to others after its %s',
-    async (end) => {
-      const ingress = await start()
+  for (const end of ['crash', 'close'] as const)
+    check(`what a runner has not acknowledged goes to others after its ${end}`, async (harness) => {
+      const ingress = harness.ingress('pod-a')
       const events = Array.from({ length: 4 }, () => callEvent())
       for (const event of events) await ingress.admit({ partition, event })
       const first = harness.runner('runner-a')
@@ -124,36 +119,38 @@ export function describeDelivery(startHarness: StartHarness): void {
       await second.acknowledge(deliveries)
       await second.acknowledge(deliveries)
       expect(await harness.runner('runner-c').read({ count: 10, blockMs: 0 })).toEqual([])
+    })
+
+  check(
+    'an event over which five runners die is put aside and told of, and its caller gets `failed`',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      const replies = inbox(ingress)
+      const event = waitingEvent(partition)
+      await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+      for (let deliveries = 1; deliveries <= 5; deliveries += 1) {
+        const runner = harness.runner(`runner-${deliveries}`)
+        expect(await readEvent(runner)).toMatchObject({ deliveries, event: { id: event.id } })
+        await harness.crash(runner)
+      }
+      const last = harness.runner('runner-last')
+      const letters: DeadLetterNotice[] = []
+      last.onDeadLetter((letter) => letters.push(letter))
+      const reading = last.read({ count: 1, blockMs: 60_000 })
+      expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
+      expect(await harness.deadLetters(partition)).toEqual([
+        { event, deliveries: 5, reason: expect.any(String) },
+      ])
+      await last.close()
+      expect(await reading).toEqual([])
+      expect(letters).toEqual([
+        { eventId: event.id, webhook: event.webhook, reason: '5 runners have died over it' },
+      ])
     },
   )
 
-  test('an event over which five runners die is put aside and told of, and its caller gets `failed`', async () => {
-    const ingress = await start()
-    const replies = inbox(ingress)
-    const event = waitingEvent(partition)
-    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
-    for (let deliveries = 1; deliveries <= 5; deliveries += 1) {
-      const runner = harness.runner(`runner-${deliveries}`)
-      expect(await readEvent(runner)).toMatchObject({ deliveries, event: { id: event.id } })
-      await harness.crash(runner)
-    }
-    const last = harness.runner('runner-last')
-    const letters: DeadLetterNotice[] = []
-    last.onDeadLetter((letter) => letters.push(letter))
-    const reading = last.read({ count: 1, blockMs: 60_000 })
-    expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
-    expect(await harness.deadLetters(partition)).toEqual([
-      { event, deliveries: 5, reason: expect.any(String) },
-    ])
-    await last.close()
-    expect(await reading).toEqual([])
-    expect(letters).toEqual([
-      { eventId: event.id, webhook: event.webhook, reason: '5 runners have died over it' },
-    ])
-  })
-
-  test('runners that hand an event over do not count', async () => {
-    const ingress = await start()
+  check('runners that hand an event over do not count', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     await ingress.admit({ partition, event: callEvent() })
     for (let deliveries = 1; deliveries <= 6; deliveries += 1) {
       const runner = harness.runner(`runner-${deliveries}`)
@@ -163,8 +160,8 @@ export function describeDelivery(startHarness: StartHarness): void {
     expect(await harness.deadLetters(partition)).toEqual([])
   })
 
-  test('runners that die after a checkpoint do not count', async () => {
-    const ingress = await start()
+  check('runners that die after a checkpoint do not count', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     await ingress.admit({ partition, event: callEvent() })
     for (let deliveries = 1; deliveries <= 5; deliveries += 1) {
       const runner = harness.runner(`runner-${deliveries}`)
@@ -176,24 +173,27 @@ export function describeDelivery(startHarness: StartHarness): void {
     expect(await harness.deadLetters(partition)).toEqual([])
   })
 
-  test('an acknowledgement or dead letter of a former delivery has no effect, even of the same runner', async () => {
-    const ingress = await start()
-    await ingress.admit({ partition, event: callEvent() })
-    const runner = harness.runner('runner-a')
-    const first = await readEvent(runner)
-    runner.abandon(first)
-    const again = await readEvent(runner)
-    expect(again).toMatchObject({ entry: first.entry, deliveries: 2 })
-    await runner.acknowledge([first])
-    await runner.deadLetter(first, 'of before')
-    await runner.close()
-    const other = harness.runner('runner-b')
-    expect(await readEvent(other)).toMatchObject({ entry: first.entry, deliveries: 3 })
-    expect(await harness.deadLetters(partition)).toEqual([])
-  })
+  check(
+    'an acknowledgement or dead letter of a former delivery has no effect, even of the same runner',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      await ingress.admit({ partition, event: callEvent() })
+      const runner = harness.runner('runner-a')
+      const first = await readEvent(runner)
+      runner.abandon(first)
+      const again = await readEvent(runner)
+      expect(again).toMatchObject({ entry: first.entry, deliveries: 2 })
+      await runner.acknowledge([first])
+      await runner.deadLetter(first, 'of before')
+      await runner.close()
+      const other = harness.runner('runner-b')
+      expect(await readEvent(other)).toMatchObject({ entry: first.entry, deliveries: 3 })
+      expect(await harness.deadLetters(partition)).toEqual([])
+    },
+  )
 
-  test('a dead letter leaves the queue with its reason, and its caller gets `failed`', async () => {
-    const ingress = await start()
+  check('a dead letter leaves the queue with its reason, and its caller gets `failed`', async (harness) => {
+    const ingress = harness.ingress('pod-a')
     const replies = inbox(ingress)
     const event = waitingEvent(partition)
     await ingress.admit({ partition, event, replyTtlMs: 60_000 })
@@ -213,32 +213,30 @@ export function describeDelivery(startHarness: StartHarness): void {
     expect(await harness.runner('runner-b').read({ count: 1, blockMs: 0 })).toEqual([])
   })
 
-  describe('after close', () => {
-    test('everything of a runner is unavailable', async () => {
-      const ingress = await start()
-      const event = waitingEvent(partition)
-      await ingress.admit({ partition, event, replyTtlMs: 60_000 })
-      const runner = harness.runner('runner-a')
-      const delivery = await readEvent(runner)
-      const run = { partition, runId: 'run', epoch: 1 }
-      expect(await runner.ready()).toBe(true)
-      await runner.close()
-      await runner.close()
-      expect(await runner.ready()).toBe(false)
-      const address = { replyId: event.reply.id, namespace: 'shop' }
-      const attempts = [
-        runner.read({ count: 1, blockMs: 0 }),
-        runner.acknowledge([delivery]),
-        runner.deadLetter(delivery, 'reason'),
-        runner.takeOver([run]),
-        runner.save(run, {}),
-        runner.park(run, {}, 10),
-        runner.end(run),
-        runner.reply(address, { kind: 'ended' }),
-        runner.settle(address, { runId: 'run', failed: false, total: 1 }),
-      ]
-      for (const attempt of await Promise.allSettled(attempts))
-        expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(StateUnavailable) })
-    })
+  check('after the close of a runner everything of it is unavailable', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const event = waitingEvent(partition)
+    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+    const runner = harness.runner('runner-a')
+    const delivery = await readEvent(runner)
+    const run = { partition, runId: 'run', epoch: 1 }
+    expect(await runner.ready()).toBe(true)
+    await runner.close()
+    await runner.close()
+    expect(await runner.ready()).toBe(false)
+    const address = { replyId: event.reply.id, namespace: 'shop' }
+    const attempts = [
+      runner.read({ count: 1, blockMs: 0 }),
+      runner.acknowledge([delivery]),
+      runner.deadLetter(delivery, 'reason'),
+      runner.takeOver([run]),
+      runner.save(run, {}),
+      runner.park(run, {}, 10),
+      runner.end(run),
+      runner.reply(address, { kind: 'ended' }),
+      runner.settle(address, { runId: 'run', failed: false, total: 1 }),
+    ]
+    for (const attempt of await Promise.allSettled(attempts))
+      expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(StateUnavailable) })
   })
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { test } from '@jest/globals'
 import type { CallEvent } from '../../state/event.ts'
 import { replyIdOf } from '../../state/reply-id.ts'
 import type {
@@ -10,6 +11,7 @@ import type {
   ResumeDelivery,
   RunnerState,
 } from '../../state/state.ts'
+import { eachWith } from '../support/each-with.ts'
 
 /**
  * What an implementation brings to the contract suite: a fresh, empty state and power over its time and its
@@ -39,6 +41,28 @@ export interface HarnessOptions {
 }
 
 export type StartHarness = (options?: HarnessOptions) => Promise<StateHarness>
+
+/**
+ * Declares a test with a state of its own, which is closed at its end. Those of a block run side by side: where
+ * time is real, most of theirs is waiting.
+ */
+export interface ContractTest {
+  (name: string, body: (harness: StateHarness) => Promise<void>): void
+  /** Those whose states have these bounds. */
+  within(options: HarnessOptions): ContractTest
+}
+
+/** To be called in the block of the tests. */
+export function contractTest(startHarness: StartHarness): ContractTest {
+  const withState = eachWith(startHarness)
+  const within = (options: HarnessOptions): ContractTest =>
+    Object.assign(
+      (name: string, body: (harness: StateHarness) => Promise<void>) =>
+        test.concurrent(name, withState(body, options)),
+      { within },
+    )
+  return within({})
+}
 
 export function callEvent(part: Partial<CallEvent> = {}): CallEvent {
   return {

@@ -1,24 +1,22 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { CallEvent } from '../../state/event.ts'
 import type { IngressState, ReplyMessage, RunnerState } from '../../state/state.ts'
-import type { StartHarness, StateHarness } from './harness.ts'
+import type { ContractTest, StateHarness } from './harness.ts'
 import { addressOf, inbox, waitingEvent } from './harness.ts'
 
 const partition = 3
 
 /** The way of a run's answer back to the caller who waits. */
-export function describeReplies(startHarness: StartHarness): void {
-  let harness: StateHarness
-  const start = async (): Promise<{ ingress: IngressState; runner: RunnerState }> => {
-    harness = await startHarness()
-    return { ingress: harness.ingress('pod-a'), runner: harness.runner('runner-a') }
-  }
+export function describeReplies(check: ContractTest): void {
+  const start = (harness: StateHarness): { ingress: IngressState; runner: RunnerState } => ({
+    ingress: harness.ingress('pod-a'),
+    runner: harness.runner('runner-a'),
+  })
   const admit = async (ingress: IngressState, part: Partial<CallEvent> = {}) => {
     const event = waitingEvent(partition, part)
     expect(await ingress.admit({ partition, event, replyTtlMs: 60_000 })).toEqual({ kind: 'accepted' })
     return { address: addressOf(event), replyId: event.reply.id }
   }
-  afterEach(() => harness.close())
 
   const messages: ReplyMessage[] = [
     {
@@ -32,18 +30,19 @@ export function describeReplies(startHarness: StartHarness): void {
     { kind: 'ended' },
     { kind: 'failed' },
   ]
-  test.each(messages)('%j reaches the pod that waits', async (message) => {
-    const { ingress, runner } = await start()
-    const replies = inbox(ingress)
-    const others = inbox(harness.ingress('pod-b'))
-    const { address, replyId } = await admit(ingress)
-    expect(await runner.reply(address, message)).toBe('first')
-    expect(await replies.next()).toEqual({ replyId, message })
-    expect(others.received).toEqual([])
-  })
+  for (const message of messages)
+    check(`${JSON.stringify(message)} reaches the pod that waits`, async (harness) => {
+      const { ingress, runner } = start(harness)
+      const replies = inbox(ingress)
+      const others = inbox(harness.ingress('pod-b'))
+      const { address, replyId } = await admit(ingress)
+      expect(await runner.reply(address, message)).toBe('first')
+      expect(await replies.next()).toEqual({ replyId, message })
+      expect(others.received).toEqual([])
+    })
 
-  test('each reply finds its pod among several', async () => {
-    const { ingress, runner } = await start()
+  check('each reply finds its pod among several', async (harness) => {
+    const { ingress, runner } = start(harness)
     const pods = [ingress, harness.ingress('pod-b'), harness.ingress('pod-c')]
     const inboxes = pods.map((pod) => inbox(pod))
     const sent: string[][] = [[], [], []]
@@ -66,8 +65,8 @@ export function describeReplies(startHarness: StartHarness): void {
     }
   })
 
-  test('L13 of several replies the first wins, whoever sends it', async () => {
-    const { ingress, runner } = await start()
+  check('L13 of several replies the first wins, whoever sends it', async (harness) => {
+    const { ingress, runner } = start(harness)
     const replies = inbox(ingress)
     const other = harness.runner('runner-b')
     const { address } = await admit(ingress)
@@ -86,8 +85,8 @@ export function describeReplies(startHarness: StartHarness): void {
     expect((await replies.next()).replyId).toBe(next.replyId)
   })
 
-  test('a reply is late once its caller no longer waits', async () => {
-    const { ingress, runner } = await start()
+  check('a reply is late once its caller no longer waits', async (harness) => {
+    const { ingress, runner } = start(harness)
     const replies = inbox(ingress)
     const { address, replyId } = await admit(ingress)
     await ingress.closeReply(partition, replyId)
@@ -99,8 +98,8 @@ export function describeReplies(startHarness: StartHarness): void {
     expect((await replies.next()).replyId).toBe(next.replyId)
   })
 
-  test('a reply that nobody opened, or of another namespace, is gone', async () => {
-    const { ingress, runner } = await start()
+  check('a reply that nobody opened, or of another namespace, is gone', async (harness) => {
+    const { ingress, runner } = start(harness)
     const { address } = await admit(ingress)
     expect(await runner.reply({ ...address, namespace: 'other' }, { kind: 'ended' })).toBe('gone')
     await runner.settle({ ...address, namespace: 'other' }, { runId: 'run', failed: true, total: 1 })
@@ -119,62 +118,64 @@ export function describeReplies(startHarness: StartHarness): void {
     expect(await runner.reply(address, { kind: 'ended' })).toBe('first')
   })
 
-  test('an open reply does not outlive its time', async () => {
-    const { ingress, runner } = await start()
+  check('an open reply does not outlive its time', async (harness) => {
+    const { ingress, runner } = start(harness)
     const event = waitingEvent(partition)
     await ingress.admit({ partition, event, replyTtlMs: 200 })
     await harness.advance(250)
     expect(await runner.reply(addressOf(event), { kind: 'ended' })).toBe('gone')
   })
 
-  test('a call that was refused opens no reply', async () => {
-    const { ingress, runner } = await start()
+  check('a call that was refused opens no reply', async (harness) => {
+    const { ingress, runner } = start(harness)
     const event = waitingEvent(partition)
     const lease = { key: 'orders', id: 'a', limit: 0 }
     expect(await ingress.admit({ partition, event, lease, replyTtlMs: 60_000 })).toEqual({ kind: 'crowded' })
     expect(await runner.reply(addressOf(event), { kind: 'ended' })).toBe('gone')
   })
 
-  describe('settle', () => {
-    test('with no runs at all ends the waiting at once', async () => {
-      const { ingress, runner } = await start()
-      const replies = inbox(ingress)
-      const { address, replyId } = await admit(ingress)
-      await runner.settle(address, { runId: '', failed: false, total: 0 })
-      expect(await replies.next()).toEqual({ replyId, message: { kind: 'ended' } })
-    })
+  check('to settle with no runs at all ends the waiting at once', async (harness) => {
+    const { ingress, runner } = start(harness)
+    const replies = inbox(ingress)
+    const { address, replyId } = await admit(ingress)
+    await runner.settle(address, { runId: '', failed: false, total: 0 })
+    expect(await replies.next()).toEqual({ replyId, message: { kind: 'ended' } })
+  })
 
-    test.each([
-      ['ended', [false, false, false]],
-      ['failed', [false, true, false]],
-      ['failed', [true, true, true]],
-    ] as const)('says %s when the last run is over, counting each run once', async (kind, failures) => {
-      const { ingress, runner } = await start()
-      const replies = inbox(ingress)
-      const { address, replyId } = await admit(ingress)
-      const marker = await admit(ingress)
-      const runs = failures.map((failed, index) => ({ runId: `run-${index}`, failed, total: 3 }))
-      const [one, two, three] = runs
-      if (one === undefined || two === undefined || three === undefined)
-        throw new Error('there are three runs')
-      for (const run of [one, one, two, one, two]) await runner.settle(address, run)
-      await runner.reply(marker.address, { kind: 'output', body: 'marker' })
-      expect((await replies.next()).replyId).toBe(marker.replyId)
-      await harness.runner('runner-b').settle(address, three)
-      expect(await replies.next()).toEqual({ replyId, message: { kind } })
-      expect(await runner.reply(address, { kind: 'output', body: 1 })).toBe('late')
-    })
+  for (const [kind, failures] of [
+    ['ended', [false, false, false]],
+    ['failed', [false, true, false]],
+    ['failed', [true, true, true]],
+  ] as const)
+    check(
+      `to settle says ${kind} when the last run of ${failures.join()} is over, counting each run once`,
+      async (harness) => {
+        const { ingress, runner } = start(harness)
+        const replies = inbox(ingress)
+        const { address, replyId } = await admit(ingress)
+        const marker = await admit(ingress)
+        const runs = failures.map((failed, index) => ({ runId: `run-${index}`, failed, total: 3 }))
+        const [one, two, three] = runs
+        if (one === undefined || two === undefined || three === undefined)
+          throw new Error('there are three runs')
+        for (const run of [one, one, two, one, two]) await runner.settle(address, run)
+        await runner.reply(marker.address, { kind: 'output', body: 'marker' })
+        expect((await replies.next()).replyId).toBe(marker.replyId)
+        await harness.runner('runner-b').settle(address, three)
+        expect(await replies.next()).toEqual({ replyId, message: { kind } })
+        expect(await runner.reply(address, { kind: 'output', body: 1 })).toBe('late')
+      },
+    )
 
-    test('adds nothing to a reply', async () => {
-      const { ingress, runner } = await start()
-      const replies = inbox(ingress)
-      const { address, replyId } = await admit(ingress)
-      expect(await runner.reply(address, { kind: 'output', body: 1 })).toBe('first')
-      await runner.settle(address, { runId: 'run', failed: false, total: 1 })
-      const next = await admit(ingress)
-      await runner.reply(next.address, { kind: 'ended' })
-      expect((await replies.next()).replyId).toBe(replyId)
-      expect((await replies.next()).replyId).toBe(next.replyId)
-    })
+  check('to settle adds nothing to a reply', async (harness) => {
+    const { ingress, runner } = start(harness)
+    const replies = inbox(ingress)
+    const { address, replyId } = await admit(ingress)
+    expect(await runner.reply(address, { kind: 'output', body: 1 })).toBe('first')
+    await runner.settle(address, { runId: 'run', failed: false, total: 1 })
+    const next = await admit(ingress)
+    await runner.reply(next.address, { kind: 'ended' })
+    expect((await replies.next()).replyId).toBe(replyId)
+    expect((await replies.next()).replyId).toBe(next.replyId)
   })
 }

@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
-import type { RunRef, RunnerState } from '../../state/state.ts'
-import type { StartHarness, StateHarness } from './harness.ts'
+import { expect } from '@jest/globals'
+import type { RunRef } from '../../state/state.ts'
+import type { ContractTest } from './harness.ts'
 import { callEvent, readEvent, readResume } from './harness.ts'
 
 const partition = 3
@@ -11,16 +11,9 @@ function runOf(epoch: number, runId = 'run'): RunRef {
 }
 
 /** Checkpoints, fencing, and runs that rest. */
-export function describeRuns(startHarness: StartHarness): void {
-  let harness: StateHarness
-  const start = async (): Promise<RunnerState> => {
-    harness = await startHarness()
-    return harness.runner('runner-a')
-  }
-  afterEach(() => harness.close())
-
-  test('who takes a run over learns how far it had come', async () => {
-    const runner = await start()
+export function describeRuns(check: ContractTest): void {
+  check('who takes a run over learns how far it had come', async (harness) => {
+    const runner = harness.runner('runner-a')
     expect(await runner.save(runOf(1, 'saved'), { stale: true })).toBe(true)
     expect(await runner.save(runOf(1, 'saved'), checkpoint)).toBe(true)
     expect(await runner.end(runOf(1, 'ended'))).toBe(true)
@@ -32,8 +25,8 @@ export function describeRuns(startHarness: StartHarness): void {
     expect(await other.takeOver([])).toEqual([])
   })
 
-  test('who lost a run can not write to it', async () => {
-    const runner = await start()
+  check('who lost a run can not write to it', async (harness) => {
+    const runner = harness.runner('runner-a')
     const other = harness.runner('runner-b')
     await runner.save(runOf(1), { by: 'a' })
     await other.takeOver([runOf(2), runOf(2, 'never saved')])
@@ -47,8 +40,8 @@ export function describeRuns(startHarness: StartHarness): void {
     expect(await other.takeOver([runOf(3)])).toEqual([{ kind: 'checkpoint', checkpoint: { by: 'b' } }])
   })
 
-  test('what an owner wrote before it tried again has no effect when it comes late', async () => {
-    const runner = await start()
+  check('what an owner wrote before it tried again has no effect when it comes late', async (harness) => {
+    const runner = harness.runner('runner-a')
     const again = runOf(1 + 1 / 1_024)
     expect(await runner.save(again, { by: 'second try' })).toBe(true)
     expect(await runner.save(runOf(1), { by: 'first try' })).toBe(false)
@@ -61,8 +54,8 @@ export function describeRuns(startHarness: StartHarness): void {
     expect(await runner.end(resumed.run)).toBe(true)
   })
 
-  test('an ended run stays ended', async () => {
-    const runner = await start()
+  check('an ended run stays ended', async (harness) => {
+    const runner = harness.runner('runner-a')
     await runner.save(runOf(1), checkpoint)
     expect(await runner.end(runOf(1))).toBe(true)
     expect(await runner.end(runOf(1))).toBe(true)
@@ -73,8 +66,8 @@ export function describeRuns(startHarness: StartHarness): void {
     expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
   })
 
-  test('an ended run is remembered after its event is forgotten', async () => {
-    const runner = await start()
+  check('an ended run is remembered after its event is forgotten', async (harness) => {
+    const runner = harness.runner('runner-a')
     await harness.ingress('pod-a').admit({ partition, event: callEvent() })
     const delivery = await readEvent(runner)
     await runner.end(runOf(1))
@@ -82,49 +75,49 @@ export function describeRuns(startHarness: StartHarness): void {
     expect(await harness.runner('runner-b').takeOver([runOf(2)])).toEqual([{ kind: 'ended' }])
   })
 
-  describe('a parked run', () => {
-    test('goes on after its delay, not before, once, with a raised epoch', async () => {
-      const runner = await start()
-      expect(await runner.park(runOf(1), checkpoint, 400)).toBe(true)
-      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-      await harness.advance(200)
-      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-      await harness.advance(200)
-      const other = harness.runner('runner-b')
-      expect(await readResume(other)).toEqual({ kind: 'resume', run: runOf(2), checkpoint, attempts: 1 })
-      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-      expect(await runner.save(runOf(1), checkpoint)).toBe(false)
-      expect(await other.save(runOf(2), checkpoint)).toBe(true)
-      expect(await other.end(runOf(2))).toBe(true)
-      await other.close()
-      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-    })
+  check('a parked run goes on after its delay, not before, once, with a raised epoch', async (harness) => {
+    const runner = harness.runner('runner-a')
+    expect(await runner.park(runOf(1), checkpoint, 3_000)).toBe(true)
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+    await harness.advance(1_000)
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+    await harness.advance(2_000)
+    const other = harness.runner('runner-b')
+    expect(await readResume(other)).toEqual({ kind: 'resume', run: runOf(2), checkpoint, attempts: 1 })
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+    expect(await runner.save(runOf(1), checkpoint)).toBe(false)
+    expect(await other.save(runOf(2), checkpoint)).toBe(true)
+    expect(await other.end(runOf(2))).toBe(true)
+    await other.close()
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
+  })
 
-    test('wakes a reader that waits', async () => {
-      const runner = await start()
-      await runner.park(runOf(1), checkpoint, 300)
-      const reading = readResume(runner)
-      await harness.advance(300)
-      expect((await reading).run).toEqual(runOf(2))
-    })
+  check('a parked run wakes a reader that waits', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.park(runOf(1), checkpoint, 300)
+    const reading = readResume(runner)
+    await harness.advance(300)
+    expect((await reading).run).toEqual(runOf(2))
+  })
 
-    test('may be parked again and again', async () => {
-      const runner = await start()
-      await runner.park(runOf(1), { round: 1 }, 0)
-      for (let epoch = 2; epoch < 6; epoch += 1) {
-        expect(await readResume(runner)).toEqual({
-          kind: 'resume',
-          run: runOf(epoch),
-          checkpoint: { round: epoch - 1 },
-          attempts: 1,
-        })
-        expect(await runner.park(runOf(epoch), { round: epoch }, 20)).toBe(true)
-        await harness.advance(20)
-      }
-    })
+  check('a parked run may be parked again and again', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.park(runOf(1), { round: 1 }, 0)
+    for (let epoch = 2; epoch < 6; epoch += 1) {
+      expect(await readResume(runner)).toEqual({
+        kind: 'resume',
+        run: runOf(epoch),
+        checkpoint: { round: epoch - 1 },
+        attempts: 1,
+      })
+      expect(await runner.park(runOf(epoch), { round: epoch }, 20)).toBe(true)
+      await harness.advance(20)
+    }
+  })
 
-    test.each(['crash', 'close'] as const)('goes on elsewhere after the %s of its runner', async (end) => {
-      const runner = await start()
+  for (const end of ['crash', 'close'] as const)
+    check(`a parked run goes on elsewhere after the ${end} of its runner`, async (harness) => {
+      const runner = harness.runner('runner-a')
       await runner.park(runOf(1), { saved: 1 }, 0)
       await readResume(runner)
       await runner.save(runOf(2), { saved: 2 })
@@ -136,8 +129,10 @@ export function describeRuns(startHarness: StartHarness): void {
       expect(await other.end(runOf(3))).toBe(true)
     })
 
-    test('counts who died over it, and not who handed it over, until it comes further', async () => {
-      const runner = await start()
+  check(
+    'a parked run counts who died over it, and not who handed it over, until it comes further',
+    async (harness) => {
+      const runner = harness.runner('runner-a')
       await runner.park(runOf(1), { round: 1 }, 0)
       expect(await readResume(runner)).toMatchObject({ attempts: 1 })
       await harness.crash(runner)
@@ -149,43 +144,43 @@ export function describeRuns(startHarness: StartHarness): void {
       await third.save(runOf(4), { round: 2 })
       await harness.crash(third)
       expect(await readResume(harness.runner('runner-d'))).toMatchObject({ run: runOf(5), attempts: 1 })
-    })
+    },
+  )
 
-    test('that its runner abandons comes again, and counts', async () => {
-      const runner = await start()
-      await runner.park(runOf(1), checkpoint, 0)
-      runner.abandon(await readResume(runner))
-      expect(await readResume(harness.runner('runner-b'))).toMatchObject({ run: runOf(3), attempts: 2 })
-    })
+  check('a parked run that its runner abandons comes again, and counts', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.park(runOf(1), checkpoint, 0)
+    runner.abandon(await readResume(runner))
+    expect(await readResume(harness.runner('runner-b'))).toMatchObject({ run: runOf(3), attempts: 2 })
+  })
 
-    test('stays with its runner for as long as that lives', async () => {
-      const runner = await start()
-      await runner.park(runOf(1), checkpoint, 0)
-      await readResume(runner)
-      await harness.advance(harness.lapseMs * 2)
-      expect(await harness.runner('runner-b').read({ count: 1, blockMs: 0 })).toEqual([])
-      expect(await runner.end(runOf(2))).toBe(true)
-    })
+  check('a parked run stays with its runner for as long as that lives', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.park(runOf(1), checkpoint, 0)
+    await readResume(runner)
+    await harness.advance(harness.lapseMs * 2)
+    expect(await harness.runner('runner-b').read({ count: 1, blockMs: 0 })).toEqual([])
+    expect(await runner.end(runOf(2))).toBe(true)
+  })
 
-    test('is left alone when its event comes again', async () => {
-      const runner = await start()
-      await runner.park(runOf(1), checkpoint, 0)
-      await runner.park(runOf(1, 'resting'), checkpoint, 60_000)
-      await readResume(runner)
-      const parked = { kind: 'parked' }
-      const other = harness.runner('runner-b')
-      expect(await other.takeOver([runOf(5), runOf(5, 'resting')])).toEqual([parked, parked])
-      expect(await runner.save(runOf(2), checkpoint)).toBe(true)
-      expect(await runner.end(runOf(2))).toBe(true)
-      expect(await other.takeOver([runOf(6)])).toEqual([{ kind: 'ended' }])
-    })
+  check('a parked run is left alone when its event comes again', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.park(runOf(1), checkpoint, 0)
+    await runner.park(runOf(1, 'resting'), checkpoint, 60_000)
+    await readResume(runner)
+    const parked = { kind: 'parked' }
+    const other = harness.runner('runner-b')
+    expect(await other.takeOver([runOf(5), runOf(5, 'resting')])).toEqual([parked, parked])
+    expect(await runner.save(runOf(2), checkpoint)).toBe(true)
+    expect(await runner.end(runOf(2))).toBe(true)
+    expect(await other.takeOver([runOf(6)])).toEqual([{ kind: 'ended' }])
+  })
 
-    test('that is ended does not come back', async () => {
-      const runner = await start()
-      await runner.park(runOf(1), checkpoint, 100)
-      expect(await runner.end(runOf(1))).toBe(true)
-      await harness.advance(200)
-      expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
-    })
+  check('a parked run that is ended does not come back', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.park(runOf(1), checkpoint, 100)
+    expect(await runner.end(runOf(1))).toBe(true)
+    await harness.advance(200)
+    expect(await runner.read({ count: 1, blockMs: 0 })).toEqual([])
   })
 }

@@ -10,7 +10,8 @@ import type { StartHarness } from '../contract/harness.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
-const lapseMs = 900
+/** Long enough that nobody who lives misses it on a busy machine; the tests wait for it side by side. */
+const lapseMs = 1_800
 
 /**
  * What the contract suite needs, on real servers: every process has its own way to them, which is cut when it
@@ -42,6 +43,8 @@ export function redisHarness(servers: () => { ports: number[]; cluster: boolean 
         prefix,
         lapseMs,
         sweepMs: 200,
+        // All of them are looked at in each sweep, by every process of all tests at once.
+        partitions: 16,
         // A busy machine may take its time; how failures show in time has tests of its own.
         commandTimeoutMs: 5_000,
         ...options,

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -77,11 +77,13 @@ export async function startRedisServer(
   }
 }
 
-/** A free port that leaves room for the bus of a cluster, 10,000 higher. */
+/** That of the bus of a cluster is this much higher. */
+const BUS = 10_000
+
 async function redisPort(): Promise<number> {
   for (;;) {
     const port = await freePort()
-    if (port < 55_000) return port
+    if (await isFree(port + BUS)) return port
   }
 }
 
@@ -96,11 +98,25 @@ export async function redisCommand(port: number, ...command: string[]): Promise<
   return chunk.toString()
 }
 
+/**
+ * A free port, below those that the system gives to whoever asks for any: nobody gets it before it is used, nor while
+ * its server is restarted.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  for (;;) {
+    const port = randomInt(11_000, 20_000)
+    if (await isFree(port)) return port
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
   server.close()
   await once(server, 'close')
-  return port
+  return true
 }

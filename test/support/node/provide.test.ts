@@ -6,8 +6,10 @@ import { expect, test } from '@jest/globals'
 import { startNode } from './node.ts'
 import { nodeFault, provideNode } from './provide.ts'
 
-test.each([undefined, 'none'])('HOOKLET_E2E=%s leaves them out', async (wanted) => {
-  expect(await provideNode({}, wanted)).toBe(false)
+test.each([undefined, 'none'])('HOOKLET_E2E=%s leaves them out, and says so', async (wanted) => {
+  const said: string[] = []
+  expect(await provideNode({}, wanted, (line) => said.push(line))).toBe(false)
+  expect(said.join()).toMatch(/SKIPPED: the tests on a real node\. .*HOOKLET_E2E=/)
 })
 
 test('where a node is wanted and can not be had, they fail, and tell why and what to do', async () => {

@@ -42,8 +42,11 @@ export function nodeFault(env: NodeJS.ProcessEnv): string | undefined {
  * on purpose (`none`). Where a node was asked for, as CI does, and can't be had, it says so and gives true:
  * the tests then fail, and tell why, and all others are still run.
  */
-export async function provideNode(env: NodeJS.ProcessEnv, wanted: string | undefined): Promise<boolean> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+export async function provideNode(
+  env: NodeJS.ProcessEnv,
+  wanted: string | undefined,
+  say = (line: string): void => void process.stderr.write(`${line}\n`),
+): Promise<boolean> {
   if (wanted === undefined || wanted === 'none') {
     const how = 'They run in CI, and with HOOKLET_E2E=node (root on Linux) or HOOKLET_E2E=kind (Docker).'
     const why = wanted === 'none' ? 'HOOKLET_E2E=none leaves them out.' : how
