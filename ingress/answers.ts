@@ -16,7 +16,7 @@ function error(status: number, text: string, retryAfter?: Answer['retryAfter']):
   return retryAfter === undefined ? { status, body } : { status, body, retryAfter }
 }
 
-const pausedText = 'Flow status is `paused`. Unpause to run this flow using a webhook'
+const PAUSED_TEXT = 'Flow status is `paused`. Unpause to run this flow using a webhook'
 
 export const answers = {
   /** A browser's question whether a page may call; its headers say what the webhook's `cors` allows. */
@@ -26,7 +26,7 @@ export const answers = {
   Suspended: { status: 200, body: '{ "success" : true }' },
   Paused: {
     status: 200,
-    body: JSON.stringify({ status: 200, error: 'biz_logic', message: pausedText, data: null }),
+    body: JSON.stringify({ status: 200, error: 'biz_logic', message: PAUSED_TEXT, data: null }),
   },
   Malformed: error(400, 'Malformed request'),
   IdempotencyKeyInvalid: error(400, 'Idempotency key is missing or malformed'),

@@ -1,6 +1,6 @@
 import { integer, networks, oneOf, optionalBaseUrl, optionalParsed } from '../process/config.ts'
 import { COMMON_SETTINGS, healthPort, PUBLIC_URL } from '../process/settings.ts'
-import { defaultLimits } from './http/limits.ts'
+import { DEFAULT_LIMITS } from './http/limits.ts'
 import { parseOriginMap } from './verify/outbound/origins.ts'
 
 /** Everything that can be set of an ingress process. */
@@ -36,7 +36,7 @@ export const INGRESS_SETTINGS = {
   heldBytes: integer({
     env: 'HOOKLET_HELD_BYTES',
     doc: 'How many bytes of unfinished bodies and messages, and of messages that wait to be stored or read, a process keeps for all callers together. Beyond it, whoever has stalled longest gets a 503, or the close code 1013. A third of the memory of the process at most.',
-    fallback: defaultLimits.heldBytes,
+    fallback: DEFAULT_LIMITS.heldBytes,
     min: 1_048_576,
     max: 17_179_869_184,
   }),

@@ -12,7 +12,7 @@ import { createClientAddress } from './http/client-address.ts'
 import { createCallHandler } from './http/call.ts'
 import { createSender } from './http/exchange.ts'
 import type { HttpLimits } from './http/limits.ts'
-import { defaultLimits } from './http/limits.ts'
+import { DEFAULT_LIMITS } from './http/limits.ts'
 import { createHttpServer } from './http/server.ts'
 import { createWaitingCalls } from './http/waiting.ts'
 import type { Log } from '../process/log.ts'
@@ -22,7 +22,7 @@ import type { RouteTable } from './routes/table.ts'
 import type { Tally } from './verify/tally.ts'
 import { createTally } from './verify/tally.ts'
 import type { SocketLimits } from './websocket/limits.ts'
-import { defaultSocketLimits } from './websocket/limits.ts'
+import { DEFAULT_SOCKET_LIMITS } from './websocket/limits.ts'
 import { createSockets } from './websocket/sockets.ts'
 
 export interface IngressDeps {
@@ -87,16 +87,16 @@ export interface CloseOptions {
 }
 
 /** How long the last answers may take to leave after the deadline. */
-const flushMs = 500
+const FLUSH_MS = 500
 /** How often connections that have become idle are looked for on the way down. */
-const idleCheckMs = 50
+const IDLE_CHECK_MS = 50
 /** How long readiness waits for the state. */
-const readyTimeoutMs = 1_000
+const READY_TIMEOUT_MS = 1_000
 
 /** The data plane: accepts calls to the table's webhooks over HTTP, hands them to the state and answers. */
 export function createIngress(deps: IngressDeps): Ingress {
   const { state, table, clock, log, newId = randomUUIDv7 } = deps
-  const limits = { ...defaultLimits, ...deps.limits }
+  const limits = { ...DEFAULT_LIMITS, ...deps.limits }
   const deadlines = createDeadlines(clock)
   const now = (): number => clock.now()
   const calls = createActivity(() => clock.monotonic())
@@ -105,7 +105,7 @@ export function createIngress(deps: IngressDeps): Ingress {
   const publicUrl = deps.publicUrl ?? (() => undefined)
   const clientAddress = createClientAddress(deps.proxies ?? { networks: [], header: 'X-Forwarded-For' })
   const isoTime = createIsoTime()
-  const socketLimits = { ...defaultSocketLimits, ...deps.socketLimits }
+  const socketLimits = { ...DEFAULT_SOCKET_LIMITS, ...deps.socketLimits }
   const held = createHeldBytes(limits.heldBytes)
   const sockets = createSockets({
     state,
@@ -141,7 +141,7 @@ export function createIngress(deps: IngressDeps): Ingress {
   async function ready(): Promise<boolean> {
     if (closing !== undefined || !server.listening) return false
     const answer = state.ready().catch(() => false)
-    return (await Promise.race([answer, elapsed(readyTimeoutMs)])) === true
+    return (await Promise.race([answer, elapsed(READY_TIMEOUT_MS)])) === true
   }
 
   /** Resolves, with nothing, after that time on the injected clock. */
@@ -161,14 +161,14 @@ export function createIngress(deps: IngressDeps): Ingress {
     // A connection between its last answer and its next request was not idle when the server looked.
     const closeIdle = () => {
       server.closeIdleConnections()
-      return clock.setTimer(() => (stopIdleCheck = closeIdle()), idleCheckMs)
+      return clock.setTimer(() => (stopIdleCheck = closeIdle()), IDLE_CHECK_MS)
     }
     let stopIdleCheck = closeIdle()
     const wavesMs = Math.min(socketLimits.wavesMs, deadlineMs / 2)
     const socketsClosed = sockets.close({ wavesMs })
     if (deadlineMs > 0) await Promise.race([closed, elapsed(deadlineMs)])
     waiting.answerAll('ShuttingDown')
-    await Promise.race([closed, elapsed(flushMs)])
+    await Promise.race([closed, elapsed(FLUSH_MS)])
     server.closeAllConnections()
     sockets.terminate()
     await closed

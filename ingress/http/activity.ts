@@ -5,7 +5,7 @@ import type { CallEvent } from '../../state/event.ts'
 import type { AnswerCode } from '../answers.ts'
 import { answers as table } from '../answers.ts'
 import type { EndReason } from '../websocket/ends.ts'
-import { endReasons } from '../websocket/ends.ts'
+import { END_REASONS } from '../websocket/ends.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -38,15 +38,15 @@ export interface Activity {
 }
 
 /** Answers of the table that refuse nothing. */
-const favours: ReadonlySet<string> = new Set<AnswerCode>(['Preflight', 'Repeated'])
-const refusing = (Object.keys(table) as AnswerCode[]).filter((code) => !favours.has(code))
+const FAVOURS: ReadonlySet<string> = new Set<AnswerCode>(['Preflight', 'Repeated'])
+const REFUSING = (Object.keys(table) as AnswerCode[]).filter((code) => !FAVOURS.has(code))
 /** What may be answered without a workflow that has a status of its own: told from the start. */
-const statuses = new Set([200, ...Object.values(table).map(({ status }) => status)])
+const STATUSES = new Set([200, ...Object.values(table).map(({ status }) => status)])
 
 /** `now` in milliseconds. */
 export function createActivity(now: () => number): Activity {
   let inFlight = 0
-  const answers = new Map([...statuses].toSorted((a, b) => a - b).map((status) => [status, 0]))
+  const answers = new Map([...STATUSES].toSorted((a, b) => a - b).map((status) => [status, 0]))
   const durations = new Histogram({
     name: 'hooklet_ingress_call_duration_seconds',
     help: 'How long answered calls took, by whether they waited for a run.',
@@ -64,9 +64,9 @@ export function createActivity(now: () => number): Activity {
     },
     answers,
     durations,
-    refusals: createCounts(refusing),
+    refusals: createCounts(REFUSING),
     events: createCounts(['http', 'connect', 'message', 'disconnect']),
-    ends: createCounts(endReasons),
+    ends: createCounts(END_REASONS),
     dropped: 0,
     follow(exchange) {
       inFlight += 1

@@ -8,7 +8,7 @@ import type { HeldBytes, HeldShare } from '../held-bytes.ts'
 export type BodyOutcome =
   { kind: 'complete'; body: Buffer } | { kind: 'too-large' } | { kind: 'crowded-out' } | { kind: 'gone' }
 
-export const emptyBody: Buffer = Buffer.alloc(0)
+export const EMPTY_BODY: Buffer = Buffer.alloc(0)
 
 /** Whether the request announces a body at all (RFC 9112, 6). */
 export function hasBody(req: IncomingMessage): boolean {
@@ -32,7 +32,7 @@ export function readBody(
   done: (outcome: BodyOutcome) => void,
 ): void {
   const declared = declaredLength(req)
-  let kept: Buffer = emptyBody
+  let kept: Buffer = EMPTY_BODY
   let length = 0
   let share: HeldShare | undefined
 
@@ -59,7 +59,7 @@ export function readBody(
   const onClose = () => finish({ kind: 'gone' })
   const stop = (outcome: BodyOutcome) => {
     req.pause()
-    kept = emptyBody
+    kept = EMPTY_BODY
     finish(outcome)
   }
   const finish = (outcome: BodyOutcome) => {

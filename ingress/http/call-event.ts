@@ -27,12 +27,12 @@ export function requestOf({ exchange: { req }, route, target, clientIP }: Routed
 }
 
 /** Credentials and cookies stay at the door; repeated headers are joined already. */
-const withheld = new Set(['cookie', 'authorization', 'proxy-authorization'])
+const WITHHELD = new Set(['cookie', 'authorization', 'proxy-authorization'])
 
 function eventHeaders(req: IncomingMessage, secretHeader: string | undefined): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(req.headers)) {
-    if (value === undefined || withheld.has(name) || name === secretHeader) continue
+    if (value === undefined || WITHHELD.has(name) || name === secretHeader) continue
     headers[name] = typeof value === 'string' ? value : value.join(', ')
   }
   // What names no trace must not be passed on as one.

@@ -4,7 +4,7 @@ import type { Log } from '../../process/log.ts'
 import type { AnswerCode } from '../answers.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import { exhausted, throttleOf } from '../routes/served.ts'
-import { protocolVersion } from '../websocket/handshake.ts'
+import { PROTOCOL_VERSION } from '../websocket/handshake.ts'
 import type { Exchange, Sender } from './exchange.ts'
 import type { Prepared } from '../routes/prepared.ts'
 import { preparedAnswers } from '../routes/prepared.ts'
@@ -121,14 +121,14 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
   ): void {
     const fields = { reason, requestId: exchange.requestId }
     log.debug(route === undefined ? fields : { ...fields, webhook: route.webhook }, 'call refused')
-    sender.send(exchange, preparedAnswers[reason], extra ?? ownHeaders[reason])
+    sender.send(exchange, preparedAnswers[reason], extra ?? OWN_HEADERS[reason])
   }
 
   return { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, counted, fail }
 }
 
 /** What these answers have to say (RFC 9110, 15.5.22; RFC 6455, 4.2.2). */
-const ownHeaders: Partial<Record<AnswerCode, readonly string[]>> = {
+const OWN_HEADERS: Partial<Record<AnswerCode, readonly string[]>> = {
   UpgradeRequired: ['Upgrade', 'websocket', 'Connection', 'Upgrade'],
-  UnsupportedVersion: ['Sec-WebSocket-Version', protocolVersion],
+  UnsupportedVersion: ['Sec-WebSocket-Version', PROTOCOL_VERSION],
 }

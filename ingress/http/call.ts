@@ -10,7 +10,7 @@ import type { PreparedVerification } from '../verify/verifier.ts'
 import { originPasses } from '../websocket/handshake.ts'
 import type { Sockets } from '../websocket/sockets.ts'
 import type { BodyOutcome } from './body.ts'
-import { emptyBody, hasBody, readBody } from './body.ts'
+import { EMPTY_BODY, hasBody, readBody } from './body.ts'
 import { requestOf } from './call-event.ts'
 import { hasCredentials, refusalByHead } from './call-head.ts'
 import type { Activity } from './activity.ts'
@@ -50,7 +50,7 @@ export interface CallDeps {
 }
 
 /** How much longer than its caller an open reply lives when the pod dies in between. */
-const replyGraceMs = 5_000
+const REPLY_GRACE_MS = 5_000
 
 /**
  * The way of a call to a webhook, be it the handshake of a WebSocket: route, suspend, declared length,
@@ -126,7 +126,7 @@ export function createCallHandler(deps: CallDeps) {
       return
     }
     if (!hasBody(req)) {
-      complete(call, emptyBody)
+      complete(call, EMPTY_BODY)
       return
     }
     // The only expectation that gets here is 100-continue; HTTP/1.0 has no interim answers.
@@ -235,7 +235,7 @@ export function createCallHandler(deps: CallDeps) {
     const { lease, event } = admission
     const held = { exchange, route, replyId: lease.id, eventId: event.id, lease }
     return waiting.admit(held, () =>
-      state.admit({ ...admission, replyTtlMs: route.timeoutMs + replyGraceMs }),
+      state.admit({ ...admission, replyTtlMs: route.timeoutMs + REPLY_GRACE_MS }),
     )
   }
 

@@ -20,7 +20,7 @@ export type ForwardedHeader = 'X-Forwarded-For' | 'Forwarded'
 export type ClientAddress = (req: IncomingMessage) => string
 
 /** How many peers' verdicts are remembered. */
-const rememberedPeers = 1_000
+const REMEMBERED_PEERS = 1_000
 
 /**
  * The caller is the TCP peer; behind trusted proxies, the last address of the header that is no trusted
@@ -40,7 +40,7 @@ export function createClientAddress({ networks, header }: ProxyTrust): ClientAdd
   function isTrustedPeer(address: string): boolean {
     let verdict = peers.get(address)
     if (verdict === undefined) {
-      if (peers.size >= rememberedPeers) peers.clear()
+      if (peers.size >= REMEMBERED_PEERS) peers.clear()
       peers.set(address, (verdict = isTrusted(address)))
     }
     return verdict
@@ -73,11 +73,11 @@ function blockListOf(networks: readonly string[]): BlockList {
   return list
 }
 
-const mapped = '::ffff:'
+const MAPPED = '::ffff:'
 
 function plain(address: string): string {
-  return address.startsWith(mapped) && isIPv4(address.slice(mapped.length))
-    ? address.slice(mapped.length)
+  return address.startsWith(MAPPED) && isIPv4(address.slice(MAPPED.length))
+    ? address.slice(MAPPED.length)
     : address
 }
 

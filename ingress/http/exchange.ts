@@ -34,8 +34,8 @@ export interface Upgrade {
   release(): void
 }
 
-const tooLarge = 413
-const saneId = /^[\w.:=+/@-]{1,128}$/
+const TOO_LARGE = 413
+const SANE_ID = /^[\w.:=+/@-]{1,128}$/
 
 /** The caller's request id is kept when it can safely stand in a log, else `newId` makes one. */
 export function openExchange(
@@ -45,7 +45,7 @@ export function openExchange(
   upgrade?: Upgrade,
 ): Exchange {
   const given = req.headers['x-request-id']
-  const requestId = typeof given === 'string' && saneId.test(given) ? given : newId()
+  const requestId = typeof given === 'string' && SANE_ID.test(given) ? given : newId()
   return {
     req,
     res,
@@ -97,7 +97,7 @@ export function createSender(
       const last =
         closing ||
         exchange.last ||
-        (discard && (answer.status === tooLarge || !fits(req, limits.discardBytes)))
+        (discard && (answer.status === TOO_LARGE || !fits(req, limits.discardBytes)))
       if (last) headers.push('Connection', 'close')
       res.writeHead(answer.status, headers)
       if (discard && last) discardThenEnd(exchange, answer.body)

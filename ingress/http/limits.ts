@@ -49,7 +49,7 @@ export interface HttpLimits {
   discardMs: number
 }
 
-export const defaultLimits: HttpLimits = {
+export const DEFAULT_LIMITS: HttpLimits = {
   connections: 20_000,
   headerBytes: 16 * 1024,
   headerCount: 128,

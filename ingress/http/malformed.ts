@@ -31,11 +31,11 @@ function isManifold(url: string, most: number): boolean {
  */
 function hasSaneHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
   // Two come joined, with a comma and a blank.
-  return host === undefined ? httpVersion === '1.0' : hostForm.test(host)
+  return host === undefined ? httpVersion === '1.0' : HOST_FORM.test(host)
 }
 
 /** RFC 3986, 3.2.2 and 3.2.3, without the comma that is in no name of the DNS. */
-const hostForm = /^(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/
+const HOST_FORM = /^(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/
 
 /**
  * Framings that the parser lets pass, but that others may read in another way: HTTP/1.0 knows no transfer
@@ -83,7 +83,7 @@ export function refuseUnparsed(
     close(socket)
     return undefined
   }
-  const code = codes[errorCode ?? ''] ?? 'Malformed'
+  const code = CODES[errorCode ?? ''] ?? 'Malformed'
   const { status, headers, body } = preparedAnswers[code]
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
   const all = [...headers, 'X-Request-Id', requestId, 'Connection', 'close']
@@ -106,7 +106,7 @@ function close(socket: BareSocket): void {
 }
 
 /** By the error codes of Node and its parser; any other is of something malformed. */
-const codes: Record<string, AnswerCode> = {
+const CODES: Record<string, AnswerCode> = {
   HPE_HEADER_OVERFLOW: 'HeadersTooLarge',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'PayloadTooLarge',
   ERR_HTTP_REQUEST_TIMEOUT: 'RequestTimeout',

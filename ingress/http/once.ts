@@ -9,7 +9,7 @@ import type { ServedRoute } from '../routes/served.ts'
 import type { Target } from './target.ts'
 
 /** Longer keys are refused: it is no id then. */
-const longestKey = 255
+const LONGEST_KEY = 255
 
 export interface RepeatableCall {
   req: IncomingMessage
@@ -31,7 +31,7 @@ export function onceOf(call: RepeatableCall): Once | 'invalid' | undefined {
   const key = once.by === 'Delivery' ? call.deliveryId : keyIn(call.req, once.header ?? '')
   if (key === undefined) return once.required ? 'invalid' : undefined
   // A provider's id is whatever the provider says it is; a caller's own key has to be one.
-  if (key === '' || (once.sameRequest && key.length > longestKey)) return 'invalid'
+  if (key === '' || (once.sameRequest && key.length > LONGEST_KEY)) return 'invalid'
   return {
     // Of a fixed length and form, whatever the caller sends.
     key: `${webhook.namespace}/${webhook.name}/${hash('sha256', once.sameRequest ? owned(key, call) : key, 'hex')}`,

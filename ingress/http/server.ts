@@ -16,7 +16,7 @@ import { preparedAnswers } from '../routes/prepared.ts'
 import { isWebhookPath, originForm } from './target.ts'
 
 /** The refusals that end the connection. */
-const last: ReadonlySet<AnswerCode> = new Set([
+const LAST: ReadonlySet<AnswerCode> = new Set([
   'Malformed',
   'UnsupportedTransfer',
   'UrlTooLong',
@@ -112,7 +112,7 @@ export function createHttpServer(deps: ServerDeps): Server {
   function refuse(req: IncomingMessage, res: ServerResponse, code: AnswerCode): void {
     const exchange = openExchange(req, res, newId)
     log.debug({ reason: code, requestId: exchange.requestId }, 'request refused')
-    if (last.has(code)) {
+    if (LAST.has(code)) {
       exchange.last = true
       ending.add(req.socket)
     }

@@ -10,12 +10,12 @@ export interface Target {
   exact: boolean
 }
 
-const prefixPath = '/webhooks/'
-const exactPath = '/v1/flow-webhook/'
+const PREFIX_PATH = '/webhooks/'
+const EXACT_PATH = '/v1/flow-webhook/'
 
 /** Whether the data plane's own handler, not the Express app, answers. */
 export function isWebhookPath(url: string): boolean {
-  return url.startsWith(prefixPath) || url.startsWith(exactPath)
+  return url.startsWith(PREFIX_PATH) || url.startsWith(EXACT_PATH)
 }
 
 /**
@@ -23,8 +23,8 @@ export function isWebhookPath(url: string): boolean {
  * made of characters that need no encoding, and a run gets the path as it was received.
  */
 export function parseTarget(url: string): Target {
-  const exact = url.startsWith(exactPath)
-  const start = exact ? exactPath.length : prefixPath.length
+  const exact = url.startsWith(EXACT_PATH)
+  const start = exact ? EXACT_PATH.length : PREFIX_PATH.length
   const mark = url.indexOf('?', start)
   const end = mark === -1 ? url.length : mark
   const slash = url.indexOf('/', start)

@@ -81,7 +81,7 @@ export function createVerification({ publicUrl, now, tally, log }: VerificationD
 }
 
 /** How long a webhook's further refusals are lines of level debug. */
-const refusalSilenceMs = 60_000
+const REFUSAL_SILENCE_MS = 60_000
 
 /**
  * A provider's wrong secret must be found without debugging, and a flood of forged calls must not fill the
@@ -90,7 +90,7 @@ const refusalSilenceMs = 60_000
 function createRefusalLevel(): (route: ServedRoute, now: number) => 'info' | 'debug' {
   const logged = new WeakMap<ServedRoute, number>()
   return (route, now) => {
-    if (now - (logged.get(route) ?? -Infinity) < refusalSilenceMs) return 'debug'
+    if (now - (logged.get(route) ?? -Infinity) < REFUSAL_SILENCE_MS) return 'debug'
     logged.set(route, now)
     return 'info'
   }

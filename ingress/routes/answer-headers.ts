@@ -1,12 +1,14 @@
+import { isToken } from '../header-syntax.ts'
+
 /**
  * The types that a webhook may answer with; none of them runs script in a browser, for all webhooks share one
  * origin.
  */
-const contentTypes = new Set(['application/json', 'application/xml', 'text/plain', 'text/xml', 'text/csv'])
-const jsonType = 'application/json'
+const CONTENT_TYPES = new Set(['application/json', 'application/xml', 'text/plain', 'text/xml', 'text/csv'])
+const JSON_TYPE = 'application/json'
 
 /** Headers of every answer under a webhook's path. They hold whatever a webhook or a run asks for. */
-export const securityHeaders: readonly string[] = [
+export const SECURITY_HEADERS: readonly string[] = [
   'X-Content-Type-Options',
   'nosniff',
   'Content-Security-Policy',
@@ -16,7 +18,7 @@ export const securityHeaders: readonly string[] = [
   '0',
 ]
 
-const reserved = new Set([
+const RESERVED = new Set([
   // Set from the content-type rule, not copied.
   'content-type',
   // The connection's own and the framing of the message (RFC 9110, 7.6.1; RFC 9112, 6): the server's
@@ -59,13 +61,15 @@ const reserved = new Set([
  */
 export function allowedContentType(asked: string): string {
   const [essence = ''] = asked.split(';', 1)
-  return contentTypes.has(essence.trim().toLowerCase()) && isHeader('content-type', asked) ? asked : jsonType
+  return CONTENT_TYPES.has(essence.trim().toLowerCase()) && isHeader('content-type', asked)
+    ? asked
+    : JSON_TYPE
 }
 
 /** Whether a content type is JSON, parameters aside. */
 export function isJson(contentType: string): boolean {
   const [essence = ''] = contentType.split(';', 1)
-  return essence.trim().toLowerCase() === jsonType
+  return essence.trim().toLowerCase() === JSON_TYPE
 }
 
 /** The value of a header asked for by a webhook or a run, in whatever case it is written. */
@@ -81,16 +85,14 @@ export function headerOf(headers: Record<string, string>, name: string): string 
 export function allowedHeaders(headers: Record<string, string>): string[] {
   const list: string[] = []
   for (const [name, value] of Object.entries(headers)) {
-    if (!reserved.has(name.toLowerCase()) && isHeader(name, value)) list.push(name, value)
+    if (!RESERVED.has(name.toLowerCase()) && isHeader(name, value)) list.push(name, value)
   }
   return list
 }
 
-// A token and visible ASCII (RFC 9110, 5.1 and 5.5). What lies beyond ASCII has no agreed meaning in a
-// header.
-const nameForm = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const valueForm = /^[\t\x20-\x7e]*$/
+// Visible ASCII (RFC 9110, 5.5): what lies beyond has no agreed meaning in a header.
+const VALUE_FORM = /^[\t\x20-\x7e]*$/
 
 function isHeader(name: string, value: string): boolean {
-  return nameForm.test(name) && valueForm.test(value)
+  return isToken(name) && VALUE_FORM.test(value)
 }

@@ -12,10 +12,10 @@ export interface Cors {
 }
 
 /** For how long a browser may remember the answer to a preflight, in seconds. */
-const maxAge = '600'
+const MAX_AGE = '600'
 
 /** What a page may read of an answer beyond its body and the few headers that it always may. */
-const exposed =
+const EXPOSED =
   'X-Request-Id, X-Hooklet-Event-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Location'
 
 export function compileCors(cors: Route['cors']): Cors | undefined {
@@ -46,7 +46,7 @@ export function corsHeaders(cors: Cors, { headers: { origin } }: IncomingMessage
   const permission =
     allowed === undefined
       ? []
-      : ['Access-Control-Allow-Origin', allowed, 'Access-Control-Expose-Headers', exposed]
+      : ['Access-Control-Allow-Origin', allowed, 'Access-Control-Expose-Headers', EXPOSED]
   return cors.origins === undefined ? permission : [...permission, 'Vary', 'Origin']
 }
 
@@ -56,7 +56,7 @@ export function preflightHeaders(cors: Cors, { headers }: IncomingMessage): stri
   const vary = ['Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers']
   if (allowed === undefined) return vary
   const asked = headers['access-control-request-headers']
-  const names = cors.headers ?? (typeof asked === 'string' && listForm.test(asked) ? asked : '')
+  const names = cors.headers ?? (typeof asked === 'string' && LIST_FORM.test(asked) ? asked : '')
   return [
     'Access-Control-Allow-Origin',
     allowed,
@@ -64,13 +64,13 @@ export function preflightHeaders(cors: Cors, { headers }: IncomingMessage): stri
     cors.methods,
     ...(names === '' ? [] : ['Access-Control-Allow-Headers', names]),
     'Access-Control-Max-Age',
-    maxAge,
+    MAX_AGE,
     ...vary,
   ]
 }
 
 /** Header names, separated by commas. */
-const listForm = /^[!#$%&'*+.^_`|~0-9A-Za-z, -]{1,2048}$/
+const LIST_FORM = /^[!#$%&'*+.^_`|~0-9A-Za-z, -]{1,2048}$/
 
 /**
  * The one origin is repeated, never an origin that was not checked; `null` is that of sandboxed pages and

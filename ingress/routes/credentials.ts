@@ -11,11 +11,11 @@ export interface Credentials {
   challenges: string[]
 }
 
-const digestLength = 32
+const DIGEST_LENGTH = 32
 
 function digest(hex: string): Buffer {
   const bytes = Buffer.from(hex, 'hex')
-  if (bytes.length !== digestLength || hex.length !== 2 * digestLength) {
+  if (bytes.length !== DIGEST_LENGTH || hex.length !== 2 * DIGEST_LENGTH) {
     throw new TypeError('a credential of a route must be a SHA-256 digest in hex')
   }
   return bytes
@@ -36,9 +36,9 @@ export function compileCredentials(auth: Route['auth']): Credentials | undefined
 
 // Scheme names in any case (RFC 9110, 11.1), one space, then what the scheme defines (RFC 7617, RFC 6750).
 // Repeated Authorization headers arrive joined by a comma and match neither.
-const basicForm = /^basic ([A-Za-z0-9+/]+={0,2})$/i
-const bearerForm = /^bearer ([\x21-\x2b\x2d-\x7e]+)$/i
-const colon = 0x3a
+const BASIC_FORM = /^basic ([A-Za-z0-9+/]+={0,2})$/i
+const BEARER_FORM = /^bearer ([\x21-\x2b\x2d-\x7e]+)$/i
+const COLON = 0x3a
 
 /**
  * Whether the `Authorization` header passes. Digests are compared in constant time and all of the tokens each
@@ -46,9 +46,9 @@ const colon = 0x3a
  */
 export function credentialsPass(credentials: Credentials, authorization: string | undefined): boolean {
   if (authorization === undefined) return false
-  const basic = basicForm.exec(authorization)?.[1]
+  const basic = BASIC_FORM.exec(authorization)?.[1]
   if (basic !== undefined) return credentials.basic !== undefined && basicPasses(credentials.basic, basic)
-  const token = bearerForm.exec(authorization)?.[1]
+  const token = BEARER_FORM.exec(authorization)?.[1]
   return token !== undefined && bearerPasses(credentials.bearer, token)
 }
 
@@ -58,7 +58,7 @@ export function credentialsPass(credentials: Credentials, authorization: string 
  */
 function basicPasses(expected: Buffer, encoded: string): boolean {
   const pair = Buffer.from(encoded, 'base64')
-  return timingSafeEqual(hash('sha256', pair, 'buffer'), expected) && pair.includes(colon)
+  return timingSafeEqual(hash('sha256', pair, 'buffer'), expected) && pair.includes(COLON)
 }
 
 function bearerPasses(expected: Buffer[], token: string): boolean {

@@ -1,5 +1,5 @@
 /** The number of partitions when nothing else is said; all processes that share a state must agree on it. */
-export const defaultPartitions = 64
+export const DEFAULT_PARTITIONS = 64
 
 /**
  * Which partition a name belongs to: FNV-1a (32 bits) of its UTF-16 code units, modulo the number of

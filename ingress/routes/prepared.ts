@@ -1,7 +1,7 @@
 import type { Answer, AnswerCode } from '../answers.ts'
 import { answers } from '../answers.ts'
 import type { RejectStatus, VerificationOutcome } from '../verify/verifier.ts'
-import { allowedContentType, securityHeaders } from './answer-headers.ts'
+import { allowedContentType, SECURITY_HEADERS } from './answer-headers.ts'
 
 /** An answer ready to be written: nothing is left to compute but the headers of the single call. */
 export interface Prepared {
@@ -37,7 +37,7 @@ function bodyAllowed(status: number): boolean {
 }
 
 export function prepare({ status, contentType, headers, body }: Parts): Prepared {
-  const lines = [...headers, ...securityHeaders]
+  const lines = [...headers, ...SECURITY_HEADERS]
   if (!bodyAllowed(status)) {
     if (status === 205) lines.push('Content-Length', '0')
     return { status, headers: lines, body: undefined }

@@ -54,7 +54,11 @@ export interface ServedRoute {
   places: { key: string; limit: number }
 }
 
-const plainWebSocket: ServedRoute['webSocket'] = { allowedOrigins: [], subprotocols: [], encoding: 'base64' }
+const PLAIN_WEB_SOCKET: ServedRoute['webSocket'] = {
+  allowedOrigins: [],
+  subprotocols: [],
+  encoding: 'base64',
+}
 
 /**
  * Throws on a route of another version, with malformed credentials, or with a verification that is unknown or
@@ -91,7 +95,7 @@ export function compileRoute(
     output: { status, contentType, headers },
     timeoutMs: response.timeoutMs,
     timeoutAnswer: timeoutAnswer(response.timeoutStatusCode),
-    webSocket: route.webSocket ?? plainWebSocket,
+    webSocket: route.webSocket ?? PLAIN_WEB_SOCKET,
     merged: route.merged,
     payloadBytes: route.limits.payloadBytes,
     partition: partitionOf(window.name, partitions),

@@ -1,6 +1,6 @@
 import type { Route } from '../route.ts'
 import type { VerifierDeps } from '../verify/verifier.ts'
-import { defaultPartitions } from './partition.ts'
+import { DEFAULT_PARTITIONS } from './partition.ts'
 import type { ServedRoute } from './served.ts'
 import { compileRoute } from './served.ts'
 
@@ -37,7 +37,7 @@ export interface RouteTableOptions {
 }
 
 export function createRouteTable({
-  partitions = defaultPartitions,
+  partitions = DEFAULT_PARTITIONS,
   verifiers,
 }: RouteTableOptions = {}): RouteTable {
   const byToken = new Map<string, ServedRoute>()

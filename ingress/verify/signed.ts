@@ -2,7 +2,7 @@
  * The HMAC verification that most providers are a setting of: which bytes are signed, how, and in which
  * header the signature stands.
  */
-import { trimBlanks } from '../blanks.ts'
+import { trimBlanks } from '../header-syntax.ts'
 import type { HmacSettings } from '../route.ts'
 import { createMac } from './mac.ts'
 import { parseTime } from './time.ts'

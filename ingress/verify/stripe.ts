@@ -1,4 +1,4 @@
-import { trimBlanks } from '../blanks.ts'
+import { trimBlanks } from '../header-syntax.ts'
 import { idOf, signedBody } from './delivery.ts'
 import { jsonObject } from './json.ts'
 import { secretKeys } from './keys.ts'

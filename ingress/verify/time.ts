@@ -3,7 +3,7 @@ import type { HmacSettings } from '../route.ts'
 export type TimeFormat = HmacSettings['timestampFormat']
 
 // RFC 3339, 5.6, with upper-case T and Z.
-const dateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
 /**
  * The time that a header tells, in milliseconds since 1970; undefined when it is not exactly of the format. A
@@ -17,7 +17,7 @@ export function parseTime(text: string, format: TimeFormat): number | undefined 
     case 'UnixMilliseconds':
       return /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : undefined
     case 'RFC3339': {
-      const time = dateTime.test(text) ? Date.parse(text) : NaN
+      const time = DATE_TIME.test(text) ? Date.parse(text) : NaN
       return Number.isNaN(time) ? undefined : time
     }
   }

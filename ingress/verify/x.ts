@@ -7,7 +7,7 @@ import type { VerificationOutcome, Verifier } from './verifier.ts'
 import { always, reject } from './verifier.ts'
 
 const mac = createMac('SHA256', 'Base64')
-const openingBrace = 0x7b
+const OPENING_BRACE = 0x7b
 
 /**
  * X, "Securing webhooks": the secret is the app's consumer secret. The challenge-response check makes the
@@ -35,7 +35,7 @@ export const x: Verifier = {
       verify(request) {
         if (request.method === 'GET') return respond(request.query)
         const outcome = check(request)
-        if (outcome.kind === 'pass' && request.body[0] !== openingBrace) return reject('BodyMalformed')
+        if (outcome.kind === 'pass' && request.body[0] !== OPENING_BRACE) return reject('BodyMalformed')
         return outcome
       },
     }

@@ -34,7 +34,7 @@ export interface ConnectionSeed {
 }
 
 /** What a peer that vanished is recorded as (RFC 6455, 7.4.1). */
-const abnormal: End = { code: 1006, reason: '' }
+const ABNORMAL: End = { code: 1006, reason: '' }
 const nothing: Buffer = Buffer.alloc(0)
 
 /**
@@ -106,7 +106,7 @@ export class Connection {
   /** Its client was gone before the handshake was done. */
   abandon(onEnded: () => void): void {
     this.#onEnded = onEnded
-    this.#over(abnormal)
+    this.#over(ABNORMAL)
   }
 
   /** A message of a run. */
@@ -235,7 +235,7 @@ export class Connection {
       const throttle = throttleOf(route, this.#seed.clientIP)
       const verdict = await state.receive(socket, { throttle, event })
       if (verdict.kind === 'accepted') counts.events.add('message')
-      return refusals[verdict.kind]
+      return REFUSALS[verdict.kind]
     } catch (error) {
       if (error instanceof StateUnavailable) return 'StateUnavailable'
       log.error({ err: error, ...this.#fields() }, 'message failed')
@@ -263,7 +263,7 @@ export class Connection {
     // The library's own doing.
     if (this.#ws?.closedWith === ends.MessageTooLarge) return 'MessageTooLarge'
     if (this.#endedByRun) return 'Workflow'
-    return code === abnormal.code ? 'Lost' : 'Client'
+    return code === ABNORMAL.code ? 'Lost' : 'Client'
   }
 
   /** The event that opens it. */
@@ -283,7 +283,7 @@ export class Connection {
 }
 
 /** What a message that is not stored does to its connection. */
-const refusals: Record<Verdict['kind'] | 'gone', EndCode | undefined> = {
+const REFUSALS: Record<Verdict['kind'] | 'gone', EndCode | undefined> = {
   accepted: undefined,
   throttled: 'Throttled',
   // A message takes no place, and has no key.

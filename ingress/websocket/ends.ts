@@ -41,7 +41,7 @@ export type EndCode = keyof typeof ends
 /** Why a connection is over: an end of the table, a run closed it, its client did, or it broke. */
 export type EndReason = EndCode | 'Workflow' | 'Client' | 'Lost'
 
-export const endReasons: readonly EndReason[] = [
+export const END_REASONS: readonly EndReason[] = [
   ...(Object.keys(ends) as EndCode[]),
   'Workflow',
   'Client',

@@ -6,7 +6,7 @@ export interface Heartbeat<T> {
   stop(): void
 }
 
-const slots = 25
+const SLOTS = 25
 
 /**
  * Calls `beat` for each member once in every interval, in slots, so that ten thousand of them do not have
@@ -17,15 +17,15 @@ export function createHeartbeat<T>(
   intervalMs: number,
   beat: (member: T) => void,
 ): Heartbeat<T> {
-  const members = Array.from({ length: slots }, () => new Set<T>())
+  const members = Array.from({ length: SLOTS }, () => new Set<T>())
   const slotOf = new Map<T, Set<T>>()
   let turn = 0
   let cancel: (() => void) | undefined
 
   function next(): void {
-    turn = (turn + 1) % slots
+    turn = (turn + 1) % SLOTS
     for (const member of members[turn] ?? []) beat(member)
-    cancel = slotOf.size > 0 ? clock.setTimer(next, intervalMs / slots) : undefined
+    cancel = slotOf.size > 0 ? clock.setTimer(next, intervalMs / SLOTS) : undefined
   }
 
   return {
@@ -35,7 +35,7 @@ export function createHeartbeat<T>(
       if (slot === undefined) return
       slot.add(member)
       slotOf.set(member, slot)
-      cancel ??= clock.setTimer(next, intervalMs / slots)
+      cancel ??= clock.setTimer(next, intervalMs / SLOTS)
     },
     delete(member) {
       slotOf.get(member)?.delete(member)

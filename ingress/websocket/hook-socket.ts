@@ -2,7 +2,7 @@ import { WebSocket } from 'ws'
 import type { End } from './ends.ts'
 import { ends } from './ends.ts'
 
-const tooLarge = 1009
+const TOO_LARGE = 1009
 
 /**
  * A WebSocket that knows how it was closed from this side, and closes with 1008 where the protocol has a code
@@ -23,7 +23,7 @@ export class HookSocket extends WebSocket {
     }
     const isViolation = data === undefined
     const end =
-      isViolation && code === tooLarge ? ends.MessageTooLarge : { code, reason: data?.toString() ?? '' }
+      isViolation && code === TOO_LARGE ? ends.MessageTooLarge : { code, reason: data?.toString() ?? '' }
     this.closedWith ??= end
     super.close(end.code, end.reason)
   }

@@ -18,7 +18,7 @@ export interface SocketLimits {
   wavesMs: number
 }
 
-export const defaultSocketLimits: SocketLimits = {
+export const DEFAULT_SOCKET_LIMITS: SocketLimits = {
   sendBufferBytes: 1024 * 1024,
   queuedMessages: 16,
   pingIntervalMs: 25_000,

@@ -23,9 +23,9 @@ export class Unfinished {
   }
 }
 
-const maskBytes = 4
+const MASK_BYTES = 4
 
 function frameSize(length: number): number {
   const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8
-  return 2 + extended + maskBytes + length
+  return 2 + extended + MASK_BYTES + length
 }

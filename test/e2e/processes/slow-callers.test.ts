@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { defaultLimits } from '../../../ingress/http/limits.ts'
+import { DEFAULT_LIMITS } from '../../../ingress/http/limits.ts'
 import { hook, startFleet, WIDE } from './fleet.ts'
 import type { Fleet } from './fleet.ts'
 
@@ -107,7 +107,7 @@ test(`${BODIES} that stop just before the end of their bodies are let go when th
   const grown = (await memoryOf(ingress.pid)) - before
   note(`${BODIES} nearly complete bodies: ${(grown / 2 ** 20).toFixed(0)} MiB of memory`)
   // What is held, the buffers that grew on the way to it, and what of them is not collected yet.
-  expect(grown).toBeLessThan(2.5 * defaultLimits.heldBytes)
+  expect(grown).toBeLessThan(2.5 * DEFAULT_LIMITS.heldBytes)
   expect(answers.length).toBeGreaterThan(BODIES / 4)
   expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 503']))
   await callWell(100)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { defaultLimits } from '../../../ingress/http/limits.ts'
+import { DEFAULT_LIMITS } from '../../../ingress/http/limits.ts'
 import type { Prepared } from '../../../ingress/routes/prepared.ts'
 import { preparedAnswers } from '../../../ingress/routes/prepared.ts'
 import { renderReply } from '../../../ingress/http/reply.ts'
@@ -10,7 +10,7 @@ import { routeOf } from '../support.ts'
 const route = compileRoute(routeOf('orders', { response: { mode: 'Reply' } }), 64)
 
 function reply(body: Json, headers: Record<string, string> = {}, status = 200): Prepared {
-  return renderReply({ kind: 'reply', status, headers, body }, route, defaultLimits)
+  return renderReply({ kind: 'reply', status, headers, body }, route, DEFAULT_LIMITS)
 }
 
 function output(body: Json, contentType: string): Prepared {
@@ -20,7 +20,7 @@ function output(body: Json, contentType: string): Prepared {
     headers: { 'content-type': contentType, 'x-kind': 'a' },
   } as const
   const route = compileRoute(routeOf('orders', { response }), 64)
-  return renderReply({ kind: 'output', body }, route, defaultLimits)
+  return renderReply({ kind: 'output', body }, route, DEFAULT_LIMITS)
 }
 
 function header(answer: Prepared, name: string): string[] {
@@ -188,6 +188,6 @@ describe('C14 the output of a workflow', () => {
 })
 
 test('a run that ended or failed without a reply is a 502', () => {
-  expect(renderReply({ kind: 'ended' }, route, defaultLimits)).toBe(preparedAnswers.RunEnded)
-  expect(renderReply({ kind: 'failed' }, route, defaultLimits)).toBe(preparedAnswers.RunFailed)
+  expect(renderReply({ kind: 'ended' }, route, DEFAULT_LIMITS)).toBe(preparedAnswers.RunEnded)
+  expect(renderReply({ kind: 'failed' }, route, DEFAULT_LIMITS)).toBe(preparedAnswers.RunFailed)
 })

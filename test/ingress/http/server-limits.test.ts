@@ -1,6 +1,6 @@
 /** The limits of the server: what is at the limit passes, what is one beyond it does not. */
 import { afterEach, expect, test } from '@jest/globals'
-import { defaultLimits } from '../../../ingress/http/limits.ts'
+import { DEFAULT_LIMITS } from '../../../ingress/http/limits.ts'
 import { connectRaw } from '../raw.ts'
 import type { RawConnection } from '../raw.ts'
 import { createSites } from '../site.ts'
@@ -31,19 +31,19 @@ async function statuses(...requests: string[]): Promise<string[]> {
 const longTarget = (bytes: number): string => `${path}/`.padEnd(bytes, 'x')
 
 test('the request target: 8 KiB', async () => {
-  const { urlBytes } = defaultLimits
+  const { urlBytes } = DEFAULT_LIMITS
   expect(await statuses(get(longTarget(urlBytes)), get(longTarget(urlBytes + 1)))).toEqual(['200', '414'])
 })
 
 test('the query parameters: 1,000', async () => {
   const query = (count: number): string => `${path}?${Array.from({ length: count }, (_, n) => n).join('&')}`
-  const { queryParameters } = defaultLimits
+  const { queryParameters } = DEFAULT_LIMITS
   expect(await statuses(get(query(queryParameters)), get(query(queryParameters + 1)))).toEqual(['200', '414'])
 })
 
 test('the header lines: 128, with Host', async () => {
   const headers = (count: number): string[] => Array.from({ length: count - 1 }, (_, n) => `x${n}: y`)
-  const { headerCount } = defaultLimits
+  const { headerCount } = DEFAULT_LIMITS
   expect(await statuses(get(path, ...headers(headerCount)), get(path, ...headers(headerCount + 1)))).toEqual([
     '200',
     '431',
@@ -55,7 +55,7 @@ test('the header block: 16 KiB', async () => {
     const empty = get(path, 'x: ')
     return get(path, `x: ${'y'.repeat(bytes - empty.length)}`)
   }
-  const { headerBytes } = defaultLimits
+  const { headerBytes } = DEFAULT_LIMITS
   // The parser does not count the marks between names and values.
   expect(await statuses(block(headerBytes), block(headerBytes + 64))).toEqual(['200', '431'])
 })
