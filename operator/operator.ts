@@ -30,7 +30,7 @@ import { createPublisher } from './control/publisher.ts'
 import { createWorkQueue, type Urgency, type WorkQueue } from './control/queue.ts'
 import { boundBy, keyOf, nameIn } from './control/resources.ts'
 import type { Reference } from './references.ts'
-import { nameOf, type ObjectName } from './source.ts'
+import { nameOf, namespaceOf, type ObjectName } from './source.ts'
 import { createTokenClaims } from './tokens/token.ts'
 import { reconcileWebhook } from './webhook/reconcile.ts'
 import { reconcileWorkflow } from './workflow/reconcile.ts'
@@ -167,7 +167,10 @@ export function startOperator(deps: OperatorDeps): Operator {
       claims: control.claims,
       publishedToken: (webhook) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? ''),
       onFault: (webhook, error) =>
-        log.warn({ webhook: nameOf(webhook), err: error }, 'The token of a Webhook can not be read'),
+        log.warn(
+          { namespace: namespaceOf(webhook), webhook: webhook.metadata.name, err: error },
+          'The token of a Webhook can not be read',
+        ),
     })
     queue = createQueue(claimed, control, signal)
     const sweeping = setInterval(sweep, SWEEP_MS)

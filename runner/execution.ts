@@ -131,10 +131,10 @@ export function createConduct(deps: ConductDeps): Conduct {
       tally.durations.observe(startedAt === 0 ? 0 : secondsSince(startedAt, machinery.clock))
   }
 
-  function report(run: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {
+  function report(runId: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {
     const { namespace, name } = workflow
-    const traced = trace === undefined ? {} : { trace: trace.traceId }
-    const fields = { namespace, workflow: name, run, outcome: outcome.kind, ms, ...traced }
+    const traced = trace === undefined ? {} : { traceId: trace.traceId }
+    const fields = { namespace, workflow: name, runId, outcome: outcome.kind, ms, ...traced }
     if (outcome.kind !== 'failed') {
       log[outcome.kind === 'completed' ? 'info' : 'debug'](
         fields,
@@ -145,7 +145,7 @@ export function createConduct(deps: ConductDeps): Conduct {
     const { type, instance, title, detail } = outcome.error
     log.warn({ ...fields, error: { type, instance } }, 'Run failed')
     // These may quote what the call held.
-    log.debug({ run, title, detail }, 'Run failed because')
+    log.debug({ runId, title, detail }, 'Run failed because')
   }
 }
 

@@ -48,7 +48,7 @@ export function createProceed(deps: ProceedDeps): Proceed {
     try {
       return readRunState(checkpoint)
     } catch (error) {
-      log.error({ run: runId, err: error }, 'Run is lost')
+      log.error({ runId, err: error }, 'Run is lost')
       return undefined
     }
   }
@@ -72,7 +72,7 @@ export function createProceed(deps: ProceedDeps): Proceed {
       return { kind: 'failed', stored: true }
     }
     if (runState === 'foreign') {
-      log.warn({ run: ref.runId }, 'Run waits for a runner of another version')
+      log.warn({ runId: ref.runId }, 'Run waits for a runner of another version')
       const parked = await patiently(() => state.park(ref, checkpoint, FOREIGN_REST_MS))
       return { kind: parked ? 'parked' : 'fenced', stored: true }
     }

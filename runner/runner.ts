@@ -100,10 +100,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     start() {
       state.onDeadLetter(({ eventId, webhook, reason }) => {
         tally.deadLetters.add('event')
-        log.error(
-          { event: eventId, namespace: webhook.namespace, webhook: webhook.name, reason },
-          'Event put aside',
-        )
+        log.error({ eventId, namespace: webhook.namespace, webhook: webhook.name, reason }, 'Event put aside')
       })
       intake.start()
     },

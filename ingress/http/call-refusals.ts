@@ -86,7 +86,7 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
     route: ServedRoute,
     { eventId, message }: Extract<Verdict, { kind: 'repeated' }>,
   ): void {
-    log.debug({ eventId, requestId: exchange.requestId, webhook: route.webhook }, 'call repeats another')
+    log.debug({ eventId, ...fieldsOf({ exchange, route }) }, 'Call repeats another')
     const isProviders = route.once?.sameRequest === false
     // Whose runs are over has been taken; that none of them replied is not what the provider is asked to come
     // again for.
@@ -108,7 +108,7 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
     if (error instanceof StateUnavailable) {
       refuse(call.exchange, 'StateUnavailable', call.route)
     } else {
-      log.error({ err: error, ...fieldsOf(call) }, 'call failed')
+      log.error({ err: error, ...fieldsOf(call) }, 'Call failed')
       sender.send(call.exchange, preparedAnswers.Internal)
     }
   }
@@ -119,8 +119,8 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
     route?: ServedRoute,
     extra?: readonly string[],
   ): void {
-    const fields = { reason, requestId: exchange.requestId }
-    log.debug(route === undefined ? fields : { ...fields, webhook: route.webhook }, 'call refused')
+    const fields = route === undefined ? { requestId: exchange.requestId } : fieldsOf({ exchange, route })
+    log.debug({ reason, ...fields }, 'Call refused')
     sender.send(exchange, preparedAnswers[reason], extra ?? OWN_HEADERS[reason])
   }
 

@@ -149,7 +149,7 @@ export function createCallHandler(deps: CallDeps) {
         return
       case 'gone':
         // Nobody is left to answer, and nothing has been taken.
-        log.debug({ reason: 'Gone', ...fieldsOf(call) }, 'caller left before it could be answered')
+        log.debug({ reason: 'Gone', ...fieldsOf(call) }, 'Caller left before it could be answered')
     }
   }
 

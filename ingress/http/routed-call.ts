@@ -1,4 +1,5 @@
 import type { ServedRoute } from '../routes/served.ts'
+import { webhookFields } from '../routes/served.ts'
 import type { Exchange } from './exchange.ts'
 import type { Target } from './target.ts'
 
@@ -15,6 +16,6 @@ export interface RoutedCall {
 }
 
 /** What every line of the log about a call tells. */
-export function fieldsOf({ exchange, route }: RoutedCall) {
-  return { requestId: exchange.requestId, webhook: route.webhook }
+export function fieldsOf({ exchange, route }: Pick<RoutedCall, 'exchange' | 'route'>) {
+  return { requestId: exchange.requestId, ...webhookFields(route) }
 }

@@ -103,7 +103,7 @@ export function createHttpServer(deps: ServerDeps): Server {
         call(exchange, url)
       } else refuse(req, res, 'NotFound')
     } catch (error) {
-      log.error({ err: error }, 'request failed')
+      log.error({ err: error }, 'Request failed')
       if (res.headersSent) res.destroy()
       else sender.send(openExchange(req, res, newId), preparedAnswers.Internal)
     }
@@ -111,7 +111,7 @@ export function createHttpServer(deps: ServerDeps): Server {
 
   function refuse(req: IncomingMessage, res: ServerResponse, code: AnswerCode): void {
     const exchange = openExchange(req, res, newId)
-    log.debug({ reason: code, requestId: exchange.requestId }, 'request refused')
+    log.debug({ reason: code, requestId: exchange.requestId }, 'Request refused')
     if (LAST.has(code)) {
       exchange.last = true
       ending.add(req.socket)
@@ -149,7 +149,7 @@ export function createHttpServer(deps: ServerDeps): Server {
     const reason = refuseUnparsed(error?.code, socket, { newest: newest.get(socket), requestId })
     if (reason === undefined) return
     activity.refusals.add(reason)
-    log.debug({ reason, requestId }, 'request refused')
+    log.debug({ reason, requestId }, 'Request refused')
   }
   server.on('clientError', unparsed)
   // A tunnel is not what is served here; its target is no path.

@@ -2,11 +2,11 @@ import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
 import type { Tally } from '../verify/tally.ts'
 import type { PreparedVerification, VerificationOutcome } from '../verify/verifier.ts'
-import type { Exchange } from './exchange.ts'
 import type { Prepared } from '../routes/prepared.ts'
 import { handshakeAnswer, preparedAnswers, verificationAnswer } from '../routes/prepared.ts'
 import { ReceivedCall } from './received-call.ts'
-import type { Target } from './target.ts'
+import type { RoutedCall } from './routed-call.ts'
+import { fieldsOf } from './routed-call.ts'
 
 /** What is known of a call that was verified. */
 export interface Passed {
@@ -22,14 +22,6 @@ export type Verified =
   /** A refusal or a handshake: nothing is stored. `headers`: more, names and values in turn. */
   | { kind: 'answer'; answer: Prepared; headers?: readonly string[] }
 
-export interface VerifiableCall {
-  exchange: Exchange
-  /** The target as received, in origin form. */
-  url: string
-  route: ServedRoute
-  target: Target
-}
-
 interface VerificationDeps {
   publicUrl: () => string | undefined
   /** Milliseconds since 1970. */
@@ -42,7 +34,7 @@ interface VerificationDeps {
 export function createVerification({ publicUrl, now, tally, log }: VerificationDeps) {
   const refusalLevel = createRefusalLevel()
 
-  function judge(outcome: VerificationOutcome, call: VerifiableCall, request: ReceivedCall): Verified {
+  function judge(outcome: VerificationOutcome, call: RoutedCall, request: ReceivedCall): Verified {
     const { route } = call
     tally.add(route.verificationType, outcome)
     switch (outcome.kind) {
@@ -55,20 +47,20 @@ export function createVerification({ publicUrl, now, tally, log }: VerificationD
       case 'reject': {
         const { reason, why, status, headers } = outcome
         const told = { reason, ...(why === undefined ? {} : { why }), ...fieldsOf(call) }
-        log[refusalLevel(route, request.now)](told, 'verification failed')
+        log[refusalLevel(route, request.now)](told, 'Verification failed')
         return { kind: 'answer', answer: verificationAnswer(status), ...(headers ? { headers } : {}) }
       }
       case 'handshake':
         return { kind: 'answer', answer: handshakeAnswer(outcome) }
       case 'unavailable':
-        log.warn({ why: outcome.why, ...fieldsOf(call) }, 'call can not be verified')
+        log.warn({ why: outcome.why, ...fieldsOf(call) }, 'Call can not be verified')
         return { kind: 'answer', answer: preparedAnswers.VerificationUnavailable }
     }
   }
 
   /** At once where the verifier answers at once. */
   return (
-    call: VerifiableCall,
+    call: RoutedCall,
     verification: PreparedVerification,
     body: Buffer,
   ): Verified | Promise<Verified> => {
@@ -94,8 +86,4 @@ function createRefusalLevel(): (route: ServedRoute, now: number) => 'info' | 'de
     logged.set(route, now)
     return 'info'
   }
-}
-
-function fieldsOf({ exchange, route }: VerifiableCall) {
-  return { requestId: exchange.requestId, webhook: route.webhook }
 }

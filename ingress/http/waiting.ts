@@ -10,6 +10,7 @@ import type { HttpLimits } from './limits.ts'
 import type { Prepared } from '../routes/prepared.ts'
 import { preparedAnswers } from '../routes/prepared.ts'
 import { renderReply } from './reply.ts'
+import { fieldsOf } from './routed-call.ts'
 
 /** The callers who wait for the answer of a run. */
 export interface WaitingCalls {
@@ -71,10 +72,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     try {
       return renderReply(message, route, limits)
     } catch (error) {
-      log.error(
-        { err: error, requestId: exchange.requestId, webhook: route.webhook },
-        'reply could not be rendered',
-      )
+      log.error({ err: error, ...fieldsOf({ exchange, route }) }, 'Reply could not be rendered')
       return preparedAnswers.Internal
     }
   }
@@ -89,10 +87,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
   function expire(call: Waiting): void {
     const accepted = call.verdict === 'accepted'
     const reason: AnswerCode = accepted ? 'ReplyTimeout' : 'StateUnavailable'
-    log.debug(
-      { reason, requestId: call.exchange.requestId, webhook: call.route.webhook },
-      'call not answered in time',
-    )
+    log.debug({ reason, ...fieldsOf(call) }, 'Call not answered in time')
     answer(call, 'unreplied', accepted ? call.route.timeoutAnswer : preparedAnswers.StateUnavailable)
   }
 
@@ -116,7 +111,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
       if (over !== 'replied') acts.push(state.closeReply(partition, replyId))
       await Promise.all(acts)
     } catch (error) {
-      log.error({ err: error }, 'lease could not be given back')
+      log.error({ err: error }, 'Lease could not be given back')
     }
   }
 

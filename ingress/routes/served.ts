@@ -54,6 +54,11 @@ export interface ServedRoute {
   places: { key: string; limit: number }
 }
 
+/** What every line of the log about a webhook tells. */
+export function webhookFields({ webhook: { namespace, name } }: Pick<ServedRoute, 'webhook'>) {
+  return { namespace, webhook: name }
+}
+
 const PLAIN_WEB_SOCKET: ServedRoute['webSocket'] = {
   allowedOrigins: [],
   subprotocols: [],

@@ -6,7 +6,7 @@ import type { Counts } from '../../process/counts.ts'
 import type { Log } from '../../process/log.ts'
 import type { HeldBytes, HeldShare } from '../held-bytes.ts'
 import type { ServedRoute } from '../routes/served.ts'
-import { throttleOf } from '../routes/served.ts'
+import { throttleOf, webhookFields } from '../routes/served.ts'
 import type { End, EndCode, EndReason } from './ends.ts'
 import { ends } from './ends.ts'
 import type { HookSocket } from './hook-socket.ts'
@@ -97,7 +97,7 @@ export class Connection {
       this.#alive = true
     })
     // Told by the close that follows.
-    ws.on('error', (error) => this.#deps.log.debug({ err: error, ...this.#fields() }, 'connection failed'))
+    ws.on('error', (error) => this.#deps.log.debug({ err: error, ...this.#fields() }, 'Connection failed'))
     ws.on('close', (code, reason) => this.#over(ws.closedWith ?? { code, reason: reason.toString() }))
     for (const message of this.#early.splice(0)) this.deliver(message)
     if (this.#ended !== undefined) this.end(this.#ended)
@@ -148,7 +148,7 @@ export class Connection {
    */
   ping(): void {
     if (!this.#alive) {
-      this.#deps.log.debug(this.#fields(), 'client is dead')
+      this.#deps.log.debug(this.#fields(), 'Client is dead')
       this.terminate()
       return
     }
@@ -238,7 +238,7 @@ export class Connection {
       return REFUSALS[verdict.kind]
     } catch (error) {
       if (error instanceof StateUnavailable) return 'StateUnavailable'
-      log.error({ err: error, ...this.#fields() }, 'message failed')
+      log.error({ err: error, ...this.#fields() }, 'Message failed')
       return 'Internal'
     }
   }
@@ -254,7 +254,7 @@ export class Connection {
     await this.#deps.state.disconnect(this.socket, event)
     this.#deps.counts.events.add('disconnect')
     this.#deps.counts.ends.add(this.#endReason(code))
-    this.#deps.log.debug({ statusCode: code, ...this.#fields() }, 'connection is over')
+    this.#deps.log.debug({ statusCode: code, ...this.#fields() }, 'Connection is over')
     this.#onEnded?.()
   }
 
@@ -278,8 +278,13 @@ export class Connection {
   }
 
   #fields() {
-    return { connection: this.socket.id, webhook: this.route.webhook }
+    return connectionFields(this.socket, this.route)
   }
+}
+
+/** What every line of the log about a connection tells. */
+export function connectionFields({ id }: Pick<SocketRef, 'id'>, route: ServedRoute) {
+  return { connectionId: id, ...webhookFields(route) }
 }
 
 /** What a message that is not stored does to its connection. */

@@ -10,7 +10,7 @@ import { throttleOf } from '../routes/served.ts'
 import type { RouteName, RouteTable } from '../routes/table.ts'
 import { createAcceptor } from './acceptor.ts'
 import type { ConnectionDeps, ConnectionSeed } from './connection.ts'
-import { Connection } from './connection.ts'
+import { Connection, connectionFields } from './connection.ts'
 import type { EndCode } from './ends.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import type { SocketLimits } from './limits.ts'
@@ -121,7 +121,7 @@ export function createSockets(deps: SocketsDeps): Sockets {
       else {
         one.start(ws, stream, () => forget(one))
         heartbeat.add(one)
-        log.debug({ connection: socket.id, webhook: route.webhook }, 'connection is open')
+        log.debug(connectionFields(socket, route), 'Connection is open')
       }
       return { kind: 'accepted' }
     },

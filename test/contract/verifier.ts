@@ -281,7 +281,7 @@ export function verifierContract(verifierCase: VerifierCase): void {
     const headers = await sign(message)
     await expectRefusal(callWith(headers, message.body))
     const log = JSON.stringify(site.logged)
-    expect(log).toContain('verification failed')
+    expect(log).toContain('Verification failed')
     const values = headers.flatMap(([name, value]) => (verifierCase.checked.includes(name) ? [value] : []))
     const telling = [...verifierCase.secrets, ...values].filter((text) => text.length > 12)
     for (const text of telling) expect(log).not.toContain(text)

@@ -241,7 +241,7 @@ describe('a fault of the runner itself', () => {
     expect(await answer).toEqual({ kind: 'failed' })
     expect(state.deadLetters(0)).toHaveLength(1)
     expect(await line('Event put aside')).toEqual({
-      event: 'event-1',
+      eventId: 'event-1',
       namespace: 'default',
       webhook: 'hook',
       reason: 'the runner has a fault; its log tells more',
@@ -327,7 +327,9 @@ describe('a checkpoint', () => {
     expect(await newer.read({ count: 1, blockMs: 0 })).toMatchObject([
       { kind: 'resume', checkpoint: { version: 2 }, attempts: 1 },
     ])
-    expect(logged).toEqual([{ fields: { run: 'run' }, message: 'Run waits for a runner of another version' }])
+    expect(logged).toEqual([
+      { fields: { runId: 'run' }, message: 'Run waits for a runner of another version' },
+    ])
   })
 
   test.each([
@@ -349,7 +351,7 @@ describe('a checkpoint', () => {
         },
       }),
     })
-    expect(await line('Run is lost')).toMatchObject({ run: 'run' })
+    expect(await line('Run is lost')).toMatchObject({ runId: 'run' })
     await ended.promise
     expect(await other.takeOver([{ ...run, epoch: 9 }])).toEqual([{ kind: 'ended' }])
   })

@@ -432,13 +432,13 @@ describe('ids and the log', () => {
     expect(site.logged).toEqual([
       {
         level: 'debug',
-        fields: { reason: 'Unauthorized', requestId: 'r1', webhook: { namespace: 'shop', name: 'orders' } },
-        message: 'call refused',
+        fields: { reason: 'Unauthorized', requestId: 'r1', namespace: 'shop', webhook: 'orders' },
+        message: 'Call refused',
       },
       {
         level: 'debug',
         fields: { reason: 'NotFound', requestId: expect.stringMatching(uuidV7) },
-        message: 'call refused',
+        message: 'Call refused',
       },
     ])
     expect(JSON.stringify(site.logged)).not.toMatch(/token|some|wrong|secret/)

@@ -110,7 +110,7 @@ test('the reason of a refusal is logged, and told to nobody', async () => {
   const site = await sites.start({ routes: [route] })
   await site.call(route, '', bad)
   await site.call(route, '', { method: 'POST', body })
-  const reasons = site.logged.filter(({ message }) => message === 'verification failed')
+  const reasons = site.logged.filter(({ message }) => message === 'Verification failed')
   expect(reasons.map(({ level, fields }) => [level, fields['reason']])).toEqual([
     ['info', 'SignatureMismatch'],
     ['debug', 'HeaderMissing'],
@@ -140,7 +140,7 @@ test('a minute later a refusal is a line of the log again', async () => {
   const levels = async (called: typeof route) => {
     site.logged.length = 0
     await site.call(called, '', bad)
-    return site.logged.flatMap(({ level, message }) => (message === 'verification failed' ? [level] : []))
+    return site.logged.flatMap(({ level, message }) => (message === 'Verification failed' ? [level] : []))
   }
   expect(await levels(route)).toEqual(['info'])
   expect(await levels(other)).toEqual(['info'])

@@ -279,7 +279,7 @@ describe('a client that vanished', () => {
     const connection = await openRaw(site, route.token)
     await site.nextEvent()
     const started = site.clock.now()
-    const isOver = (): boolean => site.logged.some(({ message }) => message === 'connection is over')
+    const isOver = (): boolean => site.logged.some(({ message }) => message === 'Connection is over')
     while (!isOver() && site.clock.now() - started < 60_000) await site.clock.advance(1_000)
     expect((await site.nextEvent()).socket?.end).toEqual({ statusCode: 1006, reason: '' })
     expect(site.clock.now() - started).toBeLessThan(60_000)
