@@ -12,4 +12,5 @@ export interface Problem {
   path: Path
 }
 
-export type Outcome<Value> = { value: Value; problem?: undefined } | { problem: Problem }
+/** A value, or why there is none. */
+export type Result<Value> = { value: Value; problem?: undefined } | { problem: Problem }

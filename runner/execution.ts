@@ -1,7 +1,7 @@
 /** Executes one run for as long as it is this runner's, and tells everyone who should know. */
 import type { RunnerState, RunRef } from '../state/state.ts'
 import { execute } from './engine/engine.ts'
-import type { Outcome } from './engine/engine.ts'
+import type { RunOutcome } from './engine/engine.ts'
 import type { Problem } from './run/problem.ts'
 import type { Machinery } from './run/run.ts'
 import { writeRunState } from './run/run-state.ts'
@@ -31,7 +31,7 @@ export interface RunInHand {
 
 /** How far a run was brought, and whether the state holds something of it. */
 export interface Conducted {
-  kind: Outcome['kind']
+  kind: RunOutcome['kind']
   stored: boolean
 }
 
@@ -90,13 +90,13 @@ export function createConduct(deps: ConductDeps): Conduct {
     ref: () => RunRef,
     { runState, bound }: RunInHand,
     { progress, onAway }: { progress: { stored: boolean; answered: boolean }; onAway: () => void },
-  ): Promise<Outcome> {
+  ): Promise<RunOutcome> {
     if (bound.problem) return { kind: 'failed', error: bound.problem }
     const { plan } = bound
     const { namespace } = runState.workflow
     const { runId } = ref()
     let unsaved = false
-    const tryOnce = (): Promise<Outcome> =>
+    const tryOnce = (): Promise<RunOutcome> =>
       execute({
         ...machinery,
         runId,
@@ -124,14 +124,14 @@ export function createConduct(deps: ConductDeps): Conduct {
     })
   }
 
-  function count({ startedAt }: RunState, { kind }: Outcome): void {
+  function count({ startedAt }: RunState, { kind }: RunOutcome): void {
     tally.runs.add(kind)
     // One that could not begin took no time.
     if (kind === 'completed' || kind === 'failed')
       tally.durations.observe(startedAt === 0 ? 0 : secondsSince(startedAt, machinery.clock))
   }
 
-  function report(runId: string, { workflow, trace }: RunState, outcome: Outcome, ms: number): void {
+  function report(runId: string, { workflow, trace }: RunState, outcome: RunOutcome, ms: number): void {
     const { namespace, name } = workflow
     const traced = trace === undefined ? {} : { traceId: trace.traceId }
     const fields = { namespace, workflow: name, runId, outcome: outcome.kind, ms, ...traced }

@@ -3,7 +3,7 @@ import { createCounts } from '../process/counts.ts'
 import type { Counts } from '../process/counts.ts'
 import type { Clock } from '../state/clock.ts'
 import type { ReplyOutcome, RunnerState, SendOutcome } from '../state/state.ts'
-import type { Outcome } from './engine/engine.ts'
+import type { RunOutcome } from './engine/engine.ts'
 
 /**
  * What a runner did, since the start. None of its numbers is a Workflow's own: there may be any number of
@@ -11,7 +11,7 @@ import type { Outcome } from './engine/engine.ts'
  */
 export interface Tally {
   /** Runs by how far they were brought; one that sleeps often is parked often, and ends once. */
-  readonly runs: Counts<Outcome['kind']>
+  readonly runs: Counts<RunOutcome['kind']>
   /** How long runs took that ended, from their beginning on, in seconds; what they waited for among it. */
   readonly durations: Histogram
   /** How long events were there before they were delivered the first time, in seconds. */

@@ -233,8 +233,8 @@ export function createCallHandler(deps: CallDeps) {
     admission: Admission & { lease: Lease; event: CallEvent },
   ): Promise<Verdict> {
     const { lease, event } = admission
-    const held = { exchange, route, replyId: lease.id, eventId: event.id, lease }
-    return waiting.admit(held, () =>
+    const pending = { exchange, route, replyId: lease.id, eventId: event.id, lease }
+    return waiting.admit(pending, () =>
       state.admit({ ...admission, replyTtlMs: route.timeoutMs + REPLY_GRACE_MS }),
     )
   }

@@ -19,16 +19,16 @@ export interface WaitingCalls {
    * verdict, and for its reply when it was accepted. Otherwise its answer is the caller's business; what a
    * failed act may have taken is given back.
    */
-  admit(call: HeldCall, act: () => Promise<Verdict>): Promise<Verdict>
+  admit(call: PendingCall, act: () => Promise<Verdict>): Promise<Verdict>
   /** Answers a call as another one was that said the same. */
-  repeat(call: Pick<HeldCall, 'exchange' | 'route' | 'eventId'>, message: ReplyMessage): void
+  repeat(call: Pick<PendingCall, 'exchange' | 'route' | 'eventId'>, message: ReplyMessage): void
   /** Gives all of them this answer now. */
   answerAll(code: AnswerCode): void
   /** Resolves when everything that was to be given back has been. */
   settled(): Promise<void>
 }
 
-export interface HeldCall {
+export interface PendingCall {
   exchange: Exchange
   route: ServedRoute
   replyId: string
@@ -36,7 +36,7 @@ export interface HeldCall {
   lease: Lease
 }
 
-interface Waiting extends HeldCall {
+interface Waiting extends PendingCall {
   deadline: Deadline
   onClose: () => void
   onEnd: () => void
@@ -67,7 +67,7 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
 
   function render(
     message: ReplyMessage,
-    { route, exchange }: Pick<HeldCall, 'exchange' | 'route'>,
+    { route, exchange }: Pick<PendingCall, 'exchange' | 'route'>,
   ): Prepared {
     try {
       return renderReply(message, route, limits)
@@ -115,26 +115,26 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     }
   }
 
-  function hold(held: HeldCall): Waiting {
+  function hold(pending: PendingCall): Waiting {
     const call: Waiting = {
-      ...held,
+      ...pending,
       verdict: 'pending',
       over: 'no',
-      deadline: deadlines.add(held.route.timeoutMs, () => expire(call)),
+      deadline: deadlines.add(pending.route.timeoutMs, () => expire(call)),
       onClose: () => stop(call, 'unreplied'),
-      onEnd: () => held.exchange.req.socket.destroy(),
+      onEnd: () => pending.exchange.req.socket.destroy(),
     }
-    held.exchange.res.on('close', call.onClose)
+    pending.exchange.res.on('close', call.onClose)
     // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
-    held.exchange.req.socket.on('end', call.onEnd)
-    calls.set(held.replyId, call)
-    held.exchange.waiting = true
+    pending.exchange.req.socket.on('end', call.onEnd)
+    calls.set(pending.replyId, call)
+    pending.exchange.waiting = true
     return call
   }
 
   return {
-    async admit(held, act) {
-      const call = hold(held)
+    async admit(pending, act) {
+      const call = hold(pending)
       try {
         const verdict = await act()
         if (verdict.kind === 'accepted') {
@@ -142,12 +142,12 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
           if (call.over !== 'no') giveBack(call)
         } else {
           calls.delete(call.replyId)
-          held.exchange.waiting = false
+          pending.exchange.waiting = false
           if (call.over === 'no') stop(call, 'unreplied')
         }
         return verdict
       } catch (error) {
-        held.exchange.waiting = false
+        pending.exchange.waiting = false
         if (call.over === 'no') stop(call, 'unreplied')
         giveBack(call)
         throw error

@@ -18,7 +18,7 @@ const MAX_AGE = '600'
 const EXPOSED =
   'X-Request-Id, X-Hooklet-Event-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Location'
 
-export function compileCors(cors: Route['cors']): Cors | undefined {
+export function prepareCors(cors: Route['cors']): Cors | undefined {
   if (cors === undefined) return undefined
   const { origins, methods, headers } = cors
   return {

@@ -22,7 +22,7 @@ function digest(hex: string): Buffer {
 }
 
 /** Undefined: no credentials asked for. Throws on what is not a SHA-256 digest. */
-export function compileCredentials(auth: Route['auth']): Credentials | undefined {
+export function prepareCredentials(auth: Route['auth']): Credentials | undefined {
   if (auth === undefined) return undefined
   const challenges: string[] = []
   if (auth.basic !== undefined) challenges.push('WWW-Authenticate', 'Basic realm="hooklet", charset="UTF-8"')

@@ -3,9 +3,9 @@ import type { Throttle } from '../../state/state.ts'
 import { allowedContentType, allowedHeaders, headerOf } from './answer-headers.ts'
 import { networkOf } from './client-network.ts'
 import type { Cors } from './cors.ts'
-import { compileCors } from './cors.ts'
+import { prepareCors } from './cors.ts'
 import type { Credentials } from './credentials.ts'
-import { compileCredentials } from './credentials.ts'
+import { prepareCredentials } from './credentials.ts'
 import type { Prepared } from './prepared.ts'
 import { finalStatus, prepare, timeoutAnswer } from './prepared.ts'
 import type { Route, RouteState } from '../route.ts'
@@ -69,7 +69,7 @@ const PLAIN_WEB_SOCKET: ServedRoute['webSocket'] = {
  * Throws on a route of another version, with malformed credentials, or with a verification that is unknown or
  * lacks usable keys.
  */
-export function compileRoute(
+export function prepareRoute(
   route: Route,
   partitions: number,
   verifiers: VerifierDeps = NOTHING_FETCHED,
@@ -89,11 +89,11 @@ export function compileRoute(
     type: route.type,
     state: route.state,
     exact: route.path === 'Exact',
-    credentials: compileCredentials(route.auth),
+    credentials: prepareCredentials(route.auth),
     verification: prepareVerification(route.verification, depsOfTenant(verifiers, namespace)),
     verificationType: route.verification.type,
     once: route.once,
-    cors: compileCors(route.cors),
+    cors: prepareCors(route.cors),
     policy: policyOf(route),
     mode: response.mode,
     answer: prepare({ status, contentType, headers, body: response.body }),

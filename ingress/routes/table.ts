@@ -2,7 +2,7 @@ import type { Route } from '../route.ts'
 import type { VerifierDeps } from '../verify/verifier.ts'
 import { DEFAULT_PARTITIONS } from './partition.ts'
 import type { ServedRoute } from './served.ts'
-import { compileRoute } from './served.ts'
+import { prepareRoute } from './served.ts'
 
 /** Names a webhook among all. */
 export type RouteName = Pick<Route, 'namespace' | 'name'>
@@ -55,7 +55,7 @@ export function createRouteTable({
       const key = keyOf(route)
       const holder = byToken.get(route.token)
       if (holder !== undefined && keyOf(holder.webhook) !== key) return false
-      const served = compileRoute(route, partitions, verifiers)
+      const served = prepareRoute(route, partitions, verifiers)
       const former = tokens.get(key)
       if (former !== undefined && former !== route.token) byToken.delete(former)
       byToken.set(route.token, served)

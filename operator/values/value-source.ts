@@ -5,7 +5,7 @@ import { ExpressionError, type Expressions } from '../../runner/expression/expre
 import { membersRead, soleMember, toleratesMissing } from '../../runner/expression/members.ts'
 import { compileValue } from '../../runner/expression/template.ts'
 import type { Json, Program } from '../../runner/plan.ts'
-import type { Outcome, Problem } from '../problem.ts'
+import type { Result, Problem } from '../problem.ts'
 import type { Reference } from '../references.ts'
 import type { ObjectSource } from '../source.ts'
 import { readKey } from './data.ts'
@@ -14,9 +14,9 @@ import { globalReferences, pick, readGlobals, type GlobalsScope } from './global
 /** Resolves the value sources of one resource and notes what it read. */
 export interface ValueResolver {
   /** The value. An empty one is a problem unless it was written down as such (`value: ''`). */
-  resolve(valueSource: ValueSource, path: Path): Promise<Outcome<string>>
+  resolve(valueSource: ValueSource, path: Path): Promise<Result<string>>
   /** The value under a key of a Secret. */
-  secretKey(ref: KeyRef, path: Path): Promise<Outcome<string>>
+  secretKey(ref: KeyRef, path: Path): Promise<Result<string>>
   readonly references: Reference[]
 }
 
@@ -34,7 +34,7 @@ export function createValueResolver(deps: {
     kind: 'ConfigMap' | 'Secret',
     { name, key }: KeyRef,
     path: Path,
-  ): Promise<Outcome<string>> => {
+  ): Promise<Result<string>> => {
     const { namespace } = scope
     references.push({ kind, namespace, name })
     const object = await (kind === 'Secret'
@@ -43,7 +43,7 @@ export function createValueResolver(deps: {
     return valueOfKey(object, { kind, name, key }, path)
   }
 
-  const evaluate = async (program: Program, path: Path): Promise<Outcome<string>> => {
+  const evaluate = async (program: Program, path: Path): Promise<Result<string>> => {
     const stranger = program.variables.find((variable) => variable !== 'globals')
     if (stranger !== undefined) {
       return invalid(path, `reads $${stranger}, but only $globals can be read here`)
@@ -98,7 +98,7 @@ function valueOfKey(
   object: ConfigMap | Secret | undefined,
   { kind, name, key }: KeyRef & { kind: 'ConfigMap' | 'Secret' },
   path: Path,
-): Outcome<string> {
+): Result<string> {
   if (!object)
     return problem('NotFound', path, `refers to the ${kind} ${name}, which does not exist: create it`)
   let value: string | undefined
@@ -123,7 +123,7 @@ function valueOfKey(
   return { value }
 }
 
-function asText(result: Json, path: Path): Outcome<string> {
+function asText(result: Json, path: Path): Result<string> {
   if (result === '')
     return problem('EmptyValue', path, 'has an expression that gives an empty text: fill the global')
   if (result === null)

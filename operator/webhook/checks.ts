@@ -1,7 +1,7 @@
 import type { Path } from '../../crds/fault.ts'
 import type { ObjectMeta } from '../../crds/object.ts'
 import type { Webhook } from '../../crds/types.gen.ts'
-import type { Outcome, Problem } from '../problem.ts'
+import type { Result, Problem } from '../problem.ts'
 import { namespaceOf } from '../source.ts'
 import type { GatheredWebhook } from './gather.ts'
 import { compileResponse, MAX_BODY_BYTES } from './response.ts'
@@ -79,7 +79,7 @@ function valuesAreThere({ gathered }: CheckInput): Problem | undefined {
 
 /** A blank half of basic means the empty string; a blank token or secret would open the door. */
 function listedValuesAreNotBlank({ gathered: { bearer, verification } }: CheckInput): Problem | undefined {
-  const lists: [Path, Outcome<string>[]][] = [
+  const lists: [Path, Result<string>[]][] = [
     [['spec', 'auth', 'bearer', 'tokens'], bearer ?? []],
     [['spec', 'verification', 'secrets'], verification.secrets ?? []],
     [['spec', 'verification', 'jwt', 'publicKeys'], verification.publicKeys ?? []],
@@ -157,5 +157,5 @@ function bodyFits({ webhook }: CheckInput): Problem | undefined {
 }
 
 /** The value, where it could be read. */
-export const valueOf = (outcome: Outcome<string>): string | undefined =>
+export const valueOf = (outcome: Result<string>): string | undefined =>
   outcome.problem === undefined ? outcome.value : undefined

@@ -19,7 +19,7 @@ const WITHOUT_ROUTE: ReadonlySet<Problem['reason']> = new Set([
  * The Webhook as the data plane serves it. With a problem its route answers 503: it is never served with less
  * protection than the spec asks for. Undefined when it can't have a route at all.
  */
-export function compileWebhook(input: CheckInput, problem: Problem | undefined): Route | undefined {
+export function compileRoute(input: CheckInput, problem: Problem | undefined): Route | undefined {
   const { webhook, gathered } = input
   const { metadata, spec } = webhook
   const token = valueOf(gathered.token)

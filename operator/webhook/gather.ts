@@ -2,18 +2,18 @@ import type { ValueSource, Webhook } from '../../crds/types.gen.ts'
 import type { Path } from '../../crds/fault.ts'
 import type { ObjectName } from '../../kube/follow.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
-import type { Outcome } from '../problem.ts'
+import type { Result } from '../problem.ts'
 import { distinctReferences, type Reference } from '../references.ts'
 import { nameOf, type ObjectSource, type PlanLookup, type PublishedPlan } from '../source.ts'
 import { createValueResolver, type ValueResolver } from '../values/value-source.ts'
 
 /** All that a Webhook refers to, read; nothing after this does I/O. */
 export interface GatheredWebhook {
-  token: Outcome<string>
+  token: Result<string>
   /** Only the halves that are given. */
-  basic?: { username?: Outcome<string>; password?: Outcome<string> }
-  bearer?: Outcome<string>[]
-  verification: { code?: Outcome<string>; secrets?: Outcome<string>[]; publicKeys?: Outcome<string>[] }
+  basic?: { username?: Result<string>; password?: Result<string> }
+  bearer?: Result<string>[]
+  verification: { code?: Result<string>; secrets?: Result<string>[]; publicKeys?: Result<string>[] }
   /** The Workflows with a trigger on it, by name. */
   workflows: GatheredTarget[]
   references: Reference[]
@@ -65,7 +65,7 @@ async function gatherToken(
   webhook: Webhook,
   source: ObjectSource,
   resolver: ValueResolver,
-): Promise<Outcome<string>> {
+): Promise<Result<string>> {
   const { tokenFrom } = webhook.spec
   if (tokenFrom) return resolver.secretKey(tokenFrom.secretKeyRef, ['spec', 'tokenFrom', 'secretKeyRef'])
   const value = source.generatedToken(nameOf(webhook))
@@ -104,7 +104,7 @@ async function gatherVerification(
   return result
 }
 
-function resolveAll(values: ValueSource[], path: Path, resolver: ValueResolver): Promise<Outcome<string>[]> {
+function resolveAll(values: ValueSource[], path: Path, resolver: ValueResolver): Promise<Result<string>[]> {
   return Promise.all(values.map((value, index) => resolver.resolve(value, [...path, index])))
 }
 

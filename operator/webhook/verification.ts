@@ -1,6 +1,6 @@
 import type { Verification } from '../../ingress/route.ts'
 import { faultOf } from '../../ingress/verify/registry.ts'
-import type { Outcome, Problem } from '../problem.ts'
+import type { Result, Problem } from '../problem.ts'
 import type { CheckInput } from './checks.ts'
 import { parseGoDuration } from './quantities.ts'
 
@@ -47,7 +47,7 @@ function compileJwt(
     publicKeys: _publicKeys,
     ...rest
   }: NonNullable<CheckInput['webhook']['spec']['verification']['jwt']>,
-  publicKeys: Outcome<string>[] | undefined,
+  publicKeys: Result<string>[] | undefined,
 ): NonNullable<Verification['jwt']> {
   return {
     ...rest,
@@ -56,7 +56,7 @@ function compileJwt(
   }
 }
 
-const valuesOf = (outcomes: Outcome<string>[]): string[] =>
+const valuesOf = (outcomes: Result<string>[]): string[] =>
   outcomes.flatMap((outcome) => (outcome.problem === undefined ? [outcome.value] : []))
 
 function perMinute({ requests, window }: CheckInput['webhook']['spec']['limits']['rate']): number {

@@ -4,7 +4,7 @@ import type { Route } from '../../ingress/route.ts'
 import type { Problem } from '../problem.ts'
 import type { Reference } from '../references.ts'
 import { checkWebhook, type CheckInput } from './checks.ts'
-import { compileWebhook } from './compile.ts'
+import { compileRoute } from './compile.ts'
 import { webhookConditions } from './conditions.ts'
 import type { GatheredTarget } from './gather.ts'
 
@@ -27,7 +27,7 @@ export interface CompiledWebhook {
 /** Check and compile, from what was gathered. Pure. */
 export function finishWebhook(input: CheckInput): CompiledWebhook {
   const problem = checkWebhook(input)
-  const route = compileWebhook(input, problem)
+  const route = compileRoute(input, problem)
   return {
     webhook: input.webhook,
     ...(route ? { route } : {}),

@@ -18,7 +18,7 @@ import type { Run } from '../run/run.ts'
 import { newFrame } from '../run/run-state.ts'
 import type { Frame, RunState } from '../run/run-state.ts'
 
-export type Outcome =
+export type RunOutcome =
   | { kind: 'completed'; output: Json }
   | { kind: 'failed'; error: Problem }
   /** Stored, to be woken later. */
@@ -34,7 +34,7 @@ const MAX_STEPS = 10_000
  * @throws {Halted} when `run.halt` asks to stop: the run goes on from its last checkpoint elsewhere.
  * @throws {StateUnavailable} likewise.
  */
-export async function execute(run: Run): Promise<Outcome> {
+export async function execute(run: Run): Promise<RunOutcome> {
   try {
     return await new Engine(run).run()
   } catch (error) {
@@ -57,7 +57,7 @@ class Engine {
     this.#unsaved = run.unsaved ?? false
   }
 
-  async run(): Promise<Outcome> {
+  async run(): Promise<RunOutcome> {
     for (;;) {
       if (this.#run.halt.aborted) throw new Halted()
       try {
@@ -79,7 +79,7 @@ class Engine {
     else this.#state.frames.pop()
   }
 
-  async #turn(): Promise<Outcome | undefined> {
+  async #turn(): Promise<RunOutcome | undefined> {
     checkDeadlines(this.#state, this.#run.clock.now())
     if (this.#state.error) return await this.#handleError(this.#state.error)
     if (this.#state.phase === 'new') {
@@ -93,7 +93,7 @@ class Engine {
     return await this.#apply(await taskTypeOf(taskOf(this.#run, frame)).begin(this.#atWork(frame)))
   }
 
-  async #handleError(error: Problem): Promise<Outcome | undefined> {
+  async #handleError(error: Problem): Promise<RunOutcome | undefined> {
     const frame = this.#state.frames.at(-1)
     if (!frame) return { kind: 'failed', error }
     if (this.#unsaved) await this.#save()
@@ -151,7 +151,7 @@ class Engine {
   }
 
   /** Follows steps until a task has to begin, an error rises, or the run sleeps. */
-  async #apply(first: Step): Promise<Outcome | undefined> {
+  async #apply(first: Step): Promise<RunOutcome | undefined> {
     const frame = this.#state.frames.at(-1) as Frame
     switch (first.kind) {
       case 'park':
@@ -166,7 +166,10 @@ class Engine {
     }
   }
 
-  async #enter(frame: Frame, { list, input }: Extract<Step, { kind: 'list' }>): Promise<Outcome | undefined> {
+  async #enter(
+    frame: Frame,
+    { list, input }: Extract<Step, { kind: 'list' }>,
+  ): Promise<RunOutcome | undefined> {
     const task = taskOf(this.#run, frame)
     const tasks = taskTypeOf(task).lists?.(task)[list] ?? []
     this.#countStep()
@@ -185,7 +188,7 @@ class Engine {
   }
 
   /** Takes the task's frame away and goes on where `then` says. */
-  async #leave(frame: Frame, output: Json, then: string): Promise<Outcome | undefined> {
+  async #leave(frame: Frame, output: Json, then: string): Promise<RunOutcome | undefined> {
     const { frames } = this.#state
     const siblings = siblingsAt(this.#run, frames.length - 1)
     const next = then === 'continue' ? frame.index + 1 : siblings.findIndex(({ name }) => name === then)
@@ -204,7 +207,7 @@ class Engine {
     return await this.#listEnded(output, then === 'exit')
   }
 
-  async #listEnded(output: Json, exited: boolean): Promise<Outcome | undefined> {
+  async #listEnded(output: Json, exited: boolean): Promise<RunOutcome | undefined> {
     const frame = this.#state.frames.at(-1)
     if (!frame) return undefined
     delete frame.attemptDeadline
@@ -212,7 +215,7 @@ class Engine {
     return await this.#apply(step ?? { kind: 'done', output })
   }
 
-  async #finish(): Promise<Outcome> {
+  async #finish(): Promise<RunOutcome> {
     const { plan } = this.#run
     const scope: Scope = { output: this.#state.data }
     // What fails now has no task around it.
@@ -220,7 +223,7 @@ class Engine {
     return { kind: 'completed', output: await this.#writeOutput(plan.output, this.#state.data, scope) }
   }
 
-  async #park(until: number): Promise<Outcome> {
+  async #park(until: number): Promise<RunOutcome> {
     const wakeAt = Math.min(until, nearestDeadline(this.#state))
     if (!(await this.#run.park(this.#state, Math.max(0, wakeAt - this.#run.clock.now())))) throw new Fenced()
     return { kind: 'parked' }

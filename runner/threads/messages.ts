@@ -7,11 +7,11 @@ export interface Job {
   input: string
 }
 
-export type Outcome =
+export type JobOutcome =
   | { kind: 'output'; text: string }
   /** The program has a fault, or ended with an error; `text` says which. */
   | { kind: 'failed'; text: string }
   /** Out of memory or stack. The worker is to be replaced. */
   | { kind: 'aborted' }
 
-export type Message = { kind: 'ready' } | Outcome
+export type Message = { kind: 'ready' } | JobOutcome

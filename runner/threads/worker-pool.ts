@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { createCounts } from '../../process/counts.ts'
 import type { Counts } from '../../process/counts.ts'
-import type { Job, Message, Outcome } from './messages.ts'
+import type { Job, Message, JobOutcome } from './messages.ts'
 
 export interface PoolLimits {
   workers: number
@@ -33,7 +33,7 @@ interface Seat {
  * What became of a job. `timeout`: it took longer than it may; `refused`: too many waited; `stopped`: the pool
  * was closed.
  */
-export type JobResult = Outcome | { kind: 'timeout' } | { kind: 'refused' } | { kind: 'stopped' }
+export type JobResult = JobOutcome | { kind: 'timeout' } | { kind: 'refused' } | { kind: 'stopped' }
 
 /** What is counted. */
 export type JobEnd = Exclude<JobResult['kind'], 'stopped'>

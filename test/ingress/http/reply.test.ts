@@ -3,11 +3,11 @@ import { DEFAULT_LIMITS } from '../../../ingress/http/limits.ts'
 import type { Prepared } from '../../../ingress/routes/prepared.ts'
 import { preparedAnswers } from '../../../ingress/routes/prepared.ts'
 import { renderReply } from '../../../ingress/http/reply.ts'
-import { compileRoute } from '../../../ingress/routes/served.ts'
+import { prepareRoute } from '../../../ingress/routes/served.ts'
 import type { Json } from '../../../state/event.ts'
 import { routeOf } from '../support.ts'
 
-const route = compileRoute(routeOf('orders', { response: { mode: 'Reply' } }), 64)
+const route = prepareRoute(routeOf('orders', { response: { mode: 'Reply' } }), 64)
 
 function reply(body: Json, headers: Record<string, string> = {}, status = 200): Prepared {
   return renderReply({ kind: 'reply', status, headers, body }, route, DEFAULT_LIMITS)
@@ -19,7 +19,7 @@ function output(body: Json, contentType: string): Prepared {
     statusCode: 201,
     headers: { 'content-type': contentType, 'x-kind': 'a' },
   } as const
-  const route = compileRoute(routeOf('orders', { response }), 64)
+  const route = prepareRoute(routeOf('orders', { response }), 64)
   return renderReply({ kind: 'output', body }, route, DEFAULT_LIMITS)
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { compileCredentials, credentialsPass } from '../../../ingress/routes/credentials.ts'
+import { prepareCredentials, credentialsPass } from '../../../ingress/routes/credentials.ts'
 import type { Route } from '../../../ingress/route.ts'
 import { sha256 } from '../support.ts'
 
@@ -7,7 +7,7 @@ const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
 const basic = (pair: string) => `Basic ${base64(pair)}`
 
 function pass(auth: Route['auth'], authorization: string | undefined): boolean {
-  const credentials = compileCredentials(auth)
+  const credentials = prepareCredentials(auth)
   if (credentials === undefined) throw new Error('no credentials')
   return credentialsPass(credentials, authorization)
 }
@@ -77,7 +77,7 @@ test('with both set either passes, and both are named in the challenge', () => {
   expect(pass(auth, basic('ada:secret'))).toBe(true)
   expect(pass(auth, 'Bearer token')).toBe(true)
   expect(pass(auth, 'Bearer ada:secret')).toBe(false)
-  expect(compileCredentials(auth)?.challenges).toEqual([
+  expect(prepareCredentials(auth)?.challenges).toEqual([
     'WWW-Authenticate',
     'Basic realm="hooklet", charset="UTF-8"',
     'WWW-Authenticate',

@@ -6,7 +6,7 @@ import { compileAll } from '../../../operator/compile.ts'
 import { createSnapshot } from '../../../operator/source.ts'
 import type { SourceObject } from '../../../operator/source.ts'
 import { execute } from '../../../runner/engine/engine.ts'
-import type { Outcome } from '../../../runner/engine/engine.ts'
+import type { RunOutcome } from '../../../runner/engine/engine.ts'
 import { Halted } from '../../../runner/run/run.ts'
 import type { RunState } from '../../../runner/run/run-state.ts'
 import { newRunState } from '../../../runner/event-runs.ts'
@@ -19,7 +19,7 @@ import type { ReplyMessage, SocketMessage } from '../../../state/state.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 
 export interface Trial {
-  outcome: Outcome
+  outcome: RunOutcome
   /** How long the run slept, in milliseconds, nap by nap. */
   naps: number[]
   replies: ReplyMessage[]
