@@ -2,11 +2,12 @@
  * What processes tell Prometheus, and that alerts, dashboard and autoscaler of the chart ask for nothing
  * else.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import type { Member } from '../support/member.ts'
-import { samplesIn } from '../support/metrics.ts'
+import { sampleLines, samplesIn } from '../support/metrics.ts'
 import { promtool } from '../support/promtool.ts'
 import { says } from './installation.ts'
 import { startSite } from './site.ts'
@@ -20,9 +21,9 @@ beforeAll(async () => {
 })
 afterAll(() => site?.close())
 
-async function scrape(member: Member | undefined): Promise<string> {
+async function scrape(member: Member | undefined, accept = 'text/plain'): Promise<string> {
   const port = /"metricsPort":(\d+)/.exec(member?.log() ?? '')?.[1]
-  return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  return await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { accept } })).text()
 }
 
 const metricsOf = async (member: Member | undefined): Promise<Map<string, number>> =>
@@ -102,6 +103,30 @@ async function told(): Promise<Map<string, { type: string; process: string }>> {
 test('promtool has nothing to say about what is told', async () => {
   for (const member of [site.ingress[0], site.runners[0], site.operators[0]])
     expect(await promtool(['check', 'metrics'], await scrape(member))).toEqual({ code: 0, said: '' })
+})
+
+test('Prometheus stores what is told in OpenMetrics, each sample of it', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hooklet-metrics-'))
+  try {
+    for (const [index, member] of [site.ingress[0], site.runners[0], site.operators[0]].entries()) {
+      const text = await scrape(member, 'application/openmetrics-text')
+      const file = path.join(folder, `${index}.txt`)
+      // What is stored from a file needs times of its own.
+      writeFileSync(file, text.replaceAll(/^[^#].*$/gm, '$& 1700000000'))
+      const { code, said } = await promtool([
+        'tsdb',
+        'create-blocks-from',
+        'openmetrics',
+        file,
+        path.join(folder, `${index}`),
+      ])
+      expect({ code, said }).toMatchObject({ code: 0 })
+      const stored = /^\w{26} +\d+ +\d+ +\S+ +(\d+) /m.exec(said)?.[1]
+      expect(Number(stored)).toBe(sampleLines(text).length)
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('the page lists what is told, with its type, by which process, and nothing else', async () => {

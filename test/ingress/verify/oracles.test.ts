@@ -28,7 +28,7 @@ import { createManualClock } from '../../support/manual-clock.ts'
 import { startOrigin } from '../../support/origin.ts'
 import type { Origin } from '../../support/origin.ts'
 import { CASES, parametersOf, VARIANTS } from './cases.ts'
-import { DOCUMENTS, notification } from './public-key-cases.ts'
+import { confirmation, DOCUMENTS, notification, TOPIC } from './public-key-cases.ts'
 
 const NOW = createManualClock().now()
 const BASE = 'https://hooks.example.com'
@@ -88,11 +88,27 @@ const variant = (name: string): VerifierCase => {
   return found
 }
 
-const messages = fc.record({
-  version: fc.constantFrom('1' as const, '2' as const),
-  Message: fc.string({ unit: 'grapheme', minLength: 1 }),
-  Subject: fc.string({ unit: 'grapheme', minLength: 1 }),
-})
+const versions = fc.constantFrom('1' as const, '2' as const)
+const words = fc.string({ unit: 'grapheme', minLength: 1 })
+const snsNotifications = (signer: Message['signer']) =>
+  fc
+    .tuple(fc.record({ Message: words, Subject: words }), versions)
+    .map(([members, version]) => JSON.stringify(notification(signer, members, version)))
+const snsConfirmations = (signer: Message['signer']) =>
+  fc
+    .tuple(fc.stringMatching(/^[0-9a-f]{32}$/), versions)
+    .map(([token, version]) => JSON.stringify(confirmation(signer, token, version)))
+const changedMember =
+  (...names: string[]) =>
+  (text: string) => {
+    const members = JSON.parse(text) as Record<string, string>
+    return fc
+      .constantFrom(...names)
+      .map((name) => JSON.stringify({ ...members, [name]: `${members[name]}0` }))
+  }
+const takenBySNSValidator = ({ text }: Arrived): Promise<boolean> =>
+  new Promise((resolve) => new SNSValidator().validate(text, (error) => resolve(error === null)))
+
 const alexaText = (time: number, said: string): string =>
   JSON.stringify({ request: { requestId: '1', timestamp: new Date(time).toISOString(), said } })
 
@@ -160,19 +176,20 @@ const ORACLES: Record<string, Oracle> = {
   },
   'SNS by sns-validator': {
     of: CASES.SNS,
-    takes: ({ text }) =>
-      new Promise<boolean>((resolve) =>
-        new SNSValidator().validate(text, (error) => resolve(error === null)),
-      ),
-    texts: messages.map((members) => JSON.stringify(notification('current', members))),
-    ofStranger: messages.map((members) => JSON.stringify(notification('stranger', members))),
-    changed: (text) => {
-      const members = JSON.parse(text) as Record<string, string>
-      const names = ['Message', 'MessageId', 'Subject', 'Timestamp']
-      return fc
-        .constantFrom(...names)
-        .map((name) => JSON.stringify({ ...members, [name]: `${members[name]}0` }))
+    takes: takenBySNSValidator,
+    texts: snsNotifications('current'),
+    ofStranger: snsNotifications('stranger'),
+    changed: changedMember('Message', 'MessageId', 'Subject', 'Timestamp'),
+  },
+  'SNS, confirmations that a workflow gets, by sns-validator': {
+    of: {
+      ...CASES.SNS,
+      verification: { ...CASES.SNS.verification, sns: { topicARNs: [TOPIC], confirm: false } },
     },
+    takes: takenBySNSValidator,
+    texts: snsConfirmations('current'),
+    ofStranger: snsConfirmations('stranger'),
+    changed: changedMember('Message', 'MessageId', 'Timestamp', 'Token', 'SubscribeURL'),
   },
   'Alexa by alexa-verifier': {
     of: CASES.Alexa,

@@ -61,14 +61,11 @@ export const ALEXA: VerifierCase = {
   ],
 }
 
-const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:orders'
+export const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:orders'
 const CERTIFICATE_URL = 'https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem'
 
-/** With these members changed. */
-export function notification(
-  signer: Signer,
-  { version = '2', ...members }: { version?: '1' | '2'; Message?: string; Subject?: string } = {},
-): Members {
+/** A notification, with these members changed. */
+export function notification(signer: Signer, members: Members = {}, version: '1' | '2' = '2'): Members {
   const signed = {
     Message: 'für 5 €\nMessageId\n2',
     MessageId: '22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324',
@@ -79,6 +76,14 @@ export function notification(
     ...members,
   }
   return signedAsSNS(signed, { version, key: rsaKeyOf(signer), url: CERTIFICATE_URL })
+}
+
+/** What asks for the confirmation of a subscription. */
+export function confirmation(signer: Signer, token: string, version: '1' | '2'): Members {
+  const query = new URLSearchParams({ Action: 'ConfirmSubscription', TopicArn: TOPIC, Token: token })
+  const SubscribeURL = `${new URL(CERTIFICATE_URL).origin}/?${query.toString()}`
+  const members = { Type: 'SubscriptionConfirmation', Subject: undefined, Token: token, SubscribeURL }
+  return notification(signer, members, version)
 }
 
 /** What is read for Alexa and SNS, by its URL. */
