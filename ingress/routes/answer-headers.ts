@@ -18,7 +18,8 @@ export const SECURITY_HEADERS: readonly string[] = [
   '0',
 ]
 
-const RESERVED = new Set([
+/** In lower case: what webhooks and runs don't set. `docs/answers.md` repeats them for users. */
+export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   // Set from the content-type rule, not copied.
   'content-type',
   // The connection's own and the framing of the message (RFC 9110, 7.6.1; RFC 9112, 6): the server's
@@ -34,6 +35,7 @@ const RESERVED = new Set([
   'content-length',
   'content-encoding',
   // The platform's.
+  'date',
   'x-content-type-options',
   'content-security-policy',
   'content-security-policy-report-only',
@@ -52,7 +54,9 @@ const RESERVED = new Set([
   'reporting-endpoints',
   'service-worker-allowed',
   'set-cookie',
+  'set-login',
   'strict-transport-security',
+  'use-as-dictionary',
 ])
 
 /**
@@ -85,7 +89,7 @@ export function headerOf(headers: Record<string, string>, name: string): string 
 export function allowedHeaders(headers: Record<string, string>): string[] {
   const list: string[] = []
   for (const [name, value] of Object.entries(headers)) {
-    if (!RESERVED.has(name.toLowerCase()) && isHeader(name, value)) list.push(name, value)
+    if (!RESERVED_HEADERS.has(name.toLowerCase()) && isHeader(name, value)) list.push(name, value)
   }
   return list
 }

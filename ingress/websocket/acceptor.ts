@@ -23,14 +23,22 @@ export interface Acceptance {
  */
 export function createAcceptor({
   closeTimeoutMs,
+  fragments,
+  pieces,
 }: SocketLimits): (acceptance: Acceptance) => HookSocket | undefined {
   let subprotocol: string | undefined
-  // The library's types are behind it by this one.
-  const options: ServerOptions<typeof HookSocket> & { closeTimeout: number } = {
+  // The library's types are behind it by these.
+  const options: ServerOptions<typeof HookSocket> & {
+    closeTimeout: number
+    maxFragments: number
+    maxBufferedChunks: number
+  } = {
     noServer: true,
     WebSocket: HookSocket,
     clientTracking: false,
     closeTimeout: closeTimeoutMs,
+    maxFragments: fragments,
+    maxBufferedChunks: pieces,
     // Its memory for each connection outweighs what it saves on small messages.
     perMessageDeflate: false,
     handleProtocols: () => subprotocol ?? false,

@@ -86,16 +86,9 @@ export class Connection {
   start(ws: HookSocket, stream: Duplex, onEnded: () => void): void {
     this.#ws = ws
     this.#onEnded = onEnded
-    stream.prependListener('data', (chunk: Buffer) => this.#received(chunk.length))
-    ws.on('message', (data: Buffer, binary) => {
-      this.#completed(data.length)
-      this.#hear(data, binary)
-    })
-    ws.on('ping', (data) => this.#completed(data.length))
-    ws.on('pong', (data) => {
-      this.#completed(data.length)
-      this.#alive = true
-    })
+    stream.prependListener('data', (chunk: Buffer) => this.#received(chunk))
+    ws.on('message', (data: Buffer, binary) => this.#hear(data, binary))
+    ws.on('pong', () => (this.#alive = true))
     // Told by the close that follows.
     ws.on('error', (error) => this.#deps.log.debug({ err: error, ...this.#fields() }, 'Connection failed'))
     ws.on('close', (code, reason) => this.#over(ws.closedWith ?? { code, reason: reason.toString() }))
@@ -164,16 +157,13 @@ export class Connection {
     return false
   }
 
-  #received(bytes: number): void {
+  #received(chunk: Buffer): void {
     if (this.#ws?.closedWith !== undefined) return
-    this.#unfinished.received(bytes)
-    this.#held.keep(bytes)
-  }
-
-  #completed(bytes: number): void {
     const before = this.#unfinished.bytes
-    this.#unfinished.completed(bytes)
-    this.#held.free(before - this.#unfinished.bytes)
+    this.#unfinished.received(chunk)
+    const more = this.#unfinished.bytes - before
+    if (more > 0) this.#held.keep(more)
+    else this.#held.free(-more)
   }
 
   /** Others need the memory. What is told to a client that reads nothing may not arrive. */
@@ -260,8 +250,10 @@ export class Connection {
 
   #endReason(code: number): EndReason {
     if (this.#ended !== undefined) return this.#ended
+    const own = this.#ws?.closedWith
     // The library's own doing.
-    if (this.#ws?.closedWith === ends.MessageTooLarge) return 'MessageTooLarge'
+    if (own === ends.MessageTooLarge) return 'MessageTooLarge'
+    if (own === ends.MessageTooScattered) return 'MessageTooScattered'
     if (this.#endedByRun) return 'Workflow'
     return code === ABNORMAL.code ? 'Lost' : 'Client'
   }

@@ -14,6 +14,8 @@ export const ends = {
   WebhookGone: { code: 1001, reason: 'Webhook is gone' },
   /** The same code as for what is over another limit. */
   MessageTooLarge: { code: 1008, reason: 'Message too large' },
+  /** More fragments, or more pieces of a frame, than a sender that means well makes of a message. */
+  MessageTooScattered: { code: 1008, reason: 'Message in too many pieces' },
   Throttled: { code: 1008, reason: 'Over rate limit' },
   /** The process stops, in waves. */
   Restarting: { code: 1012, reason: 'Server is restarting' },

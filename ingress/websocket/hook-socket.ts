@@ -2,7 +2,11 @@ import { WebSocket } from 'ws'
 import type { End } from './ends.ts'
 import { ends } from './ends.ts'
 
-const TOO_LARGE = 1009
+/** By the code that the library ends a connection with. */
+const VIOLATIONS: Readonly<Record<number, End>> = {
+  1008: ends.MessageTooScattered,
+  1009: ends.MessageTooLarge,
+}
 
 /**
  * A WebSocket that knows how it was closed from this side, and closes with 1008 where the protocol has a code
@@ -21,9 +25,8 @@ export class HookSocket extends WebSocket {
       super.close()
       return
     }
-    const isViolation = data === undefined
-    const end =
-      isViolation && code === TOO_LARGE ? ends.MessageTooLarge : { code, reason: data?.toString() ?? '' }
+    const violation = data === undefined ? VIOLATIONS[code] : undefined
+    const end = violation ?? { code, reason: data?.toString() ?? '' }
     this.closedWith ??= end
     super.close(end.code, end.reason)
   }

@@ -7,6 +7,10 @@ export interface SocketLimits {
   sendBufferBytes: number
   /** How many messages of a client may wait to be stored before no more is read from it. */
   queuedMessages: number
+  /** Fragments of one message; more end the connection with 1008. */
+  fragments: number
+  /** In how many pieces the network may deliver one frame; more end the connection with 1008. */
+  pieces: number
   /** A client that has answered no ping for this time is dead at the latest after twice the time. */
   pingIntervalMs: number
   /** How long a client may take to answer a close frame. */
@@ -21,6 +25,8 @@ export interface SocketLimits {
 export const DEFAULT_SOCKET_LIMITS: SocketLimits = {
   sendBufferBytes: 1024 * 1024,
   queuedMessages: 16,
+  fragments: 4_096,
+  pieces: 16_384,
   pingIntervalMs: 25_000,
   closeTimeoutMs: 5_000,
   waveConnections: 100,

@@ -99,13 +99,13 @@ describe('WebSockets', () => {
     const site = await sites.start({ routes: [chat], limits: { heldBytes: 100_000 } })
     const first = await open(site)
     first.write(Buffer.concat([frame(200_000), Buffer.alloc(60_000)]))
-    await untilHeld(site, 60_014)
+    await untilHeld(site, 60_014, 70_000)
     const second = await open(site)
     second.write(Buffer.concat([frame(200_000), Buffer.alloc(60_000)]))
     const [end] = (await eventsUntil(site, 'disconnect')).slice(-1)
     expect(end?.socket?.end).toEqual({ statusCode: 1013, reason: 'Too many unfinished messages' })
     expect(await first.closed()).toContain('Too many unfinished messages')
-    await untilHeld(site, 60_014)
+    await untilHeld(site, 60_014, 70_000)
     second.destroy()
     await untilHeld(site, 0)
   })
@@ -120,21 +120,52 @@ describe('WebSockets', () => {
     connection.destroy()
   })
 
-  test('the heads of fragments are not counted for longer than the message that they are of', () => {
-    const unfinished = new Unfinished()
-    unfinished.received(1_000)
-    unfinished.received(200)
-    unfinished.completed(1_000)
-    expect(unfinished.bytes).toBe(200 - 8)
-    unfinished.received(6)
-    unfinished.completed(0)
-    expect(unfinished.bytes).toBe(6)
-    unfinished.received(6)
-    unfinished.completed(0)
-    expect(unfinished.bytes).toBe(6)
+  test('a message in fragments of a byte counts for what they take, and ends its connection when there are too many', async () => {
+    const site = await sites.start({ routes: [chat], socketLimits: { fragments: 1_000 } })
+    const connection = await open(site)
+    // A byte masked with zeros; the first has the opcode, and none is the last.
+    const fragment = (first: number): Buffer => Buffer.from([first, 0x81, 0, 0, 0, 0, 0])
+    connection.write(Buffer.concat([fragment(0x02), ...Array.from({ length: 999 }, () => fragment(0x00))]))
+    await untilHeld(site, 100_000, 200_000)
+    connection.write(fragment(0x00))
+    expect(await connection.closed()).toContain('Message in too many pieces')
+    const [end] = (await eventsUntil(site, 'disconnect')).slice(-1)
+    expect(end?.socket?.end).toEqual({ statusCode: 1008, reason: 'Message in too many pieces' })
+    await untilHeld(site, 0)
+  })
+
+  test('control frames between the fragments of a message let go of nothing that the fragments hold on to', async () => {
+    const site = await sites.start({ routes: [chat] })
+    const connection = await open(site)
+    const pong = Buffer.concat([Buffer.from([0x8a, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125)])
+    const pongs = Buffer.concat(Array.from({ length: 400 }, () => pong))
+    connection.write(Buffer.concat([Buffer.from([0x02, 0x81, 0, 0, 0, 0, 0]), pongs]))
+    await untilHeld(site, pongs.length, 2 * pongs.length)
+    // The last fragment: the message is complete.
+    connection.write(Buffer.from([0x80, 0x80, 0, 0, 0, 0]))
+    await eventsUntil(site, 'message')
+    await untilHeld(site, 0)
+    connection.destroy()
+  })
+
+  test('what is kept of a message is told whatever the chunks are that its frames come in', () => {
+    const text = Buffer.concat([Buffer.from([0x01, 0xfe, 0x01, 0x00, 1, 2, 3, 4]), Buffer.alloc(256)])
+    const wire = Buffer.concat([
+      text,
+      Buffer.from([0x89, 0x80, 0, 0, 0, 0]),
+      Buffer.from([0x80, 0x80, 0, 0, 0, 0]),
+    ])
+    for (const size of [1, 2, 3, 7, 263, 264, 265, wire.length]) {
+      const unfinished = new Unfinished()
+      for (let at = 0; at < wire.length; at += size) {
+        expect(unfinished.bytes >= at).toBe(true)
+        unfinished.received(wire.subarray(at, at + size))
+      }
+      expect(unfinished.bytes).toBe(0)
+    }
   })
 })
 
-async function untilHeld(site: Site, bytes: number): Promise<void> {
-  while (site.ingress.heldBytes !== bytes) await sleep(5)
+async function untilHeld(site: Site, from: number, to = from): Promise<void> {
+  while (site.ingress.heldBytes < from || site.ingress.heldBytes > to) await sleep(5)
 }

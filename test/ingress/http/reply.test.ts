@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from '@jest/globals'
+import { RESERVED_HEADERS } from '../../../ingress/routes/answer-headers.ts'
 import { DEFAULT_LIMITS } from '../../../ingress/http/limits.ts'
 import type { Prepared } from '../../../ingress/routes/prepared.ts'
 import { preparedAnswers } from '../../../ingress/routes/prepared.ts'
@@ -107,6 +109,17 @@ describe('the headers of a reply', () => {
     }
     for (const name of Object.keys(refused).filter((each) => each !== 'content-length'))
       expect([name, header(answer, name.toLowerCase())]).toEqual([name, []])
+  })
+
+  test('the page names all that are left out, and a Webhook may set none of them', async () => {
+    const page = (await readFile('docs/answers.md', 'utf8')).toLowerCase()
+    const crd = await readFile('crds/webhook.yaml', 'utf8')
+    const rule = /self\.all\(name, !\(name\.lowerAscii\(\) in \[([^\]]*)\]/.exec(crd)?.[1] ?? ''
+    const inRule = [...rule.matchAll(/'([^']+)'/g)].map(([, name]) => name)
+    // The content type is given by this header, too, and checked apart.
+    const names = [...RESERVED_HEADERS].filter((name) => name !== 'content-type')
+    expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
+    expect(inRule.toSorted()).toEqual(names.toSorted())
   })
 
   test.each([
