@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Json } from '../../state/event.ts'
 import { isWithinDepth } from '../expression/depth.ts'
 import { parseMultipart } from './multipart.ts'
@@ -6,10 +7,13 @@ import { parseXml } from './xml.ts'
 
 /**
  * A body's value by its content type: JSON, urlencoded form, multipart form or XML when it is valid, else the
- * text. Without a content type: JSON, else a form, else the text. Null when it is empty. Never rejects.
+ * text. Without a content type: JSON, else a form, else the text. What is {@link isBinary} has the form of a
+ * file in a multipart form, so that none of its bytes is lost. Null when it is empty. Never rejects.
  */
 export async function decodeBody(bytes: Buffer, contentType: string | undefined): Promise<Json> {
   if (bytes.length === 0) return null
+  if (isBinary(bytes, contentType))
+    return { contentType: contentType ?? '', size: bytes.length, data: bytes.toString('base64') }
   const decoded = await decode(bytes, contentType ?? '')
   return decoded !== undefined && isWithinDepth(decoded) ? decoded : toText(bytes, contentType)
 }
@@ -32,6 +36,14 @@ async function decode(bytes: Buffer, contentType: string): Promise<Json | undefi
     case 'text':
       return undefined
   }
+}
+
+/** Whether the bytes are no text: of a type that is none, or of no type, and not UTF-8. */
+export function isBinary(bytes: Buffer, contentType = ''): boolean {
+  const format = formatOf(contentType)
+  if (format !== 'none' && format !== 'text') return false
+  const isText = /^\s*text\//i.test(contentType) || charsetOf(contentType) !== undefined
+  return !isText && !isUtf8(bytes) && byteOrder(bytes) === undefined
 }
 
 /** Null is a value here: only `undefined` says that the text is something else. */
@@ -73,13 +85,37 @@ function parseFormPairs(text: string): Json | undefined {
 
 const utf8 = new TextDecoder()
 
-/** UTF-8 unless the content type names another encoding that is known. */
-export function toText(bytes: Uint8Array, contentType = ''): string {
-  const charset = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1]
+/**
+ * In the encoding that the content type names, if it is known, else in the one that a byte order mark or an
+ * XML declaration tells (RFC 7303, 3), else in UTF-8.
+ */
+export function toText(bytes: Buffer, contentType = ''): string {
+  const charset = charsetOf(contentType) ?? byteOrder(bytes) ?? declaredEncoding(bytes, contentType)
   if (charset === undefined) return utf8.decode(bytes)
   try {
     return new TextDecoder(charset).decode(bytes)
   } catch {
     return utf8.decode(bytes)
   }
+}
+
+function charsetOf(contentType: string): string | undefined {
+  return /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1]
+}
+
+/** Of UTF-16. */
+function byteOrder(bytes: Buffer): string | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined
+}
+
+/** How far into a document its declaration is looked for, in bytes. */
+const DECLARATION_BYTES = 256
+
+/** A declaration that can be read so is not in UTF-16, whatever it says. */
+function declaredEncoding(bytes: Buffer, contentType: string): string | undefined {
+  if (formatOf(contentType) !== 'xml') return undefined
+  const start = bytes.toString('latin1', 0, DECLARATION_BYTES)
+  const name = /^<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)["']/.exec(start)?.[1]
+  return name !== undefined && /^utf-?16/i.test(name) ? undefined : name
 }

@@ -1,5 +1,5 @@
 import type { CallEvent, Json } from '../../state/event.ts'
-import { decodeBody } from './body.ts'
+import { decodeBody, isBinary } from './body.ts'
 import { decodeMessage } from './message.ts'
 import { parsePairs } from './pairs.ts'
 
@@ -23,13 +23,14 @@ export interface RunInput {
  * is its text.
  *
  * `input: Merged`: `body` is query and body in one dictionary, in which the body wins, and `query` is empty.
- * A body that is neither empty nor an object can't be merged: it stays as it is, and so does the query.
+ * A body that is neither empty nor an object, or is binary, can't be merged: it stays as it is, and so does the query.
  */
 export async function decodeCall(event: CallEvent): Promise<RunInput> {
   let query: Json = parsePairs(event.query)
   // The bytes of an event of a WebSocket are those of its message.
-  let body = event.socket ? null : await decodeBody(event.body, event.headers['content-type'])
-  if (event.merged && (body === null || isDictionary(body))) {
+  const contentType = event.headers['content-type']
+  let body = event.socket ? null : await decodeBody(event.body, contentType)
+  if (event.merged && (body === null || (isDictionary(body) && !isBinary(event.body, contentType)))) {
     body = { ...query, ...body }
     query = {}
   }

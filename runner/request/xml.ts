@@ -5,7 +5,7 @@ import { DECODING } from './limits.ts'
 /**
  * An XML document as an object with its root element on top: an element is its text, or an object of its
  * attributes (`@name`), child elements (an array when there are several of a name) and text (`#text`). Values
- * are never turned into numbers. `undefined` when it is not well-formed, is beyond a limit, or has a document
+ * are never turned into numbers; references to characters are decoded. `undefined` when it is not well-formed, is beyond a limit, or has a document
  * type: entities of its own are never expanded.
  */
 export function parseXml(text: string): Json | undefined {
@@ -19,6 +19,8 @@ export function parseXml(text: string): Json | undefined {
       ignorePiTags: true,
       parseTagValue: false,
       parseAttributeValue: false,
+      // References to characters by number are decoded with them, and never otherwise.
+      htmlEntities: true,
       maxNestedTags: DECODING.depth,
     })
     const document = parser.parse(text) as { [element: string]: Json }

@@ -102,6 +102,12 @@ describe('bodies', () => {
     ['C12 XML of any kind', 'application/soap+xml', '<a/>', { a: '' }],
     ['C12 broken XML is text', 'text/xml', '<a><b></a>', '<a><b></a>'],
     [
+      'C12 references to characters are decoded, once',
+      'text/xml',
+      '<a b="&#xA;&#228;">&#65;&amp;#65;&#x1F600;&lt;<![CDATA[&#65;]]></a>',
+      { a: { '@b': '\nä', '#text': 'A&#65;😀<&#65;' } },
+    ],
+    [
       'C12 entities are not expanded',
       'text/xml',
       '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
@@ -115,6 +121,30 @@ describe('bodies', () => {
   test('a character encoding is obeyed', async () => {
     expect((await decodeCall(withBody('text/plain; charset=iso-8859-1', Buffer.from([0xe4])))).body).toBe('ä')
     expect((await decodeCall(withBody('text/plain; charset=none', 'ä'))).body).toBe('ä')
+  })
+
+  test('C12 XML is in the encoding that it declares, unless the content type or its first bytes tell another', async () => {
+    const text = (encoding: string) => `<?xml version="1.0" encoding='${encoding}'?><a>ä€</a>`
+    const latin = Buffer.from(text('windows-1252').replace('€', '\x80'), 'latin1')
+    const utf16 = Buffer.from(`\ufeff${text('UTF-16')}`, 'utf16le')
+    const [big, little] = [Buffer.from(utf16).swap16(), utf16]
+    for (const body of [latin, little, big, Buffer.from(text('UTF-8')), Buffer.from(text('UTF-16'))])
+      expect((await decodeCall(withBody('application/xml', body))).body).toEqual({ a: 'ä€' })
+    const named = withBody('text/xml; charset=utf-8', text('iso-8859-1'))
+    expect((await decodeCall(named)).body).toEqual({ a: 'ä€' })
+  })
+
+  test('R10 bytes that are no text come whole, like a file of a form', async () => {
+    const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0x00])
+    for (const contentType of ['image/png', 'application/octet-stream', undefined]) {
+      const { body } = await decodeCall(withBody(contentType, bytes))
+      expect(body).toEqual({ contentType: contentType ?? '', size: 6, data: bytes.toString('base64') })
+    }
+    const merged = await decodeCall({ ...withBody('image/png', bytes), merged: true, query: 'a=1' })
+    expect([merged.query, merged.body]).toMatchObject([{ a: '1' }, { size: 6 }])
+    // What calls itself a text is one.
+    expect((await decodeCall(withBody('text/csv', Buffer.from([0x61, 0xe4])))).body).toBe('a\ufffd')
+    expect((await decodeCall(withBody('application/octet-stream', 'ä'))).body).toBe('ä')
   })
 
   test('deep nesting stays text', async () => {
