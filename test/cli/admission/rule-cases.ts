@@ -385,7 +385,7 @@ const webhookCases: Omit<RuleCase, 'kind'>[] = [
   {
     at: 'spec.response.headers',
     message:
-      "some of these headers are for the server to set: remove those of the connection, of the body's length and coding, of security, Date and X-Request-Id",
+      "some of these headers are for the server to set, or rule over other webhooks of the same origin: remove those of the connection, of the body's length and coding, of security, cookies, Date and X-Request-Id (all of them: docs/answers.md)",
     refused: ['Content-Length', 'transfer-encoding', 'X-Request-ID', 'Content-Security-Policy'].map(
       (name) => ({
         response: { headers: { [name]: '1' } },
