@@ -1,6 +1,5 @@
 import type { Metric } from 'prom-client'
-import { counted } from '../process/counts.ts'
-import { measured, single } from '../process/metrics.ts'
+import { counted, measured, single } from '../process/metrics.ts'
 import type { Ingress } from './ingress.ts'
 import type { RouteTable } from './routes/table.ts'
 

@@ -1,7 +1,10 @@
 /** What a process counts while it works, at the cost of an addition, and gives to Prometheus when it asks. */
-import type { Metric } from 'prom-client'
-import type { Sample } from './metrics.ts'
-import { measured } from './metrics.ts'
+
+/** A value of now, by its labels; a label's value may hold anything. */
+export interface Sample {
+  labels?: Record<string, string>
+  value: number
+}
 
 /**
  * Numbers that only grow, one for each of a fixed set of names: all are told from the start, so that the
@@ -24,14 +27,6 @@ export function createCounts<Name extends string>(names: readonly Name[]): Count
     read: (name) => counts[name],
     samples: (label) => names.map((name) => ({ labels: { [label]: name }, value: counts[name] })),
   }
-}
-
-/** The metric of {@link Counts}. */
-export function counted<Name extends string>(
-  name: string,
-  { help, label, counts }: { help: string; label: string; counts: Counts<Name> },
-): Metric {
-  return measured('counter', name, { help, labels: [label], read: () => counts.samples(label) })
 }
 
 /**

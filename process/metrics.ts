@@ -1,14 +1,9 @@
 import type { Request, Response } from 'express'
 import type { Metric, RegistryContentType } from 'prom-client'
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import type { Counts, Sample } from './counts.ts'
 import type { SideServer } from './side-server.ts'
 import { serveAside } from './side-server.ts'
-
-/** A value of now, by its labels; a label's value may hold anything. */
-export interface Sample {
-  labels?: Record<string, string>
-  value: number
-}
 
 /** How a metric is told. Names and units follow Prometheus: base units, `_total` for what only grows. */
 export interface Told<Value> {
@@ -54,6 +49,14 @@ export function measured(
       return []
     }
   }
+}
+
+/** The metric of {@link Counts}. */
+export function counted<Name extends string>(
+  name: string,
+  { help, label, counts }: { help: string; label: string; counts: Counts<Name> },
+): Metric {
+  return measured('counter', name, { help, labels: [label], read: () => counts.samples(label) })
 }
 
 /**

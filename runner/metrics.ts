@@ -1,6 +1,5 @@
 import type { Metric } from 'prom-client'
-import { counted } from '../process/counts.ts'
-import { single } from '../process/metrics.ts'
+import { counted, single } from '../process/metrics.ts'
 import type { MeasuredExpressions } from './expression/jq.ts'
 import type { PlanTable } from './plans/table.ts'
 import type { Runner } from './runner.ts'

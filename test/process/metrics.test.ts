@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { Histogram } from 'prom-client'
 import type { Metric } from 'prom-client'
-import { counted, createCounts } from '../../process/counts.ts'
-import { createRegistry, measured, serveMetrics, single } from '../../process/metrics.ts'
+import { createCounts } from '../../process/counts.ts'
+import { counted, createRegistry, measured, serveMetrics, single } from '../../process/metrics.ts'
 import type { SideServer } from '../../process/side-server.ts'
 import { sampleLines, samplesIn, textOf } from '../support/metrics.ts'
 
