@@ -23,6 +23,10 @@ export function stateMetrics(state: Pick<IngressState, 'statistics' | 'ready'>, 
       help: 'Accepted events that are not done.',
       read: of(({ events }) => events),
     }),
+    single('gauge', 'hooklet_state_deferred_events', {
+      help: 'Those that wait because their webhook or namespace has its share of the runners.',
+      read: of(({ deferredEvents }) => deferredEvents),
+    }),
     single('gauge', 'hooklet_state_oldest_event_age_seconds', {
       help: 'How long the oldest of them has been there; 0 when there is none.',
       read: of(({ oldestEventMs }) => oldestEventMs / 1000),

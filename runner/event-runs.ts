@@ -44,7 +44,7 @@ export function candidatesOf(delivery: EventDelivery, plans: PlanTable): Candida
 /** Names the same run for the same event and Workflow, whoever runs it and however often. */
 function runOf({ event, partition, entry, deliveries }: EventDelivery, { uid }: PlanRef): RunRef {
   const runId = `${event.id}-${hash('sha256', uid, 'hex').slice(0, 12)}`
-  const ref = { partition, runId, epoch: deliveries }
+  const ref = { partition, runId, epoch: deliveries, webhook: event.webhook }
   return deliveries > 1 ? { ...ref, entry } : ref
 }
 

@@ -27,6 +27,10 @@ function loadOf(runner: Runner, { plans, concurrency, ready }: RunnerParts): Met
       help: 'Events and woken runs that the process works on.',
       read: () => runner.inHand,
     }),
+    single('gauge', 'hooklet_runner_in_hand_of_one_namespace', {
+      help: 'How many of them are of the namespace that has most.',
+      read: () => runner.mostOfOne,
+    }),
     single('gauge', 'hooklet_runner_concurrency', {
       help: 'How many it works on at most.',
       read: () => concurrency,

@@ -34,6 +34,8 @@ export interface RunnerDeps {
 export interface Runner {
   /** How many events and woken runs are in hand. */
   readonly inHand: number
+  /** How many of them are of the namespace that has most. */
+  readonly mostOfOne: number
   readonly tally: Tally
   /** Begins to read events. */
   start(): void
@@ -46,7 +48,7 @@ export interface Runner {
 
 /** Executes the runs of the events that the state delivers. */
 export function createRunner(deps: RunnerDeps): Runner {
-  const { plans, clock, log, concurrency = 256 } = deps
+  const { plans, clock, log, concurrency = 320 } = deps
   const tally = createTally()
   const state = tallied(deps.state, tally)
   const schemas = createSchemaPool()
@@ -96,6 +98,9 @@ export function createRunner(deps: RunnerDeps): Runner {
     tally,
     get inHand() {
       return intake.inHand
+    },
+    get mostOfOne() {
+      return intake.mostOfOne
     },
     start() {
       state.onDeadLetter(({ eventId, webhook, reason }) => {

@@ -7,6 +7,7 @@
  * the state can't be reached: nothing was stored then, or it is unknown whether it was, and the caller must
  * not claim success.
  */
+import type { Rooms, WebhookRef } from './rooms.ts'
 import type { Statistics } from './statistics.ts'
 import type { CallEvent, Json, ReplyMode } from './event.ts'
 
@@ -200,6 +201,8 @@ export interface RunRef {
    * further.
    */
   entry?: string
+  /** By which the run began: a run that is resumed takes of what there is room for of it. */
+  webhook?: WebhookRef
 }
 
 /** The interpreter's state of a run, plain JSON, opaque to the state. */
@@ -273,8 +276,17 @@ export interface ReplyAddress {
  * The state as one runner process sees it. Deliveries read here are kept from others until they are settled.
  */
 export interface RunnerState {
-  /** Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. */
-  read(options: { count: number; blockMs: number; signal?: AbortSignal }): Promise<Delivery[]>
+  /**
+   * Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. With `rooms`
+   * there are among them about as many of a Webhook and of a namespace as there is room for; those beyond it
+   * keep nobody waiting who comes after them, and are delivered, in their order, to whoever has room for them.
+   */
+  read(options: {
+    count: number
+    blockMs: number
+    signal?: AbortSignal
+    rooms?: Rooms | undefined
+  }): Promise<Delivery[]>
   /**
    * The events' runs have all ended or are parked: forget the events. Idempotent; an event that was delivered
    * again since, to whomever, stays there.

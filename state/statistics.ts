@@ -6,6 +6,8 @@ export interface Statistics {
    * Accepted events that are not done. Those of a WebSocket that wait for one before them are not among them.
    */
   events: number
+  /** Those of them that wait for room: their Webhook or namespace has its share of the runners that saw them. */
+  deferredEvents: number
   /** How long the oldest of them has been there, in milliseconds; 0 when there is none. */
   oldestEventMs: number
   /**
@@ -29,6 +31,7 @@ export function sumOf(partitions: readonly Statistics[]): Statistics {
   const most = (name: keyof Statistics): number => partitions.reduce((m, one) => Math.max(m, one[name]), 0)
   return {
     events: sum('events'),
+    deferredEvents: sum('deferredEvents'),
     oldestEventMs: most('oldestEventMs'),
     fullest: most('fullest'),
     parkedRuns: sum('parkedRuns'),

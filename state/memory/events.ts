@@ -1,6 +1,9 @@
 import type { CallEvent } from '../event.ts'
 import type { EventDelivery } from '../state.ts'
-import { Fifo } from './fifo.ts'
+import type { Statistics } from '../statistics.ts'
+import type { Places } from '../rooms.ts'
+import { flowOf } from '../rooms.ts'
+import { FairFifo } from './fair-fifo.ts'
 import { createLines } from './lines.ts'
 
 /** The accepted events of a partition that were not acknowledged yet. */
@@ -8,12 +11,12 @@ export interface Events {
   /** Whether there is room for one more, of the WebSocket when one is named. */
   hasRoom(socketId?: string): boolean
   append(event: CallEvent): void
-  /** The next event, now kept from others until the consumer settles it or is closed. */
-  take(consumer: string): EventDelivery | undefined
+  /** The next event that has a place, now kept from others until the consumer settles it or is closed. */
+  take(consumer: string, places: Places): EventDelivery | undefined
   /** False when the consumer does not have it (any more), or has got it again since. */
   settle(delivery: Pick<EventDelivery, 'entry' | 'deliveries'>, consumer: string): boolean
   /** See `Statistics`. */
-  statistics(): { events: number; oldestEventMs: number; fullest: number }
+  statistics(): Pick<Statistics, 'events' | 'deferredEvents' | 'oldestEventMs' | 'fullest'>
   /** How many consumers have failed at the event since it came further last. */
   attempts(entry: string): number
   /** A run of the event has come further. */
@@ -54,7 +57,7 @@ export interface EventsOptions {
 }
 
 export function createEvents({ partition, backlog, now, onTurn }: EventsOptions): Events {
-  const waiting = new Fifo<Entry>()
+  const waiting = new FairFifo<Entry>(({ event }) => flowOf(event.webhook))
   const taken = new Map<string, Entry>()
   const lines = createLines<Entry>()
   let lastId = 0
@@ -84,9 +87,10 @@ export function createEvents({ partition, backlog, now, onTurn }: EventsOptions)
       const entry = { id: String(lastId), event, at: now(), deliveries: 0, attempts: 0, consumer: undefined }
       if (event.socket === undefined || lines.join(event.socket.id, entry)) waiting.push(entry)
     },
-    take(consumer) {
-      const entry = waiting.shift()
+    take(consumer, places) {
+      const entry = waiting.shift(places)
       if (entry === undefined) return undefined
+      places.take(flowOf(entry.event.webhook))
       entry.deliveries += 1
       entry.consumer = consumer
       taken.set(entry.id, entry)
@@ -111,6 +115,7 @@ export function createEvents({ partition, backlog, now, onTurn }: EventsOptions)
       const count = waiting.size + taken.size
       return {
         events: count,
+        deferredEvents: waiting.deferred,
         oldestEventMs: count === 0 ? 0 : now() - oldest,
         fullest: Math.max((count + lines.waiting) / backlog.events, bytes / backlog.bytes),
       }

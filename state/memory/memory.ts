@@ -11,6 +11,8 @@ import type {
   SocketListener,
 } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
+import type { Rooms } from '../rooms.ts'
+import { createPlaces } from '../rooms.ts'
 import { sumOf } from '../statistics.ts'
 import type { Backlog } from './events.ts'
 import type { DeadLetter, Partition } from './partition.ts'
@@ -27,6 +29,8 @@ export interface MemoryStateOptions {
   parked?: number
   /** After so many runners that died over it an event is put aside; 5 by default. */
   maxAttempts?: number
+  /** How many bytes the bodies of a partition's events put aside may have; 1 MiB by default. */
+  deadLetterBytes?: number
 }
 
 export interface MemoryState {
@@ -34,7 +38,7 @@ export interface MemoryState {
   ingress(podId: string): IngressState
   /** The state as a runner sees it. What it has not settled when it is closed goes to others. */
   runner(consumerId: string): RunnerState
-  /** The events put aside, oldest first; the last 1,000 of each partition are kept. */
+  /** The events put aside, oldest first; the last 1,000 of each partition are kept, fewer when they are large. */
   deadLetters(partition: number): DeadLetter[]
   close(): Promise<void>
 }
@@ -45,6 +49,7 @@ type ReplyListener = (replyId: string, message: ReplyMessage) => void
 
 export function createMemoryState(options: MemoryStateOptions = {}): MemoryState {
   const { clock = systemClock, backlog = {}, parked = 100_000, maxAttempts = 5 } = options
+  const { deadLetterBytes = 1_048_576 } = options
   const partitions = new Map<number, Partition>()
   const listeners = new Map<string, ReplyListener>()
   const socketListeners = new Map<string, SocketListener>()
@@ -63,7 +68,7 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
       backlog: { events: 10_000, bytes: 32 * 1_024 * 1_024, ...backlog },
       parked,
       maxAttempts,
-      deadLetters: 1_000,
+      deadLetters: { events: 1_000, bytes: deadLetterBytes },
       runTtlMs: 7 * day,
       endedTtlMs: 10 * 60_000,
       onWork: readers.wake,
@@ -77,13 +82,14 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
   }
 
   /** Takes from one partition after the other, so that a busy one does not starve the rest. */
-  function takeSome(consumer: string, count: number): Delivery[] {
+  function takeSome(consumer: string, count: number, rooms?: Rooms): Delivery[] {
     const all = [...partitions.values()]
+    const places = createPlaces(rooms)
     const deliveries: Delivery[] = []
     let dry = 0
     while (deliveries.length < count && dry < all.length) {
       firstPartition = (firstPartition + 1) % all.length
-      const delivery = all[firstPartition]?.take(consumer)
+      const delivery = all[firstPartition]?.take(consumer, places)
       dry = delivery === undefined ? dry + 1 : 0
       if (delivery !== undefined) deliveries.push(delivery)
     }
@@ -144,12 +150,12 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
     }
 
     const state: RunnerState = {
-      read: async ({ count, blockMs, signal }) => {
+      read: async ({ count, blockMs, signal, rooms }) => {
         if (closed.aborted) throw unavailable()
-        const deliveries = takeSome(consumer, count)
+        const deliveries = takeSome(consumer, count, rooms)
         if (deliveries.length > 0 || blockMs <= 0) return deliveries
         const stop = signal === undefined ? closed : AbortSignal.any([signal, closed])
-        return readers.wait(() => takeSome(consumer, count), blockMs, stop)
+        return readers.wait(() => takeSome(consumer, count, rooms), blockMs, stop)
       },
       acknowledge: async (acknowledgements) => {
         for (const { partition, entry, deliveries, runs = [] } of acknowledgements)

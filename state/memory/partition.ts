@@ -11,6 +11,7 @@ import type {
   SocketRef,
   Verdict,
 } from '../state.ts'
+import type { Places } from '../rooms.ts'
 import type { Backlog, Events } from './events.ts'
 import { createEvents } from './events.ts'
 import type { Leases } from './leases.ts'
@@ -41,8 +42,8 @@ export interface PartitionOptions {
   parked: number
   /** An event is put aside instead of being delivered once more. */
   maxAttempts: number
-  /** How many dead letters are kept; the oldest go first. */
-  deadLetters: number
+  /** How many dead letters are kept, and how many bytes of bodies; the oldest go first, the last one stays. */
+  deadLetters: Backlog
   runTtlMs: number
   endedTtlMs: number
   /** Called when there is something to deliver. */
@@ -69,8 +70,8 @@ export interface Partition {
   disconnect(socket: SocketRef, event: CallEvent): void
   /** The pod is gone: its places are free, its WebSockets are over. */
   abandon(pod: string): void
-  /** The next due run or event for the consumer. */
-  take(consumer: string): Delivery | undefined
+  /** The next due run or event for the consumer that has a place. */
+  take(consumer: string, places: Places): Delivery | undefined
   /** False when the consumer does not have the event (any more). */
   putAside(delivery: EventDelivery, reason: string, consumer: string): boolean
 }
@@ -93,6 +94,7 @@ export function createPartition(options: PartitionOptions): Partition {
   const runs = createRuns({ ...options, onDue: onWork })
   const sockets = createSockets(() => clock.now(), options.deliverMessage)
   const deadLetters: DeadLetter[] = []
+  let deadBytes = 0
   let deadLettersEver = 0
 
   function putAside(delivery: EventDelivery, reason: string, consumer: string): boolean {
@@ -105,13 +107,22 @@ export function createPartition(options: PartitionOptions): Partition {
   function store({ event, deliveries, reason }: DeadLetter): void {
     deadLetters.push({ event, deliveries, reason })
     deadLettersEver += 1
-    if (deadLetters.length > options.deadLetters) deadLetters.shift()
+    deadBytes += event.body.length
+    while (
+      deadLetters.length > 1 &&
+      (deadLetters.length > options.deadLetters.events || deadBytes > options.deadLetters.bytes)
+    )
+      deadBytes -= deadLetters.shift()?.event.body.length ?? 0
     if (event.reply !== undefined)
       replies.reply({ replyId: event.reply.id, namespace: event.webhook.namespace }, { kind: 'failed' })
   }
 
-  function takeEvent(consumer: string): EventDelivery | undefined {
-    for (let delivery = events.take(consumer); delivery !== undefined; delivery = events.take(consumer)) {
+  function takeEvent(consumer: string, places: Places): EventDelivery | undefined {
+    for (
+      let delivery = events.take(consumer, places);
+      delivery !== undefined;
+      delivery = events.take(consumer, places)
+    ) {
       const attempts = events.attempts(delivery.entry)
       if (attempts < options.maxAttempts) return delivery
       const reason = `${attempts} runners have died over it`
@@ -190,7 +201,7 @@ export function createPartition(options: PartitionOptions): Partition {
       leases.releaseAll(pod)
       for (const { socket, event } of sockets.closeAll(pod)) end(socket, event)
     },
-    take: (consumer) => runs.takeDue(consumer) ?? takeEvent(consumer),
+    take: (consumer, places) => runs.takeDue(consumer, places) ?? takeEvent(consumer, places),
     putAside,
   }
 }

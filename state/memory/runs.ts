@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { Checkpoint, ResumeDelivery, RunRef, Takeover } from '../state.ts'
 import { ExpiringMap } from '../expiring-map.ts'
-import { Fifo } from './fifo.ts'
+import type { Places, WebhookRef } from '../rooms.ts'
+import { flowOf } from '../rooms.ts'
+import { FairFifo } from './fair-fifo.ts'
 
 /** The runs of a partition: who may write to them, how far they had come, when the parked ones go on. */
 export interface Runs {
@@ -11,8 +13,8 @@ export interface Runs {
   end(run: RunRef): boolean
   /** The runs' event is forgotten: those that ended need not be remembered for long. */
   eventForgotten(runIds: string[]): void
-  /** The next parked run that is due, now the consumer's. */
-  takeDue(consumer: string): ResumeDelivery | undefined
+  /** The next parked run that is due and has a place, now the consumer's. */
+  takeDue(consumer: string, places: Places): ResumeDelivery | undefined
   /** Makes the runs that the consumer resumed due again, and counts it as no attempt. */
   handOver(consumer: string): void
   /** The consumer has failed at a run that it resumed: it is due again. */
@@ -40,6 +42,7 @@ export interface RunsOptions {
 
 interface Run {
   runId: string
+  webhook: WebhookRef | undefined
   epoch: number
   /** The checkpoint as JSON, so that nobody holds on to a part of it. */
   json: string | undefined
@@ -57,16 +60,17 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
   const runs = new ExpiringMap<Run>(() => clock.monotonic())
   /** Parked, due and resumed runs: they go on without their event. */
   const detached = new Map<string, Run>()
-  const due = new Fifo<Run>()
+  const due = new FairFifo<Run>(({ webhook }) => webhook && flowOf(webhook))
 
   function find(runId: string): Run | undefined {
     return detached.get(runId) ?? runs.get(runId)
   }
 
   /** The run, if `epoch` may write to it; a new one when it is unknown. */
-  function claim({ runId, epoch }: RunRef): Run | undefined {
+  function claim({ runId, webhook, epoch }: RunRef): Run | undefined {
     const run = find(runId) ?? {
       runId,
+      webhook,
       epoch,
       json: undefined,
       stage: 'running',
@@ -152,16 +156,18 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
         if (run.stage === 'ended') store(run, endedTtlMs)
       }
     },
-    takeDue(consumer) {
-      for (let run = due.shift(); run !== undefined; run = due.shift()) {
+    takeDue(consumer, places) {
+      for (let run = due.shift(places); run !== undefined; run = due.shift(places)) {
         if (run.stage !== 'due' || run.json === undefined) continue
+        places.take(run.webhook && flowOf(run.webhook))
         run.stage = 'resumed'
         run.consumer = consumer
         run.epoch = Math.floor(run.epoch) + 1
         run.attempts += 1
-        const { runId, epoch, attempts } = run
+        const { runId, webhook, epoch, attempts } = run
         const checkpoint = JSON.parse(run.json) as Checkpoint
-        return { kind: 'resume', run: { partition, runId, epoch }, checkpoint, attempts }
+        const ref = { partition, runId, epoch, ...(webhook ? { webhook } : {}) }
+        return { kind: 'resume', run: ref, checkpoint, attempts }
       }
       return undefined
     },

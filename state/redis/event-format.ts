@@ -1,8 +1,12 @@
-/** An event as two fields of a stream entry: all but its body as JSON, and the bytes of the body. */
+/**
+ * An event as two fields of a stream entry: all but its body as JSON, and the bytes of the body. The JSON
+ * begins with the Webhook, by which `lua/include/flow.lua` finds it.
+ */
 import { isUtf8 } from 'node:buffer'
 import type { CallEvent } from '../event.ts'
 
-export function encodeEvent({ body, ...head }: CallEvent): [head: string, body: string | Buffer] {
+export function encodeEvent({ body, webhook, ...more }: CallEvent): [head: string, body: string | Buffer] {
+  const head = { webhook: { namespace: webhook.namespace, name: webhook.name }, ...more }
   // A command of strings only is written at once; one with a Buffer is put together from parts.
   return [JSON.stringify(head), isUtf8(body) ? body.toString() : body]
 }

@@ -35,6 +35,10 @@ export interface Keys {
    * others wait.
    */
   line(partition: number, id: string): string
+  /** Hash: of each Webhook that has deferred events how many, see `lua/read.lua`. */
+  deferred(partition: number): string
+  /** List: the deferred events of a Webhook, by their places in the stream. */
+  deferredOf(partition: number, flow: string): string
   /** Hash: how many bytes of events are not acknowledged. */
   backlog(partition: number): string
   /** Hash: whose state this is. */
@@ -65,6 +69,8 @@ export function createKeys(prefix: string): Keys {
     connection: (partition, id) => inPartition(partition, `connection:${id}`),
     outbox: (partition, id) => inPartition(partition, `outbox:${id}`),
     line: (partition, id) => inPartition(partition, `line:${id}`),
+    deferred: (partition) => inPartition(partition, 'deferred'),
+    deferredOf: (partition, flow) => inPartition(partition, `deferred:${flow}`),
     backlog: (partition) => inPartition(partition, 'backlog'),
     installation: () => `${prefix}:installation`,
     repliesOf: (podId) => `${prefix}:replies:${podId}`,

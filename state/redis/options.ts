@@ -32,6 +32,8 @@ export interface RedisStateOptions {
   maxAttempts?: number
   /** How many events put aside are kept for each partition; the oldest go first. 1,000 by default. */
   deadLetters?: number
+  /** How many bytes of them; the last one is kept in any case. 1 MiB by default. */
+  deadLetterBytes?: number
   /** After this silence a process counts as dead, and what it held is free. 15 s by default. */
   lapseMs?: number
   /**
@@ -77,6 +79,7 @@ export function settingsOf({ url: _url, tls: _tls, natMap: _natMap, ...given }: 
     parked: 100_000,
     maxAttempts: 5,
     deadLetters: 1_000,
+    deadLetterBytes: 1_048_576,
     lapseMs: 15_000,
     consumerTtlMs: 86_400_000,
     sweepMs: 1_000,

@@ -1,4 +1,6 @@
 import { createInFlight } from '../in-flight.ts'
+import type { Rooms } from '../rooms.ts'
+import { roomFor } from '../rooms.ts'
 import type { Delivery, RunnerState } from '../state.ts'
 import { StateUnavailable } from '../state.ts'
 import type { Connection } from './connection.ts'
@@ -16,7 +18,7 @@ import type { Take } from './take.ts'
  */
 export interface Reader {
   read: RunnerState['read']
-  /** A message of the runner's channel: a partition, and whether work was abandoned there. */
+  /** A message of the runner's channel: a partition, and whether work was abandoned or deferred there. */
   wake(message: string): void
   /** There will be work in the partition after `delayMs`. */
   lookAgain(partition: number, delayMs: number): void
@@ -32,6 +34,12 @@ export interface ReaderDeps {
   take: Take
 }
 
+/** What a read is to bring. */
+interface Ask {
+  count: number
+  rooms: Rooms | undefined
+}
+
 /** How many partitions are read at once, of those that answer. */
 const breadth = 8
 /** After this time the next partition need not wait for the answer of one. */
@@ -41,12 +49,17 @@ const passOnMs = 20
 
 export function createReader({ keys, scripts, settings, connection, take }: ReaderDeps): Reader {
   const { clock, sweepMs, partitions, onError } = settings
-  /** Partitions that may have work, longest waiting first; true when work may have been abandoned there. */
+  /**
+   * Partitions that may have work, longest waiting first; true when work may have been abandoned or deferred
+   * there.
+   */
   const hot = new Map<number, boolean>()
   /** Since when each partition is being read. */
   const inFlight = new Map<number, number>()
   /** Partitions whose last read failed. */
   const failing = new Set<number>()
+  /** The Webhooks that have deferred events in a partition, as far as this runner has seen. */
+  const deferred = new Map<number, string[]>()
   /** What was taken and not given to a reader yet. */
   const found: Delivery[] = []
   const timers = new Set<() => void>()
@@ -96,21 +109,24 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
   /** The call is to be told of a failure only when nothing answers: `onFailure` gets all. */
   async function readPartition(
     partition: number,
-    count: number,
+    { count, rooms }: Ask,
     onFailure: (error: unknown) => void,
   ): Promise<void> {
     const abandoned = hot.get(partition) === true
     hot.delete(partition)
     inFlight.set(partition, clock.monotonic())
     try {
-      const deliveries = await take(partition, count, abandoned)
+      const wanted = { count, rooms, abandoned, deferred: deferred.has(partition) }
+      const { deliveries, deferred: flows, isMore } = await take(partition, wanted)
       answeredAt = clock.monotonic()
       failing.delete(partition)
       found.push(...deliveries)
+      if (flows !== undefined && flows.length > 0) deferred.set(partition, flows)
+      else if (flows !== undefined) deferred.delete(partition)
       // One that had nothing says when it has; the others are read until then, and what the dead have left
       // until there is none.
       const leftBehind = deliveries.some((delivery) => delivery.kind === 'event' && delivery.deliveries > 1)
-      if (deliveries.length > 0) heat(partition, abandoned && leftBehind)
+      if (deliveries.length > 0 || isMore) heat(partition, abandoned && leftBehind)
     } catch (error) {
       failing.add(partition)
       onFailure(error)
@@ -124,7 +140,11 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
    * Begins to read partitions that may have work. True: there are more, for which those that were begun
    * before are to be waited for.
    */
-  function begin(count: number, onFailure: (error: unknown) => void): boolean {
+  function begin({ count, rooms }: Ask, onFailure: (error: unknown) => void): boolean {
+    for (const [partition, flows] of deferred) {
+      const hasRoom = rooms === undefined || flows.some((flow) => roomFor(flow, rooms) > 0)
+      if (hasRoom && !inFlight.has(partition) && !failing.has(partition)) heat(partition, false)
+    }
     const now = clock.monotonic()
     let room = Math.min(breadth, count)
     for (const [partition, since] of inFlight) if (!failing.has(partition) && now - since < slowMs) room -= 1
@@ -133,11 +153,14 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     for (const partition of hot.keys()) {
       if (inFlight.has(partition)) continue
       // Not at the cost of those that answer.
-      if (failing.has(partition)) reading.track(readPartition(partition, 1, onFailure))
+      if (failing.has(partition)) reading.track(readPartition(partition, { count: 1, rooms }, onFailure))
       else if (some.length < room) some.push(partition)
       else isMore = true
     }
-    const share = Math.max(1, Math.floor(count / some.length))
+    const share = {
+      count: Math.max(1, Math.floor(count / some.length)),
+      rooms: rooms && shareOf(rooms, some.length),
+    }
     for (const partition of some) reading.track(readPartition(partition, share, onFailure))
     return isMore
   }
@@ -164,15 +187,15 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     })
   }
 
-  async function read(count: number, blockMs: number, signal: AbortSignal): Promise<Delivery[]> {
+  async function read(ask: Ask, blockMs: number, signal: AbortSignal): Promise<Delivery[]> {
     const until = clock.monotonic() + blockMs
     const failures: unknown[] = []
     const onFailure = (error: unknown): void => void failures.push(error)
     for (let first = true; !signal.aborted; first = false) {
-      if (found.length > 0) return found.splice(0, count)
+      if (found.length > 0) return found.splice(0, ask.count)
       const leftMs = until - clock.monotonic()
       if ((first || leftMs > 0) && clock.monotonic() - sweptAt >= sweepMs) sweep()
-      const isMore = begin(count, onFailure)
+      const isMore = begin(ask, onFailure)
       if (failures.length > 0 && !isMore && isAway()) throw failures[0]
       // Its time is up, but what it has begun may yet bring something.
       if (leftMs <= 0 && inFlight.size === 0) return []
@@ -192,9 +215,9 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
   }
 
   return {
-    async read({ count, blockMs, signal }) {
+    async read({ count, blockMs, signal, rooms }) {
       if (closing.signal.aborted) throw new StateUnavailable('the state is closed')
-      const result = read(count, blockMs, stopOf(signal))
+      const result = read({ count, rooms }, blockMs, stopOf(signal))
       reading.track(result)
       return await result
     },
@@ -208,5 +231,15 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       for (const stop of timers) stop()
       await reading.settled()
     },
+  }
+}
+
+/** Of what there is room for, what each of several may take that know nothing of each other. */
+function shareOf({ namespace, webhook, named }: Rooms, parts: number): Rooms {
+  const share = (room: number): number => Math.ceil(room / parts)
+  return {
+    namespace: share(namespace),
+    webhook: share(webhook),
+    named: new Map([...named].map(([name, room]) => [name, share(room)])),
   }
 }

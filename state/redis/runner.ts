@@ -1,4 +1,5 @@
 import { partitionOfReply } from '../reply-id.ts'
+import { flowOf } from '../rooms.ts'
 import type {
   Acknowledgement,
   Checkpoint,
@@ -53,7 +54,7 @@ const outbox = { messages: 1_000, bytes: 4 * 1_048_576, ttlMs: 3_600_000 }
 /** The state as one runner process sees it, see `RunnerState`. */
 export function createRunnerState(deps: RunnerDeps): RunnerState {
   const { consumer, cluster, keys, scripts, settings, connect } = deps
-  const { clock, onError, lapseMs, consumerTtlMs, runTtlMs, endedTtlMs, deadLetters } = settings
+  const { clock, onError, lapseMs, consumerTtlMs, runTtlMs, endedTtlMs } = settings
   const channel = keys.workOf(consumer)
   // What it means is told in `lua/include/wake.lua`.
   const idleName = cluster ? `?${channel}` : channel
@@ -135,10 +136,12 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
 
   async function store(run: RunRef, checkpoint: Checkpoint, delayMs: number | ''): Promise<boolean> {
     const names = keysOf(run)
-    const args: Argument[] = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId, delayMs]
-    if (run.entry !== undefined) {
+    const { webhook, entry } = run
+    const flow = webhook === undefined ? '' : flowOf(webhook)
+    const args: Argument[] = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId, delayMs, flow]
+    if (entry !== undefined) {
       names.push(keys.attempts(run.partition))
-      args.push(run.entry)
+      args.push(entry)
     }
     return (await connection.run(scripts.save, names, args)) === 1
   }
@@ -158,7 +161,8 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     async deadLetter({ partition, entry, event, deliveries }, reason) {
       const names = [keys.events, keys.deadLetters, keys.attempts, keys.backlog].map((key) => key(partition))
       const { weight = 0 } = held.event(partition, entry) ?? {}
-      const args: Argument[] = [group, consumer, entry, deadLetters, deliveries, reason, weight]
+      const kept = [settings.deadLetters, settings.deadLetterBytes]
+      const args: Argument[] = [group, consumer, entry, ...kept, deliveries, reason, weight]
       if (event.socket !== undefined) {
         names.push(keys.idle(partition), keys.line(partition, event.socket.id))
         args.push(event.socket.id, partition)

@@ -21,11 +21,18 @@ export function createStatistics(deps: StatisticsDeps): () => Promise<Statistics
   const { partitions, backlogBytes, parked: mostParked } = settings
 
   async function ask(partition: number): Promise<Statistics> {
-    const names = [keys.events, keys.deadLetters, keys.parked, keys.backlog].map((key) => key(partition))
-    const [events = 0, oldestEventMs = 0, bytes = 0, parkedRuns = 0, dueRuns = 0, deadLetters = 0, ever = 0] =
-      (await connection.run(scripts.statistics, names, [])) as number[]
+    const names = [keys.events, keys.deadLetters, keys.parked, keys.backlog, keys.deferred]
+    const answer = await connection.run(
+      scripts.statistics,
+      names.map((key) => key(partition)),
+      [],
+    )
+    const [events = 0, oldestEventMs = 0, bytes = 0, parkedRuns = 0, dueRuns = 0, ...more] =
+      answer as number[]
+    const [deadLetters = 0, ever = 0, deferredEvents = 0] = more
     return {
       events,
+      deferredEvents,
       oldestEventMs,
       fullest: Math.max(bytes / backlogBytes, parkedRuns / mostParked),
       parkedRuns,

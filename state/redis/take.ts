@@ -1,3 +1,5 @@
+import type { Rooms } from '../rooms.ts'
+import { webhookOf } from '../rooms.ts'
 import type { Delivery } from '../state.ts'
 import type { Connection } from './connection.ts'
 import { decodeEvent } from './event-format.ts'
@@ -9,11 +11,27 @@ import { leastWeight } from './options.ts'
 import type { Presence } from './presence.ts'
 import type { Scripts } from './script.ts'
 
-/**
- * Takes at most `count` deliveries of a partition, which are held from then on; `abandoned`: those of silent
- * runners as well.
- */
-export type Take = (partition: number, count: number, abandoned: boolean) => Promise<Delivery[]>
+/** Takes deliveries of a partition, which are held from then on. */
+export type Take = (partition: number, wanted: Wanted) => Promise<Taken>
+
+export interface Wanted {
+  /** How many at most. */
+  count: number
+  /** What there is room for; anything, when it is not told. */
+  rooms: Rooms | undefined
+  /** Those of silent runners as well, and deferred ones. */
+  abandoned: boolean
+  /** Deferred ones. */
+  deferred: boolean
+}
+
+export interface Taken {
+  deliveries: Delivery[]
+  /** The Webhooks that have deferred events there, see `flowOf`; absent when it was not looked for them. */
+  deferred?: string[]
+  /** There may be more that was not looked at. */
+  isMore: boolean
+}
 
 export interface TakeDeps {
   consumer: string
@@ -30,17 +48,19 @@ export interface TakeDeps {
 }
 
 type Work = [
-  runs: [Buffer, number, Buffer, number][],
+  runs: [Buffer, number, Buffer, number, Buffer][],
   events: [Buffer, number, Buffer, Buffer][],
   putAside: Buffer[],
+  deferred: Buffer[] | Buffer,
+  isMore: number,
 ]
 
 export function createTake(deps: TakeDeps): Take {
   const { consumer, idleName, keys, scripts, settings, connection, held, presence, onPutAside } = deps
-  const { sweepMs, lapseMs, maxAttempts, deadLetters, onError } = settings
+  const { sweepMs, lapseMs, maxAttempts, deadLetters, deadLetterBytes, onError } = settings
   const least = leastWeight(settings)
 
-  function ask(partition: number, count: number, abandoned: boolean): Promise<unknown> {
+  function ask(partition: number, { count, rooms, abandoned, deferred }: Wanted): Promise<unknown> {
     const names = [
       keys.events(partition),
       keys.parked(partition),
@@ -48,6 +68,7 @@ export function createTake(deps: TakeDeps): Take {
       keys.deadLetters(partition),
       keys.backlog(partition),
       keys.attempts(partition),
+      keys.deferred(partition),
     ]
     return connection.runForBuffers(scripts.read, names, [
       group,
@@ -63,13 +84,18 @@ export function createTake(deps: TakeDeps): Take {
       keys.line(partition, ''),
       least,
       presence.isCertain(partition) ? '1' : '0',
-      ...held.idsOf(partition, abandoned),
+      roomsOf(rooms, count),
+      keys.deferredOf(partition, ''),
+      deferred ? '1' : '0',
+      partition,
+      deadLetterBytes,
+      ...held.idsOf(partition, abandoned || deferred),
     ])
   }
 
-  return async (partition, count, abandoned) => {
+  return async (partition, wanted) => {
     try {
-      const [runs, events, putAside] = (await ask(partition, count, abandoned)) as Work
+      const [runs, events, putAside, deferred, isMore] = (await ask(partition, wanted)) as Work
       presence.answered(partition)
       for (const head of putAside) onPutAside(head).catch(onError)
       const resumed = runs.map((run) => resumeOf(partition, run))
@@ -79,7 +105,11 @@ export function createTake(deps: TakeDeps): Take {
         const delivery = begun[index]
         if (delivery !== undefined) held.add(delivery, Math.max(head.length + body.length, least))
       }
-      return [...resumed, ...begun]
+      return {
+        deliveries: [...resumed, ...begun],
+        ...(Array.isArray(deferred) ? { deferred: deferred.map(String) } : {}),
+        isMore: isMore === 1,
+      }
     } catch (error) {
       presence.missed(partition)
       throw error
@@ -87,8 +117,18 @@ export function createTake(deps: TakeDeps): Take {
   }
 }
 
-function resumeOf(partition: number, [runId, epoch, checkpoint, attempts]: Work[0][number]): Delivery {
-  const run = { partition, runId: runId.toString(), epoch }
+/** The rooms that matter to who takes so many, as JSON; empty when none does. */
+function roomsOf(rooms: Rooms | undefined, count: number): string {
+  if (rooms === undefined) return ''
+  const { namespace, webhook } = rooms
+  const narrow = [...rooms.named].filter(([, room]) => room < count)
+  if (narrow.length === 0 && Math.min(namespace, webhook) >= count) return ''
+  return JSON.stringify({ namespace, webhook, named: Object.fromEntries(narrow) })
+}
+
+function resumeOf(partition: number, [runId, epoch, checkpoint, attempts, flow]: Work[0][number]): Delivery {
+  const webhook = webhookOf(flow.toString())
+  const run = { partition, runId: runId.toString(), epoch, ...(webhook ? { webhook } : {}) }
   return { kind: 'resume', run, checkpoint: JSON.parse(checkpoint.toString()), attempts }
 }
 

@@ -70,7 +70,7 @@ test('routes, plans, leader, calls and their answers are counted', async () => {
 
   const runner = await metricsOf(site.runners[0])
   expect(runner.get('hooklet_runner_plans')).toBe(1)
-  expect(runner.get('hooklet_runner_concurrency')).toBe(256)
+  expect(runner.get('hooklet_runner_concurrency')).toBe(320)
   const operators = await Promise.all(site.operators.map(metricsOf))
   const [leader, ...others] = operators.toSorted(
     (a, b) => Number(b.get('hooklet_operator_leader')) - Number(a.get('hooklet_operator_leader')),

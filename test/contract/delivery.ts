@@ -213,6 +213,32 @@ export function describeDelivery(check: ContractTest): void {
     expect(await harness.runner('runner-b').read({ count: 1, blockMs: 0 })).toEqual([])
   })
 
+  check.within({ deadLetterBytes: 250_000 })(
+    'of dead letters that are large the last ones are kept, and the last one however large',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      const runner = harness.runner('runner-a')
+      const putAside = async (bytes: number): Promise<string> => {
+        const event = callEvent({ body: Buffer.alloc(bytes, 'x') })
+        await ingress.admit({ partition, event })
+        await runner.deadLetter(await readEvent(runner), 'a fault')
+        return event.id
+      }
+      const kept = async (): Promise<string[]> =>
+        (await harness.deadLetters(partition)).map(({ event }) => event.id)
+      const ids = []
+      for (let each = 0; each < 5; each += 1) ids.push(await putAside(100_000))
+      expect(await kept()).toEqual(ids.slice(-2))
+      const small = [await putAside(10), await putAside(10)]
+      expect(await kept()).toEqual([...ids.slice(-2), ...small])
+      const large = await putAside(260_000)
+      expect(await kept()).toEqual([large])
+      expect(await ingress.statistics()).toMatchObject({ deadLetters: 1, deadLettersEver: 8 })
+      const last = await putAside(10)
+      expect(await kept()).toEqual([last])
+    },
+  )
+
   check('after the close of a runner everything of it is unavailable', async (harness) => {
     const ingress = harness.ingress('pod-a')
     const event = waitingEvent(partition)

@@ -38,6 +38,8 @@ export interface HarnessOptions {
   backlogBytes?: number
   /** Runs of a partition that may be parked. */
   parked?: number
+  /** Bytes of its events that are put aside. */
+  deadLetterBytes?: number
 }
 
 export type StartHarness = (options?: HarnessOptions) => Promise<StateHarness>

@@ -5,6 +5,7 @@ import type { StartHarness } from './harness.ts'
 import { contractTest } from './harness.ts'
 import { describeOnce } from './once.ts'
 import { describeReplies } from './replies.ts'
+import { describeRooms } from './rooms.ts'
 import { describeRuns } from './runs.ts'
 import { describeSockets } from './sockets.ts'
 import { describeStatistics } from './statistics.ts'
@@ -16,6 +17,7 @@ export function describeState(name: string, start: StartHarness): void {
     // They are of one block: Jest runs side by side what a block has itself.
     describeAdmission(check)
     describeDelivery(check)
+    describeRooms(check)
     describeReplies(check)
     describeOnce(check)
     describeRuns(check)

@@ -7,6 +7,7 @@ export function describeStatistics(check: ContractTest): void {
   check('the statistics of an empty state have nothing', async (harness) => {
     expect(await harness.ingress('pod').statistics()).toEqual({
       events: 0,
+      deferredEvents: 0,
       oldestEventMs: 0,
       fullest: 0,
       parkedRuns: 0,

@@ -9,7 +9,7 @@ import type { Delivery, RunnerState } from '../../state/state.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 
-describeState('memory state', async ({ backlog, backlogBytes, parked } = {}) => {
+describeState('memory state', async ({ backlog, backlogBytes, parked, deadLetterBytes } = {}) => {
   const clock = createManualClock()
   const state = createMemoryState({
     clock,
@@ -18,6 +18,7 @@ describeState('memory state', async ({ backlog, backlogBytes, parked } = {}) => 
       ...(backlogBytes === undefined ? {} : { bytes: backlogBytes }),
     },
     ...(parked === undefined ? {} : { parked }),
+    ...(deadLetterBytes === undefined ? {} : { deadLetterBytes }),
   })
   return {
     ingress: state.ingress,

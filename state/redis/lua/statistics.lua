@@ -1,9 +1,9 @@
 #!lua flags=no-writes
 -- How full a partition is. See `Statistics`.
 --
--- KEYS  1 events  2 dead letters  3 parked  4 backlog
+-- KEYS  1 events  2 dead letters  3 parked  4 backlog  5 deferred
 -- ARGV  none
--- Returns {events, ms of the oldest, bytes of the backlog, parked, due, dead letters, dead letters ever}
+-- Returns {events, ms of the oldest, bytes of the backlog, parked, due, dead letters, dead letters ever, deferred events}
 -- Atomic, so that the oldest event is one of those counted.
 
 local time = redis.call('TIME')
@@ -26,6 +26,11 @@ if not stream.err then
   end
 end
 
+local deferred = 0
+for _, count in ipairs(redis.call('HVALS', KEYS[5])) do
+  deferred = deferred + count
+end
+
 return {
   redis.call('XLEN', KEYS[1]),
   age,
@@ -34,4 +39,5 @@ return {
   redis.call('ZCOUNT', KEYS[3], '-inf', now),
   redis.call('XLEN', KEYS[2]),
   ever,
+  deferred,
 }
