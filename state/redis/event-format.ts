@@ -5,10 +5,13 @@
 import { isUtf8 } from 'node:buffer'
 import type { CallEvent } from '../event.ts'
 
-export function encodeEvent({ body, webhook, ...more }: CallEvent): [head: string, body: string | Buffer] {
-  const head = { webhook: { namespace: webhook.namespace, name: webhook.name }, ...more }
+export function encodeEvent(event: CallEvent): [head: string, body: string | Buffer] {
+  const { webhook, body } = event
   // A command of strings only is written at once; one with a Buffer is put together from parts.
-  return [JSON.stringify(head), isUtf8(body) ? body.toString() : body]
+  return [
+    JSON.stringify(Object.assign({ webhook }, event, { body: undefined })),
+    isUtf8(body) ? body.toString() : body,
+  ]
 }
 
 export function decodeEvent(head: Buffer, body: Buffer): CallEvent {
