@@ -8,12 +8,10 @@ import type { ApiServer } from '../kube/api-server.ts'
 import { isNotFound } from '../kube/error.ts'
 import { takePart, type Election, type LeaseTimes } from '../kube/lease.ts'
 import { CONFIG_MAPS, resourcePath, SECRETS, type ResourceType } from '../kube/paths.ts'
-import { aborted } from '../process/lifetime.ts'
 import type { Log } from '../process/log.ts'
 import type { Expressions } from '../runner/expression/expression.ts'
 import { createBindings } from './control/bindings.ts'
 import { createObjectCache } from './control/cache.ts'
-import { claimTokens } from './control/claims.ts'
 import type { Control } from './control/control.ts'
 import {
   countResources,
@@ -26,11 +24,11 @@ import { createDependencies } from './control/dependencies.ts'
 import { createEventRecorder } from './control/events.ts'
 import { followCluster } from './control/follow.ts'
 import { createFormerPlans } from './control/former-plans.ts'
+import { createLeadership } from './control/leadership.ts'
 import { createPublisher } from './control/publisher.ts'
-import { createWorkQueue, type Urgency, type WorkQueue } from './control/queue.ts'
-import { boundBy, keyOf, nameIn } from './control/resources.ts'
+import { boundBy, keyOf, nameIn, sourceKeyOf } from './control/resources.ts'
 import type { Reference } from './references.ts'
-import { nameOf, namespaceOf, type ObjectName } from './source.ts'
+import type { ObjectName } from './source.ts'
 import { createTokenClaims } from './tokens/token.ts'
 import { reconcileWebhook } from './webhook/reconcile.ts'
 import { reconcileWorkflow } from './workflow/reconcile.ts'
@@ -79,43 +77,40 @@ export interface Operator {
 
 export const LEASE_NAME = 'hooklet-operator'
 
-/** How often what is left over is looked for. */
-const SWEEP_MS = 10 * 60_000
 /** More dependents of one change than this wait behind what users do meanwhile. */
 const MANY = 100
 
 export function startOperator(deps: OperatorDeps): Operator {
-  const { api, expressions, log, namespace, sharedGlobals, publicUrl, newToken, newSuffix } = deps
+  const { api, expressions, log, namespace, identity, sharedGlobals, publicUrl, newToken, newSuffix } = deps
   const { now = Date.now, random = Math.random, parallelism = 32 } = deps
-  /** There while the operator leads. */
-  let queue: WorkQueue | undefined
 
   const counter = createReconcileCounter(() => performance.now())
   const dependencies = createDependencies()
-  const enqueue = (key: string, urgency: Urgency = 'soon'): void => queue?.add(key, urgency)
   const onTouched = (references: Reference[]): void => {
     const dependents = dependencies.changed(references)
-    for (const dependent of dependents) enqueue(dependent, dependents.length > MANY ? 'later' : 'soon')
+    const urgency = dependents.length > MANY ? 'later' : 'soon'
+    for (const dependent of dependents) leadership.enqueue(dependent, urgency)
   }
   const cache = createObjectCache({
     read: (kind, name) => readObject(kind === 'Secret' ? SECRETS : CONFIG_MAPS, name, api),
-    onResource: (kind, name) => enqueue(keyOf(kind, name)),
+    onResource: (kind, name) => leadership.enqueue(keyOf(kind, name)),
     onTouched,
   })
   const publisher = createPublisher({
     namespace,
-    onForeignChange: ({ kind, source }) => enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source)),
+    onForeignChange: (artefact) => leadership.enqueue(sourceKeyOf(artefact)),
     onPlan: (workflow) => onTouched([{ kind: 'Plan', ...workflow }]),
   })
   const formerPlans = createFormerPlans({ namespace, now })
   const events = createEventRecorder({
-    instance: deps.identity,
+    instance: identity,
     now,
     newSuffix,
     onFault: (error) => log.warn({ err: error }, 'An Event could not be written'),
   })
+  const known = { cache, publisher, formerPlans, dependencies }
 
-  const followings = followCluster({ ...deps, random, cache, publisher, formerPlans })
+  const followings = followCluster({ ...deps, ...known, random })
   let ready = false
   const synced = Promise.all(followings.map((following) => following.synced)).then(() => {
     ready = true
@@ -133,13 +128,17 @@ export function startOperator(deps: OperatorDeps): Operator {
     await Promise.all(followings.map((following) => following.refresh()))
   }
 
-  function createControl(signal: AbortSignal): Control {
-    return {
+  const leadership = createLeadership({
+    ...known,
+    log,
+    identity,
+    parallelism,
+    random,
+    now,
+    seeAll,
+    createControl: (signal) => ({
+      ...known,
       api: boundBy(api, signal),
-      cache,
-      publisher,
-      formerPlans,
-      dependencies,
       claims: createTokenClaims<Webhook>(),
       bindings: createBindings(),
       events,
@@ -148,89 +147,16 @@ export function startOperator(deps: OperatorDeps): Operator {
       ...(sharedGlobals ? { sharedNamespace: namespace } : {}),
       newToken,
       now,
-      enqueue,
-    }
-  }
-
-  /**
-   * Everything anew with each time that the lease is won: what another leader did meanwhile has been
-   * followed.
-   */
-  async function lead(signal: AbortSignal): Promise<void> {
-    await Promise.race([seeAll(), aborted(signal)])
-    if (signal.aborted) return
-    log.info({ identity: deps.identity }, 'This operator leads')
-    const control = createControl(signal)
-    // Nothing is compiled before it is known who has which token; what changes meanwhile is queued.
-    const claimed = claimTokens({
-      cache,
-      claims: control.claims,
-      publishedToken: (webhook) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? ''),
-      onFault: (webhook, error) =>
-        log.warn(
-          { namespace: namespaceOf(webhook), webhook: webhook.metadata.name, err: error },
-          'The token of a Webhook can not be read',
-        ),
-    })
-    queue = createQueue(claimed, control, signal)
-    const sweeping = setInterval(sweep, SWEEP_MS)
-    try {
-      await claimed
-      for (const webhook of cache.webhooks()) enqueue(keyOf('Webhook', nameOf(webhook)), 'later')
-      for (const workflow of cache.workflows()) enqueue(keyOf('Workflow', nameOf(workflow)), 'later')
-      sweep()
-      void announce(queue.idle(), signal)
-      await aborted(signal)
-    } finally {
-      log.info({ identity: deps.identity }, 'This operator leads no longer')
-      clearInterval(sweeping)
-      await queue.stop()
-      queue = undefined
-    }
-  }
-
-  function createQueue(begin: Promise<void>, control: Control, signal: AbortSignal): WorkQueue {
-    return createWorkQueue({
-      async work(key) {
-        await begin
-        await counter.count(nameIn(key).kind, reconcile(key, control))
-      },
-      parallelism,
-      random,
-      onFailure(key, { error, failures, retryMs }) {
-        if (signal.aborted) return
-        const level = failures > 3 ? 'warn' : 'debug'
-        log[level]({ key, failures, retryMs: Math.round(retryMs), err: error }, 'Tried in vain; trying again')
-      },
-    })
-  }
-
-  async function announce(inPlace: Promise<void>, signal: AbortSignal): Promise<void> {
-    const begun = now()
-    await inPlace
-    if (!signal.aborted) log.info({ ms: now() - begun }, 'Everything is in place')
-  }
-
-  /**
-   * Artefacts whose resource is gone go, too, as do former plans that no run needs, and contents that nothing
-   * reads.
-   */
-  function sweep(): void {
-    for (const { kind, source } of publisher.published()) {
-      const present = kind === 'route' ? cache.webhook(source) : cache.workflow(source)
-      if (!present) enqueue(keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source))
-    }
-    const outdated = formerPlans.outdated((workflow) => cache.workflow(workflow)?.metadata.uid)
-    for (const workflow of outdated) enqueue(keyOf('Workflow', workflow), 'later')
-    cache.retain(dependencies.isRead)
-  }
-
+      enqueue: (key, urgency) => leadership.enqueue(key, urgency),
+    }),
+    reconcile: (key, control) => counter.count(nameIn(key).kind, reconcile(key, control)),
+  })
   const election: Election = takePart({
     api,
     namespace,
     name: LEASE_NAME,
-    identity: deps.identity,
-    lead,
+    identity,
+    lead: leadership.lead,
     onFault: (error) => log.warn({ err: error }, 'The election has a fault'),
     ...(deps.leaseTimes ? { times: deps.leaseTimes } : {}),
   })
@@ -239,10 +165,10 @@ export function startOperator(deps: OperatorDeps): Operator {
     isReady: () => ready,
     isLeader: () => election.isLeader(),
     get queued() {
-      return queue?.size ?? 0
+      return leadership.queued
     },
     get retrying() {
-      return queue?.retrying ?? 0
+      return leadership.retrying
     },
     reconciles: () => counter.read(),
     durations: counter.durations,

@@ -4,9 +4,8 @@
  * lead to it, so that who waits for that and calls then starts it.
  */
 import type { Workflow } from '../../crds/types.gen.ts'
-
-import { keyOf } from './resources.ts'
 import { nameOf, type PublishedPlan } from '../source.ts'
+import { keyOf } from './resources.ts'
 
 /** By the keys that work is queued by. */
 export interface Bindings {

@@ -1,3 +1,4 @@
+import type { ArtefactKind } from '../../artefacts/secret.ts'
 import { GROUP, VERSION } from '../../crds/contract.ts'
 import { MERGE_PATCH, type ApiRequest, type ApiServer } from '../../kube/api-server.ts'
 import { ApiError } from '../../kube/error.ts'
@@ -14,6 +15,10 @@ const TYPES: Record<Resource['kind'], ResourceType> = { Webhook: WEBHOOKS, Workf
 /** What work is queued by. */
 export const keyOf = (kind: Resource['kind'], { namespace, name }: ObjectName): string =>
   `${kind}/${namespace}/${name}`
+
+/** The key of the resource that an artefact was made from. */
+export const sourceKeyOf = ({ kind, source }: { kind: ArtefactKind; source: ObjectName }): string =>
+  keyOf(kind === 'route' ? 'Webhook' : 'Workflow', source)
 
 export function nameIn(key: string): ObjectName & { kind: Resource['kind'] } {
   const [kind = '', namespace = '', name = ''] = key.split('/')
