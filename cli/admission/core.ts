@@ -6,8 +6,8 @@ import { isRecord } from './schema.ts'
 const MAX_DATA_BYTES = 1024 * 1024
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-const texts: Schema = { type: 'object', additionalProperties: { type: 'string' } }
-const common: Record<string, Schema> = {
+const TEXTS: Schema = { type: 'object', additionalProperties: { type: 'string' } }
+const COMMON: Record<string, Schema> = {
   apiVersion: { type: 'string' },
   kind: { type: 'string' },
   metadata: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
@@ -16,10 +16,10 @@ const common: Record<string, Schema> = {
 
 /** The kinds of the core API that manifests may hold, as far as they matter here. */
 export const CORE_SCHEMAS: Record<'ConfigMap' | 'Secret', Schema> = {
-  ConfigMap: { type: 'object', properties: { ...common, data: texts, binaryData: texts } },
+  ConfigMap: { type: 'object', properties: { ...COMMON, data: TEXTS, binaryData: TEXTS } },
   Secret: {
     type: 'object',
-    properties: { ...common, type: { type: 'string' }, data: texts, stringData: texts },
+    properties: { ...COMMON, type: { type: 'string' }, data: TEXTS, stringData: TEXTS },
   },
 }
 

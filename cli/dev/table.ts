@@ -63,7 +63,7 @@ function tryLines(row: Row, { samples, baseUrl, now }: TableContext): string[] {
   return [...note, curlLine(wireRequest(exchange, placeholder, now))]
 }
 
-const credentials: Record<Row['auth'], [string, string][]> = {
+const CREDENTIALS: Record<Row['auth'], [string, string][]> = {
   none: [],
   basic: [['Authorization', 'Basic BASE64_OF_USER_COLON_PASSWORD']],
   bearer: [['Authorization', 'Bearer YOUR_TOKEN']],
@@ -75,7 +75,7 @@ const credentials: Record<Row['auth'], [string, string][]> = {
  */
 function socketLine({ url, auth }: Row): string {
   const options =
-    auth === 'none' ? '' : `, {headers: ${JSON.stringify(Object.fromEntries(credentials[auth]))}}`
+    auth === 'none' ? '' : `, {headers: ${JSON.stringify(Object.fromEntries(CREDENTIALS[auth]))}}`
   const script = [
     `s = new WebSocket("${url}"${options})`,
     's.onopen = () => process.stdin.on("data", (line) => s.send(String(line).trim()))',
@@ -90,7 +90,7 @@ function plainRequest(row: Row): Exchange {
     title: '',
     method: 'POST',
     target: `{{${row.name}}}`,
-    headers: [...credentials[row.auth], ['Content-Type', 'application/json']],
+    headers: [...CREDENTIALS[row.auth], ['Content-Type', 'application/json']],
     body: '{"hello": "world"}',
   }
 }

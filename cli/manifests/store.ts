@@ -49,8 +49,8 @@ export function createManifestStore(options: {
       [...files.values()].flatMap((entry) => entry.objects.map((stored) => [keyOf(stored.object), stored])),
     )
 
-  const takeFile = (file: string, text: string): FileEntry => {
-    const before = known()
+  /** `before`: all objects as they were before this reading; one may have moved here from another file. */
+  const takeFile = (file: string, text: string, before: Map<string, StoredObject>): FileEntry => {
     const { documents, faults } = readDocuments(file, text)
     const objects: StoredObject[] = []
     for (const document of documents) {
@@ -68,6 +68,7 @@ export function createManifestStore(options: {
   return {
     async load() {
       const names = await listFiles(root, isManifest)
+      const before = known()
       let changed = false
       for (const gone of [...files.keys()].filter((file) => !names.includes(file)))
         changed = files.delete(gone) || changed
@@ -75,7 +76,7 @@ export function createManifestStore(options: {
         const text = await readIfThere(file)
         if (text === undefined) changed = files.delete(file) || changed
         else if (files.get(file)?.text !== text) {
-          files.set(file, takeFile(file, text))
+          files.set(file, takeFile(file, text, before))
           changed = true
         }
       }

@@ -38,8 +38,8 @@ export interface Activity {
 }
 
 /** Answers of the table that refuse nothing. */
-const FAVOURS: ReadonlySet<string> = new Set<AnswerCode>(['Preflight', 'Repeated'])
-const REFUSING = (Object.keys(table) as AnswerCode[]).filter((code) => !FAVOURS.has(code))
+const NO_REFUSALS: ReadonlySet<string> = new Set<AnswerCode>(['Preflight', 'Repeated'])
+const REFUSING = (Object.keys(table) as AnswerCode[]).filter((code) => !NO_REFUSALS.has(code))
 /** What may be answered without a workflow that has a status of its own: told from the start. */
 const STATUSES = new Set([200, ...Object.values(table).map(({ status }) => status)])
 

@@ -8,7 +8,7 @@ import { preparedAnswers } from '../routes/prepared.ts'
 /** What is wrong with a request whatever it asks for; undefined: nothing. */
 export function refusalOfRequest(req: IncomingMessage, limits: HttpLimits): AnswerCode | undefined {
   const { url = '/' } = req
-  if (url.length > limits.urlBytes || isManifold(url, limits.queryParameters)) return 'UrlTooLong'
+  if (url.length > limits.urlBytes || hasMoreParameters(url, limits.queryParameters)) return 'UrlTooLong'
   if (req.rawHeaders.length > 2 * limits.headerCount) return 'HeadersTooLarge'
   if (req.httpVersionMajor !== 1 || !hasSaneHost(req)) return 'Malformed'
   // A fragment is no part of a target (RFC 9112, 3.2): what stands before this server may have cut it off, or
@@ -18,7 +18,7 @@ export function refusalOfRequest(req: IncomingMessage, limits: HttpLimits): Answ
 }
 
 /** Whether the query has more than that many parameters. */
-function isManifold(url: string, most: number): boolean {
+function hasMoreParameters(url: string, most: number): boolean {
   let count = 0
   let at = url.indexOf('?')
   while (at !== -1 && ++count <= most) at = url.indexOf('&', at + 1)

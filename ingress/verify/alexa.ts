@@ -47,11 +47,11 @@ export const alexa: Verifier = {
     function verify(request: VerificationRequest): VerificationOutcome | Promise<VerificationOutcome> {
       const line = onlyHeader(request, 'signature-256')
       if (typeof line !== 'string') return line
-      const chainURL = onlyHeader(request, 'signaturecertchainurl')
-      if (typeof chainURL !== 'string') return chainURL
+      const chainUrl = onlyHeader(request, 'signaturecertchainurl')
+      if (typeof chainUrl !== 'string') return chainUrl
       const signature = decodeBase64(line)
       if (signature === undefined || signature.length === 0) return reject('HeaderMalformed')
-      const url = certificateURL(chainURL)
+      const url = certificateUrl(chainUrl)
       if (url === undefined) return reject('CertificateInvalid')
       // All that costs nothing comes before anything is fetched.
       const message = jsonObject(request.body)
@@ -95,7 +95,7 @@ function withStatus(outcome: VerificationOutcome): VerificationOutcome {
  * What is still encoded then, or has a query, is no name that Amazon gives, and whoever serves it may read it
  * in another way.
  */
-function certificateURL(text: string): URL | undefined {
+function certificateUrl(text: string): URL | undefined {
   const url = parseOutboundUrl(text)
   const isAmazons =
     url?.hostname === 's3.amazonaws.com' &&

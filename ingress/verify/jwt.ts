@@ -107,8 +107,8 @@ function checkWithKeySet(jwksURL: string, wanted: string[] | undefined, deps: Ve
     )
   const algorithms = keySetAlgorithms(wanted)
 
-  async function keys(maxAgeMs?: number): Promise<LocalJWKSet> {
-    const read = await deps.read(keySet, url as URL, maxAgeMs === undefined ? {} : { maxAgeMs })
+  const keys = async (maxAgeMs?: number): Promise<LocalJWKSet> => {
+    const read = await deps.read(keySet, url, maxAgeMs === undefined ? {} : { maxAgeMs })
     // A key set that is broken is no fault of who calls.
     if (read.kind !== 'found') throw new KeysUnavailable(read.why)
     return read.value

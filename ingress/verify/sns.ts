@@ -64,7 +64,7 @@ interface Signed {
   text: string
   hash: 'sha1' | 'sha256'
   signature: Buffer
-  certificateURL: URL
+  certificateUrl: URL
 }
 
 /**
@@ -89,7 +89,7 @@ export const sns: Verifier = {
     /** Only ever of a message that Amazon signed for one of the topics. */
     function confirm(message: Message): VerificationOutcome | Promise<VerificationOutcome> {
       if (message['Type'] === 'UnsubscribeConfirmation') return DONE
-      const url = confirmationURL(message)
+      const url = confirmationUrl(message)
       if (url === undefined) return reject('HandshakeRefused')
       const visited = deps.read(confirmation, url)
       return visited instanceof Promise ? visited.then(outcomeOfVisit) : outcomeOfVisit(visited)
@@ -106,7 +106,7 @@ export const sns: Verifier = {
         if (time === undefined) return reject('BodyMalformed')
         const age = request.now - time
         if (!(age <= RETRY_MS + toleranceMs && age >= -toleranceMs)) return reject('TimestampOutOfTolerance')
-        const certificate = deps.read(signingCertificate, signed.certificateURL)
+        const certificate = deps.read(signingCertificate, signed.certificateUrl)
         if (certificate instanceof Promise) return certificate.then((read) => judge(request, signed, read))
         return judge(request, signed, certificate)
       },
@@ -133,11 +133,11 @@ function readSigned(request: VerificationRequest): Signed | VerificationOutcome 
   const hash = HASHES.get(object['SignatureVersion'])
   const signature = decodeBase64(asText(object['Signature']) ?? '')
   if (message === undefined || hash === undefined || !signature?.length) return reject('BodyMalformed')
-  const certificateURL = parseOutboundUrl(asText(object['SigningCertURL']) ?? '')
-  if (!isOfSns(certificateURL) || !CERTIFICATE_PATH.test(certificateURL.pathname) || certificateURL.search)
+  const certificateUrl = parseOutboundUrl(asText(object['SigningCertURL']) ?? '')
+  if (!isOfSns(certificateUrl) || !CERTIFICATE_PATH.test(certificateUrl.pathname) || certificateUrl.search)
     return reject('CertificateInvalid')
   const text = names.flatMap((name) => (name in message ? [`${name}\n${message[name]}\n`] : [])).join('')
-  return { message, text, hash, signature, certificateURL }
+  return { message, text, hash, signature, certificateUrl }
 }
 
 /**
@@ -158,7 +158,7 @@ function membersOf(object: Record<string, unknown>, names: readonly string[]): M
 const isOfSns = (url: URL | undefined): url is URL => url !== undefined && HOST.test(url.hostname)
 
 /** Where the subscription that the message speaks of is confirmed; nothing else is ever visited. */
-function confirmationURL(message: Message): URL | undefined {
+function confirmationUrl(message: Message): URL | undefined {
   const url = parseOutboundUrl(message['SubscribeURL'] ?? '')
   if (!isOfSns(url) || url.pathname !== '/') return undefined
   const asks = (name: string, value: string | undefined): boolean => {

@@ -88,6 +88,17 @@ test('an edit is judged against the version before it', async () => {
   expect((await load()).faults).toEqual([expect.stringMatching(/^a\.yaml:4 spec\.type: .*immutable/)])
 })
 
+test('an object that moves to another file is the same object', async () => {
+  await put('a.yaml', webhook('one'))
+  await put('b.yaml', '')
+  await load()
+  await put('a.yaml', webhook('one', '{suspend: true}'))
+  expect((await load()).objects).toEqual(['one@2'])
+  await put('a.yaml', '')
+  await put('b.yaml', webhook('one', '{suspend: true}'))
+  expect((await load()).objects).toEqual(['one@2'])
+})
+
 test('the same object in two files is taken once', async () => {
   await put('a.yaml', webhook('one'))
   await put('b.yaml', webhook('one'))
