@@ -5,6 +5,7 @@ import type { Command, Terminal } from './commands/command.ts'
 import { compile } from './commands/compile.ts'
 import { dev } from './commands/dev.ts'
 import { lint } from './commands/lint.ts'
+import { didYouMean } from '../crds/fault.ts'
 import { takeLifetime } from '../process/lifetime.ts'
 import { VERSION } from './version.ts'
 
@@ -17,21 +18,31 @@ function overview(): string {
 
 async function main(argv: string[], terminal: Terminal): Promise<number> {
   const [name = '--help', ...rest] = argv
-  if (name === '--version') {
+  if (['--version', '-v'].includes(name)) {
     terminal.stdout.write(`${VERSION}\n`)
     return 0
   }
-  if (name === '--help' || name === 'help') {
+  const asksHelp = [name, ...rest].some((word) => HELP.has(word)) || name === 'help'
+  const wanted = name === 'help' ? (rest[0] ?? '--help') : name
+  if (HELP.has(wanted)) {
     terminal.stdout.write(overview())
     return 0
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name)
-  if (!command) throw new UsageError(`There is no command ${name}.\n\n${overview()}`)
-  if (rest.includes('--help')) {
+  const command = commandOf(wanted)
+  if (asksHelp) {
     terminal.stdout.write(helpOf(command))
     return 0
   }
   return command.run(parseCommandLine(command, rest), terminal)
+}
+
+const HELP = new Set(['--help', '-h'])
+
+function commandOf(name: string): Command {
+  const command = COMMANDS.find((candidate) => candidate.name === name)
+  if (command !== undefined) return command
+  const names = COMMANDS.map((candidate) => candidate.name)
+  throw new UsageError(`There is no command ${name}${didYouMean(name, names) || '.'}\n\n${overview()}`)
 }
 
 function parseCommandLine(
@@ -48,11 +59,17 @@ function parseCommandLine(
     })
     return { positionals, values: values as Record<string, string | boolean | undefined> }
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${helpOf(command)}`)
+    // Of Node's message the sentence that says what is wrong.
+    const [sentence = ''] = (error as Error).message.split('. ', 1)
+    throw new UsageError(`${sentence.replace(/\.$/, '')}.\n\n${helpOf(command)}`)
   }
 }
 
 const { stop } = takeLifetime(process)
+// Whoever reads the output may stop to, as `head` does: what is left to say is for nobody.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 
 try {
   const { stdout, stderr, env } = process

@@ -71,3 +71,11 @@ export function helpOf(command: Command): string {
 export function optionalText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
+
+/** What to do about a folder or file of manifests that can't be read; any other error as it is. */
+export function explainedFolder(error: NodeJS.ErrnoException, root: string): Error {
+  if (error.code === 'ENOENT') return new Error(`There is no file or folder ${root}.`)
+  if (error.code === 'EACCES' || error.code === 'EPERM')
+    return new Error(`${error.path ?? root} can't be read: its permissions do not allow it.`)
+  return error
+}

@@ -10,7 +10,7 @@ import { createTokenStore } from '../dev/tokens.ts'
 import { compileObjects } from '../manifests/compile.ts'
 import { formatFault } from '../manifests/document.ts'
 import { createManifestStore } from '../manifests/store.ts'
-import { optionalText, UsageError } from './command.ts'
+import { explainedFolder, optionalText, UsageError } from './command.ts'
 import type { Command } from './command.ts'
 
 export const compile: Command = {
@@ -33,7 +33,13 @@ export const compile: Command = {
   async run({ positionals: [root, ...more], values }, { stdout, stderr }) {
     const out = values['out']
     if (root === undefined || more.length > 0 || typeof out !== 'string')
-      throw new UsageError('hooklet compile DIR --out DIR')
+      throw new UsageError(
+        'hooklet compile DIR --out DIR: name one folder of manifests, and one for what is made of it.',
+      )
+    const store = createManifestStore({ root, admission: createAdmission(), now: () => Date.now() })
+    const { objects, faults } = await store.load().catch((error: NodeJS.ErrnoException) => {
+      throw explainedFolder(error, root)
+    })
     await mkdir(out, { recursive: true, mode: 0o700 })
     const tokens = createTokenStore({
       file: path.join(out, 'tokens.json'),
@@ -42,8 +48,6 @@ export const compile: Command = {
         throw new Error(`The URL tokens can't be kept: ${error.message}`, { cause: error })
       },
     })
-    const store = createManifestStore({ root, admission: createAdmission(), now: () => Date.now() })
-    const { objects, faults } = await store.load()
     const expressions = createExpressionPool()
     try {
       const { webhooks, workflows, findings } = await compileObjects(objects, {

@@ -10,7 +10,7 @@ import { parseNetworks } from '../../process/config.ts'
 import { aborted } from '../../process/lifetime.ts'
 import { createLog } from '../../process/log.ts'
 import { formatFault } from '../manifests/document.ts'
-import { optionalText, UsageError } from './command.ts'
+import { explainedFolder, optionalText, UsageError } from './command.ts'
 import type { Command, Terminal } from './command.ts'
 
 /** How long Ctrl-C waits for calls and runs in flight. */
@@ -71,7 +71,7 @@ export const dev: Command = {
       log,
       onChange: (report) => screen.show(report),
     }).catch((error: NodeJS.ErrnoException) => {
-      throw explained(error, root, String(values['port']))
+      throw explained(error, root, { host: String(values['host']), port: String(values['port']) })
     })
     await screen.ready()
     await aborted(terminal.stop)
@@ -79,6 +79,12 @@ export const dev: Command = {
     await server.stop({ deadlineMs: DRAIN_MS })
     return 0
   },
+}
+
+/** Where to listen, as it was written. */
+interface Address {
+  host: string
+  port: string
 }
 
 function certOriginsOf(text: string | undefined): { certOrigins?: OriginMap } {
@@ -117,7 +123,12 @@ function createScreen(
     }
     const faultText = faults.map((fault) => formatFault(fault, relative)).join('\n')
     if (faultText !== '' && faultText !== shownFaults)
-      lines.push(`  Not taken; the last good version is served:`, faultText)
+      lines.push(
+        shown
+          ? '  Not taken; what is not mended is served as it was before, or refused:'
+          : '  Not served until it is mended:',
+        faultText,
+      )
     shown = now
     shownFaults = faultText
     terminal.stdout.write(`${lines.join('\n')}\n`)
@@ -175,9 +186,14 @@ function defaultStateDir(env: NodeJS.ProcessEnv): string {
   return path.join(env['XDG_STATE_HOME'] ?? path.join(os.homedir(), '.local/state'), 'hooklet')
 }
 
-function explained(error: NodeJS.ErrnoException, root: string, port: string): Error {
-  if (error.code === 'EADDRINUSE')
+/** What to do about an error of the system, in place of its code. */
+function explained(error: NodeJS.ErrnoException, root: string, { host, port }: Address): Error {
+  const { code, syscall } = error
+  if (code === 'EADDRINUSE')
     return new Error(`Port ${port} is taken: choose another with --port, or 0 for a free one.`)
-  if (error.code === 'ENOENT') return new Error(`There is no folder ${root}.`)
-  return error
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new Error(`${host} is no address of this machine: give one with --host, or 0.0.0.0 for all.`)
+  if (code === 'EACCES' && syscall === 'listen')
+    return new Error(`Port ${port} is not allowed for you: choose one above 1023 with --port.`)
+  return explainedFolder(error, root)
 }

@@ -8,7 +8,7 @@ import { formatFault } from '../manifests/document.ts'
 import { isManifest, listFiles } from '../manifests/folder.ts'
 import { createManifestStore } from '../manifests/store.ts'
 import type { StoredObject } from '../manifests/store.ts'
-import { UsageError } from './command.ts'
+import { explainedFolder, UsageError } from './command.ts'
 import type { Command } from './command.ts'
 
 export const lint: Command = {
@@ -41,8 +41,7 @@ export const lint: Command = {
 
 async function lintRoot(root: string): Promise<Finding[]> {
   const files = await listFiles(root, isManifest).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new UsageError(`There is no file or folder ${root}.`)
-    throw error
+    throw new UsageError(explainedFolder(error, root).message)
   })
   if (files.length === 0) throw new UsageError(`${root} holds no YAML file.`)
   const store = createManifestStore({ root, admission: createAdmission(), now: () => Date.now() })

@@ -74,7 +74,8 @@ function leftOut(before: ObjectName[], now: ObjectName[]): ObjectName[] {
 
 function rowOf({ webhook, route, problem }: CompiledWebhook, baseUrl: string): Row[] {
   if (!route) return []
-  const { basic, bearer } = webhook.spec.auth ?? {}
+  // As compiled: both halves of basic may be blank, which asks for nothing.
+  const { basic, bearer } = route.auth ?? {}
   return [
     {
       namespace: route.namespace,

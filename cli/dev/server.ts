@@ -47,7 +47,7 @@ export interface DevOptions {
   stateDir: string
   log: Logger
   /**
-   * Told after every reading of the folder that changed something; the first is awaited by {@link startDev}.
+   * Told after the first reading of the folder and every one that changed something; the first is awaited by {@link startDev}.
    */
   onChange(report: DevReport): void
 }
@@ -129,9 +129,12 @@ export async function startDev(options: DevOptions): Promise<DevServer> {
       baseUrl,
       sharedGlobals: options.sharedGlobals,
     })
+    let isFirst = true
     const refresh = async (): Promise<void> => {
       const { objects, faults, changed } = await store.load()
-      if (!changed) return
+      // The first is told of whatever there is: nothing, for example.
+      if (!changed && !isFirst) return
+      isFirst = false
       const published = await publish(objects)
       onChange({ baseUrl, rows: published.rows, faults: [...faults, ...published.findings] })
     }

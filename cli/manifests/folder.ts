@@ -29,7 +29,8 @@ export async function listFiles(root: string, wanted: (file: string) => boolean)
       if (isIgnored(entry.name)) continue
       const file = path.join(folder, entry.name)
       if (entry.isDirectory()) await visit(file)
-      else if (wanted(entry.name)) found.push(file)
+      // Anything else than a file, say a pipe, may never end.
+      else if (wanted(entry.name) && (entry.isFile() || entry.isSymbolicLink())) found.push(file)
       if (found.length > MAX_FILES) throw new Error(`${root} holds more than ${MAX_FILES} manifests`)
     }
   }

@@ -43,6 +43,7 @@ export function createManifestStore(options: {
 }): ManifestStore {
   const { root, admission, now } = options
   const files = new Map<string, FileEntry>()
+  let unreadBefore = ''
 
   const known = (): Map<string, StoredObject> =>
     new Map(
@@ -72,22 +73,38 @@ export function createManifestStore(options: {
       let changed = false
       for (const gone of [...files.keys()].filter((file) => !names.includes(file)))
         changed = files.delete(gone) || changed
+      const unread: PlacedFault[] = []
       for (const file of names) {
-        const text = await readIfThere(file)
+        let text: string | undefined
+        try {
+          text = await readIfThere(file)
+        } catch (error) {
+          // One file must not keep all others from being served.
+          unread.push(unreadable(file, error))
+          continue
+        }
         if (text === undefined) changed = files.delete(file) || changed
         else if (files.get(file)?.text !== text) {
           files.set(file, takeFile(file, text, before))
           changed = true
         }
       }
+      const unreadNow = JSON.stringify(unread)
+      if (unreadNow !== unreadBefore) changed = true
+      unreadBefore = unreadNow
       const { objects, faults } = withoutDoubles([...files.values()].flatMap((entry) => entry.objects))
       return {
         objects,
-        faults: [...[...files.values()].flatMap((entry) => entry.faults), ...faults],
+        faults: [...unread, ...[...files.values()].flatMap((entry) => entry.faults), ...faults],
         changed,
       }
     },
   }
+}
+
+function unreadable(file: string, error: unknown): PlacedFault {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException
+  return { file, path: '', line: 1, column: 1, message: `can't be read (${code})` }
 }
 
 /** Says a fault with its place in the file. */

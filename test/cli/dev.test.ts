@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { startFolder } from '../support/dev.ts'
 import type { ServedFolder } from '../support/dev.ts'
-import { spawnHooklet } from '../support/hooklet.ts'
+import { runHooklet, spawnHooklet } from '../support/hooklet.ts'
 
 const TOKEN = 'a-pinned-token-0123456789'
 let folder: string
@@ -230,4 +230,47 @@ test('globals of the namespace that shares its own apply everywhere, and yield t
   expect(server.faults).toEqual([])
   const answer = await fetch(server.placeholder('hook') ?? '')
   expect(await answer.text()).toBe('Hello everywhere')
+})
+
+describe('what the command says', () => {
+  const args = (root: string): string[] => [
+    'dev',
+    root,
+    '--port',
+    '0',
+    '--state-dir',
+    path.join(folder, '.state'),
+  ]
+
+  test('of a folder without webhooks that there are none', async () => {
+    expect((await tableOf(args(folder))).stdout).toMatch(/^Hooklet serves .*\n\n {2}No webhooks yet\.\n\n$/)
+  })
+
+  test('of basic credentials whose halves are both blank that nobody has to show any', async () => {
+    await put('hook.yaml', `${HOOK}  auth: {basic: {username: {value: ''}, password: {value: ''}}}\n`)
+    await put('settings.yaml', SETTINGS)
+    const { stdout } = await tableOf(args(folder))
+    expect(stdout).toContain(TOKEN)
+    expect(stdout).not.toContain('Authorization')
+  })
+
+  test('of an address that is not of this machine', async () => {
+    const { code, stderr } = await runHooklet([...args(folder), '--host', '192.0.2.1'])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('192.0.2.1 is no address of this machine')])
+  })
+})
+
+test('one file that can not be read keeps no other from being served', async () => {
+  await put('settings.yaml', SETTINGS)
+  await put('hook.yaml', HOOK)
+  await mkdir(path.join(folder, 'folder'))
+  await symlink('folder', path.join(folder, 'linked.yaml'))
+  server = await startFolder(folder)
+  expect(server.faults).toEqual([
+    expect.objectContaining({ file: path.join(folder, 'linked.yaml'), message: "can't be read (EISDIR)" }),
+  ])
+  expect((await call()).status).toBe(502)
+  const mended = server.nextReport(({ faults }) => faults.length === 0)
+  await rm(path.join(folder, 'linked.yaml'))
+  await mended
 })

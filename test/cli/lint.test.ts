@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { runHooklet } from '../support/hooklet.ts'
+import { runHooklet, spawnHooklet } from '../support/hooklet.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -115,4 +116,41 @@ test.each([
 ])('wrong arguments %j', async (args, code, message) => {
   const result = await runHooklet(['lint', ...args])
   expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) })
+})
+
+describe('the command', () => {
+  test.each([
+    [['-h'], 0, /Commands:\n {2}dev /, /^$/],
+    [['help', 'lint'], 0, /^Usage: hooklet lint /, /^$/],
+    [['lint', '-h'], 0, /^Usage: hooklet lint /, /^$/],
+    [['-v'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
+    [['lnit'], 2, /^$/, /There is no command lnit, did you mean "lint"\?/],
+    [['lint', '--foo'], 2, /^$/, /^hooklet: Unknown option '--foo'\.\n/],
+    [
+      ['compile', 'no-such-folder', '--out', 'no-such-folder'],
+      1,
+      /^$/,
+      /There is no file or folder no-such-folder/,
+    ],
+  ])('%j', async (args, code, stdout, stderr) => {
+    const result = await runHooklet(args)
+    expect(result).toEqual({
+      code,
+      stdout: expect.stringMatching(stdout),
+      stderr: expect.stringMatching(stderr),
+    })
+  })
+
+  test('says nothing of a reader that stops to read', async () => {
+    const file = path.join(folder, 'x.yaml')
+    const faulty =
+      'apiVersion: hooklet.dev/v1alpha1\nkind: Webhook\nmetadata: {name: h}\nspec: {nonsense: 1}\n---\n'
+    await writeFile(file, faulty.repeat(2_000))
+    const child = spawnHooklet(['lint', file])
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
+    child.stdout?.once('data', () => child.stdout?.destroy())
+    const [code] = (await once(child, 'close')) as [number]
+    expect([code, stderr]).toEqual([1, ''])
+  })
 })
