@@ -127,6 +127,8 @@ export function createRefusals({ state, waiting, sender, gate, log }: RefusalDep
   return { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, counted, fail }
 }
 
+export type Refusals = ReturnType<typeof createRefusals>
+
 /** What these answers have to say (RFC 9110, 15.5.22; RFC 6455, 4.2.2). */
 const OWN_HEADERS: Partial<Record<AnswerCode, readonly string[]>> = {
   UpgradeRequired: ['Upgrade', 'websocket', 'Connection', 'Upgrade'],

@@ -1,56 +1,34 @@
-import type { CallEvent } from '../../state/event.ts'
-import { replyIdOf } from '../../state/reply-id.ts'
-import type { Admission, IngressState, Lease, Verdict } from '../../state/state.ts'
 import type { Log } from '../../process/log.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { HeldBytes } from '../held-bytes.ts'
-import type { RouteTable } from '../routes/table.ts'
 import type { Tally } from '../verify/tally.ts'
 import type { PreparedVerification } from '../verify/verifier.ts'
 import { originPasses } from '../websocket/handshake.ts'
-import type { Sockets } from '../websocket/sockets.ts'
 import type { BodyOutcome } from './body.ts'
 import { EMPTY_BODY, hasBody, readBody } from './body.ts'
-import { requestOf } from './call-event.ts'
+import type { AcceptanceDeps } from './call-acceptance.ts'
+import { createAcceptance } from './call-acceptance.ts'
 import { hasCredentials, refusalByHead } from './call-head.ts'
-import type { Activity } from './activity.ts'
 import { createRefusals } from './call-refusals.ts'
 import type { ClientAddress } from './client-address.ts'
 import { corsHeaders, isPreflight, preflightHeaders } from '../routes/cors.ts'
-import type { Exchange, Sender, Upgrade } from './exchange.ts'
-import { onceOf } from './once.ts'
+import type { Exchange } from './exchange.ts'
 import { createRateGate } from './rate-gate.ts'
 import type { RoutedCall } from './routed-call.ts'
 import { fieldsOf } from './routed-call.ts'
 import { parseTarget } from './target.ts'
-import type { Passed, Verified } from './verification.ts'
+import type { Verified } from './verification.ts'
 import { createVerification } from './verification.ts'
-import type { WaitingCalls } from './waiting.ts'
 
-export interface CallDeps {
-  state: IngressState
-  table: RouteTable
-  waiting: WaitingCalls
-  sockets: Sockets
-  sender: Sender
+export interface CallDeps extends Omit<AcceptanceDeps, 'refusals' | 'again'> {
   /** What callers see in front of `/webhooks/…`, undefined: not configured. */
   publicUrl: () => string | undefined
   tally: Tally
-  activity: Pick<Activity, 'events'>
   clientAddress: ClientAddress
   /** What unfinished bodies take. */
   held: HeldBytes
-  /** Milliseconds since 1970. */
-  now: () => number
-  /** ISO 8601 of a time. */
-  isoTime: (ms: number) => string
-  /** A UUIDv7. */
-  newId: () => string
   log: Log
 }
-
-/** How much longer than its caller an open reply lives when the pod dies in between. */
-const REPLY_GRACE_MS = 5_000
 
 /**
  * The way of a call to a webhook, be it the handshake of a WebSocket: route, suspend, declared length,
@@ -61,32 +39,13 @@ const REPLY_GRACE_MS = 5_000
  * Nothing is awaited before the body's listeners are set, and a call that is accepted costs one round trip.
  */
 export function createCallHandler(deps: CallDeps) {
-  const {
-    state,
-    table,
-    waiting,
-    sockets,
-    sender,
-    publicUrl,
-    tally,
-    activity,
-    clientAddress,
-    held,
-    now,
-    isoTime,
-    newId,
-    log,
-  } = deps
+  const { state, table, waiting, sender, publicUrl, tally, clientAddress, held, now, log } = deps
 
   const gate = createRateGate(now)
-  const { refuse, refuseBy, refuseThrottled, refuseCounted, answerCounted, counted, fail } = createRefusals({
-    state,
-    waiting,
-    sender,
-    gate,
-    log,
-  })
+  const refusals = createRefusals({ state, waiting, sender, gate, log })
+  const { refuse, refuseThrottled, refuseCounted, answerCounted, counted, fail } = refusals
   const verify = createVerification({ publicUrl, now, tally, log })
+  const accept = createAcceptance({ ...deps, refusals, again: handle })
 
   function handle(exchange: Exchange, url: string): void {
     const { req } = exchange
@@ -161,25 +120,25 @@ export function createCallHandler(deps: CallDeps) {
       return
     }
     const { verification } = call.route
-    if (verification === undefined) void admit(call, body)
+    if (verification === undefined) void accept(call, body)
     else checkSender(call, verification, body)
   }
 
   function checkSender(call: RoutedCall, verification: PreparedVerification, body: Buffer): void {
     if (verification.isCostly !== true) {
-      void goOnVerified(call, verification, body)
+      void verifyThenGoOn(call, verification, body)
       return
     }
     const throttle = throttleOf(call.route, call.clientIP)
     const entry = gate.enter(throttle)
-    if (entry === 'verify') void goOnVerified(call, verification, body).finally(() => gate.leave(throttle))
+    if (entry === 'verify') void verifyThenGoOn(call, verification, body).finally(() => gate.leave(throttle))
     else if (entry === 'count')
-      void counted(call, () => void goOnVerified({ ...call, isCounted: true }, verification, body))
+      void counted(call, () => void verifyThenGoOn({ ...call, isCounted: true }, verification, body))
     else refuseThrottled(call, entry.waitMs)
   }
 
   /** Resolves when the throttle has counted the call. Never rejects. */
-  function goOnVerified(call: RoutedCall, verification: PreparedVerification, body: Buffer): Promise<void> {
+  function verifyThenGoOn(call: RoutedCall, verification: PreparedVerification, body: Buffer): Promise<void> {
     try {
       const verified = verify(call, verification, body)
       if (!(verified instanceof Promise)) return goOn(call, body, verified)
@@ -192,86 +151,8 @@ export function createCallHandler(deps: CallDeps) {
 
   function goOn(call: RoutedCall, body: Buffer, verified: Verified): Promise<void> {
     return verified.kind === 'pass'
-      ? admit(call, body, verified)
+      ? accept(call, body, verified)
       : answerCounted(call, verified.answer, verified.headers)
-  }
-
-  /** Throttle, lease and append in one act, then the answer, or the waiting for it. */
-  async function admit(call: RoutedCall, body: Buffer, passed: Passed = {}): Promise<void> {
-    const { exchange, route, target, clientIP } = call
-    if (exchange.upgrade !== undefined) {
-      await openSocket(call, exchange.upgrade)
-      return
-    }
-    const once = route.once && onceOf({ req: exchange.req, route, target, body, ...passed })
-    if (once === 'invalid') {
-      await refuseCounted(call, 'IdempotencyKeyInvalid')
-      return
-    }
-    try {
-      const event = eventOf(call, body)
-      const throttle = call.isCounted ? {} : { throttle: throttleOf(route, clientIP) }
-      const admission = { partition: route.partition, ...throttle, event, ...(once ? { once } : {}) }
-      const verdict =
-        event.reply === undefined
-          ? await state.admit(admission)
-          : await admitWaiting(call, { ...admission, lease: { ...route.places, id: event.reply.id } })
-      if (verdict.kind === 'accepted') activity.events.add('http')
-      if (verdict.kind !== 'accepted') {
-        refuseBy(verdict, call)
-      } else if (event.reply === undefined) {
-        exchange.eventId = event.id
-        sender.send(exchange, route.answer)
-      }
-    } catch (error) {
-      fail(call, error)
-    }
-  }
-
-  function admitWaiting(
-    { exchange, route }: RoutedCall,
-    admission: Admission & { lease: Lease; event: CallEvent },
-  ): Promise<Verdict> {
-    const { lease, event } = admission
-    const pending = { exchange, route, replyId: lease.id, eventId: event.id, lease }
-    return waiting.admit(pending, () =>
-      state.admit({ ...admission, replyTtlMs: route.timeoutMs + REPLY_GRACE_MS }),
-    )
-  }
-
-  async function openSocket(call: RoutedCall, { stream, head, release }: Upgrade): Promise<void> {
-    const { exchange, url, route, target, clientIP } = call
-    if (table.find(target.token) !== route) {
-      // The webhook was changed or removed while the token was verified. What is opened now would outlive
-      // that.
-      handle(exchange, url)
-      return
-    }
-    try {
-      const verdict = await sockets.open({
-        req: exchange.req,
-        stream,
-        head,
-        route,
-        clientIP,
-        request: requestOf(call),
-        headers: (eventId) => ['X-Request-Id', exchange.requestId, 'X-Hooklet-Event-Id', eventId],
-        release,
-        isCounted: call.isCounted === true,
-      })
-      if (verdict.kind === 'closing') refuse(exchange, 'ShuttingDown', route)
-      else if (verdict.kind !== 'accepted') refuseBy(verdict, call)
-    } catch (error) {
-      fail(call, error)
-    }
-  }
-
-  function eventOf(call: RoutedCall, body: Buffer): CallEvent {
-    const { route } = call
-    const id = newId()
-    const event: CallEvent = { id, time: isoTime(now()), type: 'http', ...requestOf(call), body }
-    if (route.mode !== 'Immediate') event.reply = { id: replyIdOf(route.partition, id), mode: route.mode }
-    return event
   }
 
   return handle
