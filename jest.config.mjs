@@ -3,18 +3,30 @@ import { provideHelm } from './test/support/kubernetes/helm.ts'
 import { provideKubernetes } from './test/support/kubernetes/provide.ts'
 import { providePromtool } from './test/support/promtool.ts'
 import { provideNode } from './test/support/node/provide.ts'
-import { provideChromium, provideRedis, provideValkey } from './test/support/provision.mjs'
+import {
+  provideBuildah,
+  provideChromium,
+  provideProxies,
+  provideRedis,
+  provideValkey,
+} from './test/support/provision.mjs'
 
 /** Tests start hundreds of processes of ours: what Node has compiled for one is kept for the next. */
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/hooklet')
 
 /** Tests that start Redis servers. */
-const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/']
+const ON_REDIS = ['/test/state/redis', '/test/state/cork', '/test/e2e/processes/', '/test/edge/']
 
 const ON_VALKEY = ['/test/state/valkey']
 
+/** Tests that build the Dockerfile. */
+const ON_BUILDAH = ['/test/support/image/dockerfile']
+
+/** Tests that call through proxies. */
+const ON_PROXIES = ['/test/edge/proxies']
+
 /** Tests that start API servers. */
-const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/', '/test/charts/api-server']
+const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/', '/test/charts/api-server', ...ON_BUILDAH]
 
 const ON_HELM = ['/test/charts/']
 
@@ -33,6 +45,8 @@ const IN_CHROMIUM = ['/test/e2e/browser/']
 const skipped = [
   ...(provideRedis(process.env) ? [] : [...ON_REDIS, ...ON_KUBERNETES]),
   ...(provideValkey(process.env) ? [] : ON_VALKEY),
+  ...(provideBuildah(process.env) ? [] : ON_BUILDAH),
+  ...(provideProxies(process.env) ? [] : ON_PROXIES),
   ...(provideChromium(process.env) ? [] : IN_CHROMIUM),
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
   ...((await provideHelm(process.env)) ? [] : [...ON_HELM, ...ON_NODE]),

@@ -1,5 +1,6 @@
 /** A process of an installation, started as it runs in production. */
 import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -8,7 +9,7 @@ const root = path.join(import.meta.dirname, '../..')
 
 export interface Member {
   pid: number
-  /** `http://127.0.0.1:PORT`; of all but an ingress, its probes. */
+  /** `http://HOST:PORT`, by default on loopback; of all but an ingress, its probes. */
   url: string
   /** Where its probes are answered. */
   probes: string
@@ -41,23 +42,30 @@ export function startMember(role: MemberRole, env: NodeJS.ProcessEnv): Promise<M
   return launchMember(role, env).ready
 }
 
-/** Starts it without waiting until it is ready. */
-export function launchMember(role: MemberRole, env: NodeJS.ProcessEnv): Launched {
-  const child = spawn(process.execPath, [`${role}/main.ts`], {
+/** How processes are started: of this source, unless it is told otherwise. */
+export type Start = (role: MemberRole, env: NodeJS.ProcessEnv) => ChildProcess
+
+const startHere: Start = (role, env) =>
+  spawn(process.execPath, [`${role}/main.ts`], {
     cwd: root,
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      HOOKLET_HOST: '127.0.0.1',
-      HOOKLET_PORT: '0',
-      HOOKLET_HEALTH_PORT: '0',
-      HOOKLET_LAPSE_SECONDS: '2',
-      HOOKLET_DRAIN_SECONDS: '20',
-      HOOKLET_ACCEPT_SECONDS: '1',
-      ...env,
-    },
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+
+/** Starts it without waiting until it is ready. */
+export function launchMember(role: MemberRole, env: NodeJS.ProcessEnv, start = startHere): Launched {
+  const host = env['HOOKLET_HOST'] || '127.0.0.1'
+  const child = start(role, {
+    HOOKLET_HOST: host,
+    HOOKLET_PORT: '0',
+    HOOKLET_HEALTH_PORT: '0',
+    HOOKLET_LAPSE_SECONDS: '2',
+    HOOKLET_DRAIN_SECONDS: '20',
+    HOOKLET_ACCEPT_SECONDS: '1',
+    ...env,
+  })
+  const { stderr } = child
+  if (stderr === null) throw new Error(`${role} has no log`)
   const exited = once(child, 'exit') as Promise<[number | null]>
   const lines: string[] = []
   const messages = new Map<string, number>()
@@ -92,13 +100,13 @@ export function launchMember(role: MemberRole, env: NodeJS.ProcessEnv): Launched
       return (await exited)[0]
     },
   }
-  createInterface(child.stderr).on('line', (line) => {
+  createInterface(stderr).on('line', (line) => {
     lines.push(line)
     const fields = parsed(line)
     const message = String(fields['msg'])
     messages.set(message, (messages.get(message) ?? 0) + 1)
     const { message: wanted, port } = READY[role]
-    const urlOf = (name: string): string => `http://127.0.0.1:${Number(fields[name])}`
+    const urlOf = (name: string): string => `http://${host}:${Number(fields[name])}`
     if (message === wanted) ready.resolve({ ...launched, url: urlOf(port), probes: urlOf('healthPort') })
     for (const look of waiting) look()
   })

@@ -11,11 +11,11 @@ function runs(command, args) {
 
 const rootOnDebian = () => process.getuid?.() === 0 && runs('apt-get', ['--version'])
 
-/** Installs a package without its init script: the tests start servers of their own. */
-function install(name, env, settings = []) {
+/** Installs packages without their init scripts: the tests start servers of their own. */
+function install(names, env, settings = []) {
   const options = { stdio: 'ignore', env: { ...env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' } }
   spawnSync('apt-get', [...settings, 'update'], { stdio: 'ignore' })
-  spawnSync('apt-get', [...settings, 'install', '-y', '--no-install-recommends', name], options)
+  spawnSync('apt-get', [...settings, 'install', '-y', '--no-install-recommends', ...names], options)
 }
 
 /**
@@ -27,7 +27,7 @@ export function provideRedis(env) {
   if (runs(binary, ['--version'])) return true
   if (rootOnDebian()) {
     process.stderr.write('Tests need redis-server: installing it with apt-get.\n')
-    install('redis-server', env)
+    install(['redis-server'], env)
     if (runs(binary, ['--version'])) return true
   }
   const how =
@@ -46,7 +46,7 @@ export function provideValkey(env) {
   if (runs(binary, ['--version'])) return true
   if (rootOnDebian()) {
     process.stderr.write('Tests can use valkey-server: installing it with apt-get.\n')
-    install('valkey-server', env)
+    install(['valkey-server'], env)
     if (!runs(binary, ['--version'])) installBackport('valkey-server', env)
     if (runs(binary, ['--version'])) return true
   }
@@ -81,7 +81,7 @@ function installBackport(name, env) {
     'Dir::State::lists': join(folder, 'lists'),
   }
   install(
-    name,
+    [name],
     env,
     Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
   )
@@ -97,13 +97,53 @@ export function provideChromium(env) {
   if (existsSync(binary)) return true
   if (env.HOOKLET_CHROMIUM === undefined && rootOnDebian()) {
     process.stderr.write('Tests need chromium: installing it with apt-get.\n')
-    install('chromium', env)
+    install(['chromium'], env)
     if (existsSync(binary)) return true
   }
   const how = 'Install it (Debian: apt-get install chromium), or name one with HOOKLET_CHROMIUM.'
   if (env.CI) throw new Error(`No ${binary} for the tests. ${how}`)
   process.stderr.write(
     `\n*** SKIPPED: all tests in a real browser, because ${binary} is not there. ${how}\n\n`,
+  )
+  return false
+}
+
+/**
+ * Makes sure that tests find Buildah, which builds the Dockerfile without Docker, and runc, which runs what it built: Debian's, for root who may mount.
+ * Where they can't be had, in CI as well, their tests are skipped.
+ */
+export function provideBuildah(env) {
+  const isThere = () => ['buildah', 'runc', 'dpkg'].every((program) => runs(program, ['--version']))
+  const mayMount =
+    process.getuid?.() === 0 && runs('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt'])
+  if (mayMount && !isThere() && rootOnDebian()) {
+    process.stderr.write('Tests can build the Dockerfile: installing buildah and runc with apt-get.\n')
+    install(['buildah', 'runc'], env)
+  }
+  if (mayMount && isThere()) return true
+  process.stderr.write(
+    '\n*** SKIPPED: the tests that build the Dockerfile and run it. They need root who may mount, and buildah and runc of Debian.\n\n',
+  )
+  return false
+}
+
+/** Programs, and packages of the same name. */
+const PROXIES = ['nginx', 'haproxy', 'caddy', 'apache2']
+
+const missingProxies = () => PROXIES.filter((program) => !runs('sh', ['-c', `command -v ${program}`]))
+
+/**
+ * The same for the proxies that the documentation has configurations of: nginx, HAProxy, Caddy and Apache, of Debian. Where one is missing, in CI as well,
+ * their tests are skipped.
+ */
+export function provideProxies(env) {
+  if (missingProxies().length > 0 && rootOnDebian()) {
+    process.stderr.write(`Tests can use ${missingProxies().join(', ')}: installing with apt-get.\n`)
+    install(missingProxies(), env)
+  }
+  if (missingProxies().length === 0) return true
+  process.stderr.write(
+    `\n*** SKIPPED: the tests behind proxies, because there is no ${missingProxies().join(', ')}.\n\n`,
   )
   return false
 }

@@ -26,6 +26,8 @@ interface Options extends ClientOptions {
   /** User and password, as `user:password`. */
   auth?: string
   protocols?: string[]
+  /** Whose certificate it has to be, when that is not the URL's host. */
+  servername?: string
 }
 
 /** Resolves when the connection is open; rejects when the handshake is refused. */

@@ -9,15 +9,17 @@ import type { Daemon } from '../../support/node/daemon.ts'
 
 const root = path.join(import.meta.dirname, '../../..')
 
-/** The `sh` blocks under a heading of a page, in their order. @throws when there is none. */
-export async function readBlocks(page: string, heading: string): Promise<string[]> {
+/** The blocks of a language under a heading of a page, in their order. @throws when there is none. */
+export async function readBlocks(page: string, heading: string, language = 'sh'): Promise<string[]> {
   const text = await readFile(path.join(root, page), 'utf8')
   const level = /^#+/.exec(heading)?.[0] ?? ''
   const [, section] = text.split(`\n${heading}\n`)
   // It ends where one of the same level, or a higher one, begins; a comment in a block is no heading.
   const own = section?.split(new RegExp(`^#{1,${level.length}} [A-Z]`, 'm'))[0] ?? ''
-  const blocks = [...own.matchAll(/^ *```sh\n([^]*?)^ *```$/gm)].map(([, block = '']) => unindented(block))
-  if (blocks.length === 0) throw new Error(`${page} has no commands under ${heading}`)
+  const blocks = [...own.matchAll(new RegExp(`^ *\`\`\`${language}\\n([^]*?)^ *\`\`\`$`, 'gm'))].map(
+    ([, block = '']) => unindented(block),
+  )
+  if (blocks.length === 0) throw new Error(`${page} has no ${language} under ${heading}`)
   return blocks
 }
 

@@ -27,6 +27,8 @@ export interface Fleet {
     body: unknown,
     nth: number,
   ): Promise<{ status: number; text: string; headers: Headers }>
+  /** Starts one more process. */
+  start(role: 'ingress' | 'runner', env?: NodeJS.ProcessEnv): Promise<Member>
   /** Compiles these instead of those from before; the processes follow. URLs stay. */
   apply(manifests: object[]): Promise<void>
   close(): Promise<void>
@@ -58,8 +60,8 @@ export async function startFleet(options: {
     }
     await apply(options.manifests)
     const env = { HOOKLET_REDIS: redis.url, HOOKLET_ARTEFACTS: artefacts, ...options.env }
-    const start = async (role: 'ingress' | 'runner'): Promise<Member> => {
-      const member = await startMember(role, env)
+    const start = async (role: 'ingress' | 'runner', more: NodeJS.ProcessEnv = {}): Promise<Member> => {
+      const member = await startMember(role, { ...env, ...more })
       members.push(member)
       return member
     }
@@ -78,6 +80,7 @@ export async function startFleet(options: {
       ingress,
       runners,
       pathOf,
+      start,
       async call(webhook, body, nth) {
         const response = await fetch(`${ingress[nth % ingress.length]?.url}${pathOf(webhook)}`, {
           method: 'POST',

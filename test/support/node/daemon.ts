@@ -13,12 +13,13 @@ export interface Daemon {
 const LINES = 300
 
 export function startDaemon(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Daemon {
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: string[] = []
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    lines.push(chunk)
-    if (lines.length > LINES) lines.shift()
-  })
+  for (const output of [child.stdout, child.stderr])
+    output.setEncoding('utf8').on('data', (chunk: string) => {
+      lines.push(chunk)
+      if (lines.length > LINES) lines.shift()
+    })
   let hasEnded = false
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
