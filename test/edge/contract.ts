@@ -30,12 +30,14 @@ export interface EdgeOptions {
   asks: boolean
   /** Whether it has a door behind a load balancer. */
   balanced: boolean
-  /** What callers are told whose body is too large. */
+  /** What callers are told whose body is too large; who still sends may find the connection closed. */
   tooLarge?: RegExp
 }
 
+export const TOO_LARGE = /^(413 |Error: )/
+
 /** Registers the tests; `find` is asked when they run. */
-export function expectEdge({ asks, balanced, tooLarge = /^413 / }: EdgeOptions, find: () => Edge): void {
+export function expectEdge({ asks, balanced, tooLarge = TOO_LARGE }: EdgeOptions, find: () => Edge): void {
   let edge: Edge
   let caller: Caller
   beforeAll(async () => {
@@ -158,6 +160,8 @@ export function expectEdge({ asks, balanced, tooLarge = /^413 / }: EdgeOptions, 
     )
     try {
       await load.served(50)
+      // It knows both of them again.
+      await Promise.all([...edge.pods.running.keys()].map(edge.pods.called))
       await edge.replacePods()
       await load.served(50)
     } finally {

@@ -8,7 +8,7 @@ import { startDaemon, run } from '../support/node/daemon.ts'
 import type { Daemon } from '../support/node/daemon.ts'
 import { freePort } from '../support/redis-server.ts'
 import { certificateFor } from './certificate.ts'
-import { expectEdge } from './contract.ts'
+import { expectEdge, TOO_LARGE } from './contract.ts'
 import { startPods } from './pods.ts'
 import type { Pods } from './pods.ts'
 
@@ -95,7 +95,7 @@ const PROGRAMS: Record<string, Program> = {
     start: (file, folder) => startDaemon('apache2', ['-DFOREGROUND', '-d', folder, '-f', file]),
     impatient: ['ProxyTimeout 75', 'ProxyTimeout 1'],
     asks: false,
-    tooLarge: /^(413|502) /,
+    tooLarge: /^(413 |502 |Error: )/,
   },
 }
 
@@ -153,7 +153,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (name, program) => {
     host: HOST,
     authority,
   })
-  const { asks, tooLarge = /^413 / } = program
+  const { asks, tooLarge = TOO_LARGE } = program
   expectEdge({ asks, balanced: false, tooLarge }, () => ({
     pods,
     door: door(0),
