@@ -31,6 +31,11 @@ export interface Connection {
   runForBuffers(script: Script, keys: string[], args: Argument[]): Promise<unknown>
   /** What is run at the end of a turn leaves with what was run in it. */
   turn: Pick<Turn, 'atEnd' | 'end'>
+  /**
+   * A command that is atomic by itself, when a script would only pass its answer on; with Buffers, like
+   * {@link runForBuffers}.
+   */
+  commandForBuffers(name: string, args: Argument[]): Promise<unknown>
   /** For acts that need no Redis: the value, or a rejection once this is closed. */
   ensureOpen<T>(value: T): Promise<T>
   ready(): Promise<boolean>
@@ -102,41 +107,49 @@ export function connect(
     return entering
   }
 
-  function call(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
+  function call(act: () => Promise<unknown>): Promise<unknown> {
     if (closed) return Promise.reject(new StateUnavailable('the state is closed'))
-    if (!entered) return enter().then(() => call(script, keys, args, buffers))
-    return execute(script, keys, args, buffers)
+    return entered ? act() : enter().then(() => call(act))
   }
 
   function execute(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
+    const parameters = [keys.length, ...keys, ...args]
+    const send = (name: 'eval' | 'evalsha', code: string): Promise<unknown> =>
+      command(name, [code, ...parameters], buffers)
+    return answerTo(() =>
+      send('evalsha', script.sha).catch((error: unknown) => {
+        // Redis was restarted, or this is a node that does not know the script yet.
+        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return send('eval', script.source)
+        throw error
+      }),
+    )
+  }
+
+  function command(name: string, args: Argument[], buffers: boolean): Promise<unknown> {
+    turn.cork()
+    return buffers ? commands.callBuffer(name, args) : commands.call(name, args)
+  }
+
+  /** What Redis answers, if it does in time. */
+  function answerTo(send: () => Promise<unknown>): Promise<unknown> {
     if (isStuck()) return Promise.reject(new StateUnavailable('Redis takes no more commands'))
     return new Promise((resolve, reject) => {
       const deadline = deadlines.add(commandTimeoutMs, () => {
         lookForMasters()
         reject(new StateUnavailable('Redis did not answer in time'))
       })
-      const succeed = (answer: unknown): void => {
-        deadlines.cancel(deadline)
-        resolve(answer)
-      }
-      const fail = (error: unknown): void => {
-        deadlines.cancel(deadline)
-        lookForMasters()
-        reject(unavailable(error))
-      }
-      send(script.sha, 'evalsha').then(succeed, (error: unknown) => {
-        // Redis was restarted, or this is a node that does not know the script yet.
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT'))
-          send(script.source, 'eval').then(succeed, fail)
-        else fail(error)
-      })
+      send().then(
+        (answer) => {
+          deadlines.cancel(deadline)
+          resolve(answer)
+        },
+        (error: unknown) => {
+          deadlines.cancel(deadline)
+          lookForMasters()
+          reject(unavailable(error))
+        },
+      )
     })
-
-    function send(code: string, command: 'eval' | 'evalsha'): Promise<unknown> {
-      turn.cork()
-      const parameters = [code, keys.length, ...keys, ...args]
-      return buffers ? commands.callBuffer(command, parameters) : commands.call(command, parameters)
-    }
   }
 
   /**
@@ -157,8 +170,9 @@ export function connect(
 
   return {
     turn,
-    run: (script, keys, args) => call(script, keys, args, false),
-    runForBuffers: (script, keys, args) => call(script, keys, args, true),
+    run: (script, keys, args) => call(() => execute(script, keys, args, false)),
+    runForBuffers: (script, keys, args) => call(() => execute(script, keys, args, true)),
+    commandForBuffers: (name, args) => call(() => answerTo(() => command(name, args, true))),
     async ensureOpen(value) {
       if (closed) throw new StateUnavailable('the state is closed')
       return value

@@ -135,8 +135,8 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       else if (since <= before) missed.add(partition, replyId, replyId)
     }
     await missed.each(batch, async (partition, replyIds) => {
-      const names = replyIds.map((replyId) => keys.reply(partition, replyId))
-      const messages = (await connection.run(scripts['fetch-replies'], names, [])) as (string | null)[]
+      const names = [keys.answers(partition, channel)]
+      const messages = (await connection.run(scripts['fetch-replies'], names, replyIds)) as (string | null)[]
       for (const [index, replyId] of replyIds.entries()) {
         const message = messages[index]
         if (typeof message === 'string') deliver(replyId, message)
@@ -148,8 +148,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     const done = delivered
     delivered = createGroups()
     await done.each(batch, async (partition, replyIds) => {
-      const names = replyIds.map((replyId) => keys.reply(partition, replyId))
-      await connection.run(scripts['forget-messages'], names, [])
+      await connection.run(scripts['forget-messages'], [keys.answers(partition, channel)], replyIds)
     })
   }
 
@@ -176,7 +175,8 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   const closeReply = createCollector(
     async (partition, replyIds: string[]) => {
       const names = replyIds.map((replyId) => keys.reply(partition, replyId))
-      await connection.run(scripts['close-replies'], names, []).catch(onError)
+      const answers = keys.answers(partition, channel)
+      await connection.run(scripts['close-replies'], [answers, ...names], replyIds).catch(onError)
       return []
     },
     { defer, items: batch },

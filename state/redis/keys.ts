@@ -18,8 +18,10 @@ export interface Keys {
   window(partition: number, key: string): string
   /** Sorted set: holders by the time at which they lapse. */
   lease(partition: number, key: string): string
-  /** Hash: a reply that a caller waits for. */
+  /** Hash: who waits for a reply. */
   reply(partition: number, replyId: string): string
+  /** Hash: answers that the pod with this channel is not known to have, by the id of the reply. */
+  answers(partition: number, channel: string): string
   /** Hash: an event that is to be taken once, and its answer. */
   once(partition: number, key: string): string
   /** Hash: how far a run has come. */
@@ -63,6 +65,7 @@ export function createKeys(prefix: string): Keys {
     window: (partition, key) => inPartition(partition, `window:${key}`),
     lease: (partition, key) => inPartition(partition, `lease:${key}`),
     reply: (partition, replyId) => inPartition(partition, `reply:${replyId}`),
+    answers: (partition, channel) => inPartition(partition, `answers:${channel}`),
     once: (partition, key) => inPartition(partition, `once:${key}`),
     run: (partition, runId) => inPartition(partition, `run:${runId}`),
     connections: (partition) => inPartition(partition, 'connections'),

@@ -48,6 +48,8 @@ interface Reply extends ReplyAddress {
  */
 const batch = 100
 const batchLength = 1_000_000
+/** How long an answer is kept for a pod that takes nothing: longer than any caller waits. */
+const answersTtlMs = 300_000
 /** What a pod that takes nothing leaves behind for one WebSocket, and for how long. */
 const outbox = { messages: 1_000, bytes: 4 * 1_048_576, ttlMs: 3_600_000 }
 
@@ -86,11 +88,19 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     return sendReply(partition, { replyId, namespace, json: JSON.stringify(message) })
   }
 
+  /** Where scripts leave answers, and for how long. */
+  function answersOf(partition: number): Argument[] {
+    return [keys.answers(partition, ''), answersTtlMs]
+  }
+
   const sendReply = createCollector(
     async (partition, replies: Reply[]): Promise<ReplyOutcome[]> => {
       const names = replies.map(({ replyId }) => keys.reply(partition, replyId))
       const args = replies.flatMap(({ replyId, namespace, json }) => [replyId, namespace, json])
-      const codes = (await connection.run(scripts.reply, names, args)) as number[]
+      const codes = (await connection.run(scripts.reply, names, [
+        ...answersOf(partition),
+        ...args,
+      ])) as number[]
       return codes.map((code) => (code === 2 ? 'first' : code === 1 ? 'late' : 'gone'))
     },
     { defer, items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
@@ -204,7 +214,8 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       const partition = partitionOfReply(replyId)
       if (partition === undefined) return connection.ensureOpen(undefined)
       const args = [replyId, namespace, runId, failed ? '1' : '0', total, ended, failure]
-      await connection.run(scripts.settle, [keys.reply(partition, replyId)], args)
+      const names = [keys.reply(partition, replyId)]
+      await connection.run(scripts.settle, names, [...args, ...answersOf(partition)])
     },
     ready: () => connection.ready(),
     async close() {

@@ -1,6 +1,7 @@
 import type { Rooms } from '../rooms.ts'
 import { webhookOf } from '../rooms.ts'
 import type { Delivery } from '../state.ts'
+import { StateUnavailable } from '../state.ts'
 import type { Connection } from './connection.ts'
 import { decodeEvent } from './event-format.ts'
 import type { Held } from './held.ts'
@@ -47,6 +48,11 @@ export interface TakeDeps {
   onPutAside: (head: Buffer) => Promise<void>
 }
 
+/** Of so many events in one read more are on their way. */
+const flow = 8
+/** How long a partition in flow is read without a look at what else there is. */
+const flowMs = 50
+
 type Work = [
   runs: [Buffer, number, Buffer, number, Buffer][],
   events: [Buffer, number, Buffer, Buffer][],
@@ -57,7 +63,7 @@ type Work = [
 
 export function createTake(deps: TakeDeps): Take {
   const { consumer, idleName, keys, scripts, settings, connection, held, presence, onPutAside } = deps
-  const { sweepMs, lapseMs, maxAttempts, deadLetters, deadLetterBytes, onError } = settings
+  const { clock, sweepMs, lapseMs, maxAttempts, deadLetters, deadLetterBytes, onError } = settings
   const least = leastWeight(settings)
 
   function ask(partition: number, { count, rooms, abandoned, deferred }: Wanted): Promise<unknown> {
@@ -93,9 +99,42 @@ export function createTake(deps: TakeDeps): Take {
     ])
   }
 
+  /** Until when partitions are in flow. */
+  const flowing = new Map<number, number>()
+
+  /**
+   * New events alone, by the command itself: a script would take each body into Lua and out again. Nothing:
+   * it is for the script to say that there is none, since that makes this runner one to be woken.
+   */
+  async function readOn(partition: number, count: number): Promise<Work[1]> {
+    const read = [group, consumer, 'COUNT', count, 'STREAMS', keys.events(partition), '>']
+    const answer = await connection.commandForBuffers('xreadgroup', ['GROUP', ...read]).catch((error) => {
+      // The group goes with the stream when Redis has lost its data; the script makes it anew.
+      if (isNoGroup(error)) return null
+      throw error
+    })
+    const [[, entries] = [null, []]] = (answer ?? []) as [Buffer, [Buffer, Buffer[]][]][]
+    return entries.map(([entry, fields]) => [entry, 1, fieldOf(fields, 'h'), fieldOf(fields, 'b')])
+  }
+
+  async function find(partition: number, wanted: Wanted): Promise<Work> {
+    const { count, rooms, abandoned, deferred } = wanted
+    const isFlowing = (flowing.get(partition) ?? 0) > clock.monotonic()
+    // There must be room for whatever comes: it is the script that defers.
+    if (isFlowing && !abandoned && !deferred && roomsOf(rooms, count) === '') {
+      const events = await readOn(partition, count)
+      if (events.length < flow) flowing.delete(partition)
+      if (events.length > 0) return [[], events, [], nothing, 0]
+    }
+    const work = (await ask(partition, wanted)) as Work
+    // Runs that are due have precedence.
+    if (work[0].length === 0 && work[1].length >= flow) flowing.set(partition, clock.monotonic() + flowMs)
+    return work
+  }
+
   return async (partition, wanted) => {
     try {
-      const [runs, events, putAside, deferred, isMore] = (await ask(partition, wanted)) as Work
+      const [runs, events, putAside, deferred, isMore] = await find(partition, wanted)
       presence.answered(partition)
       for (const head of putAside) onPutAside(head).catch(onError)
       const resumed = runs.map((run) => resumeOf(partition, run))
@@ -125,6 +164,19 @@ function roomsOf(rooms: Rooms | undefined, count: number): string {
   if (narrow.length === 0 && Math.min(namespace, webhook) >= count) return ''
   return JSON.stringify({ namespace, webhook, named: Object.fromEntries(narrow) })
 }
+
+function isNoGroup(error: unknown): boolean {
+  const cause = error instanceof StateUnavailable ? error.cause : error
+  return cause instanceof Error && cause.message.startsWith('NOGROUP')
+}
+
+function fieldOf(fields: Buffer[], name: string): Buffer {
+  for (let at = 0; at + 1 < fields.length; at += 2)
+    if (fields[at]?.toString('latin1') === name) return fields[at + 1] ?? nothing
+  return nothing
+}
+
+const nothing = Buffer.alloc(0)
 
 function resumeOf(partition: number, [runId, epoch, checkpoint, attempts, flow]: Work[0][number]): Delivery {
   const webhook = webhookOf(flow.toString())

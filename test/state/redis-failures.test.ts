@@ -342,5 +342,5 @@ test('every key has an end or a bound', async () => {
   // The bounds of these are the backlog, the cap of the dead letters, and the parked runs.
   const bounded = /:\{p\d+\}:(events|backlog|dead-letters|parked)$/
   expect(withoutEnd.filter((key) => !bounded.test(key))).toEqual([])
-  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(10)
+  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(11)
 })

@@ -73,6 +73,7 @@ test('a gap that shows while another is being closed is closed as well', async (
         : Promise.resolve([0]),
     turn: { atEnd: (act) => act(), end: () => {} },
     runForBuffers: () => Promise.resolve([]),
+    commandForBuffers: () => Promise.resolve([]),
     ensureOpen: (value) => Promise.resolve(value),
     ready: () => Promise.resolve(true),
     close: () => {},

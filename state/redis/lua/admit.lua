@@ -19,6 +19,8 @@ local partition, leastWeight, backlogBytes, parkedCap = ARGV[1], tonumber(ARGV[2
 local leaseTtlMs, channel, lineCap = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Numbers are written as text once: that takes Lua longer than many a command.
+local nowText, lapsesAtText = string.format('%.0f', now), string.format('%.0f', now + leaseTtlMs)
 
 local last = 4
 local function nextKey()
@@ -50,7 +52,7 @@ end
 local function writeWindow(window, one)
   local times = {}
   for i = 1, one.passed do
-    times[i] = now
+    times[i] = nowText
   end
   if redis.call('LPUSH', window, unpack(times)) > one.requests then
     redis.call('LTRIM', window, 0, one.requests - 1)
@@ -78,14 +80,14 @@ local function hasRoom(lease, id, limit)
   end
   -- Places that lapsed are in nobody's way until there are none left.
   writeLease(lease, one)
-  redis.call('ZREMRANGEBYSCORE', lease, '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', lease, '-inf', nowText)
   one.count = redis.call('ZCARD', lease)
   return one.count < limit or redis.call('ZSCORE', lease, id)
 end
 local function takePlace(lease, id)
   local one = leases[lease]
   one.count = one.count + 1
-  one.taken[#one.taken + 1] = now + leaseTtlMs
+  one.taken[#one.taken + 1] = lapsesAtText
   one.taken[#one.taken + 1] = id
 end
 
@@ -181,7 +183,7 @@ local function admit(
   if line and asked(connectionTtlMs) then
     redis.call('HSET', connectionKey, 'ns', namespace, 'ch', channel, 'places', placesKey, 'head', head)
     redis.call('PEXPIRE', connectionKey, connectionTtlMs)
-    redis.call('ZADD', connections, now + leaseTtlMs, connection)
+    redis.call('ZADD', connections, lapsesAtText, connection)
   end
 
   if not asked(head) then

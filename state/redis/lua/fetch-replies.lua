@@ -1,12 +1,9 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- What was answered to callers who still wait, in case the publication was missed.
 --
--- KEYS  replies
+-- KEYS  1 the pod's answers
+-- ARGV  ids of the replies
 -- Returns the message of each, or nil
--- Atomic only to be one round trip.
+-- One command; a script like all that is asked of Redis.
 
-local messages = {}
-for i = 1, #KEYS do
-  messages[i] = redis.call('HGET', KEYS[i], 'msg')
-end
-return messages
+return redis.call('HMGET', KEYS[1], unpack(ARGV))

@@ -1,10 +1,9 @@
 #!lua flags=allow-oom
--- The messages of these replies have reached the pods that waited; that they were answered is still known.
+-- These answers have reached the pod that waited; that the callers were answered is still known.
 --
--- KEYS  replies
+-- KEYS  1 the pod's answers
+-- ARGV  ids of the replies
 -- Returns nothing
--- Atomic only to be one round trip.
+-- One command; a script like all that is asked of Redis.
 
-for i = 1, #KEYS do
-  redis.call('HDEL', KEYS[i], 'msg')
-end
+redis.call('HDEL', KEYS[1], unpack(ARGV))

@@ -2,16 +2,17 @@
 -- Answers callers who wait; the first answer wins. See `RunnerState.reply`.
 --
 -- KEYS  the replies
--- ARGV  of each reply: its id, the namespace, the message
+-- ARGV  1 prefix of the keys of answers  2 answersTtlMs, then of each reply: its id, the namespace, the message
 -- Returns of each: 2 first, 1 late, 0 gone
 -- Atomic, so that of several runners one is first, and what is first is stored for the pod to fetch should the publication miss it.
 -- A late answer is still that of calls which say the same again.
 -- include publish
+-- include answer
 -- include remember
 
 local outcomes = {}
 for i = 1, #KEYS do
-  local id, namespace, message = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+  local id, namespace, message = ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
   local reply = redis.call('HMGET', KEYS[i], 'ns', 'ch', 'over', 'once')
   if reply[1] ~= namespace then
     outcomes[i] = 0
@@ -21,9 +22,8 @@ for i = 1, #KEYS do
   else
     outcomes[i] = 2
     remember(reply[4], message)
-    redis.call('HSET', KEYS[i], 'over', '1', 'msg', message)
-    say(reply[2], id, message)
+    answer(KEYS[i], reply[2], id, message)
   end
 end
-publish()
+deliver(ARGV[1], ARGV[2])
 return outcomes

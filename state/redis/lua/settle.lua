@@ -3,11 +3,12 @@
 --
 -- KEYS  1 reply
 -- ARGV  1 reply id  2 namespace  3 run id  4 "1" when it failed  5 how many runs the event has
---       6 message when none failed  7 message when one failed
+--       6 message when none failed  7 message when one failed  8 prefix of the keys of answers  9 answersTtlMs
 -- Returns nothing
 -- Atomic, so that exactly one of the runs is the last.
 
 -- include publish
+-- include answer
 -- include remember
 
 local reply = redis.call('HMGET', KEYS[1], 'ns', 'ch', 'over', 'failed', 'once')
@@ -29,7 +30,6 @@ end
 local message = failed and ARGV[7] or ARGV[6]
 remember(reply[5], message, failed)
 if not reply[3] then
-  redis.call('HSET', KEYS[1], 'over', '1', 'msg', message)
-  say(reply[2], ARGV[1], message)
-  publish()
+  answer(KEYS[1], reply[2], ARGV[1], message)
+  deliver(ARGV[8], ARGV[9])
 end
