@@ -138,17 +138,16 @@ export function connect(
         lookForMasters()
         reject(new StateUnavailable('Redis did not answer in time'))
       })
-      send().then(
-        (answer) => {
-          deadlines.cancel(deadline)
-          resolve(answer)
-        },
-        (error: unknown) => {
-          deadlines.cancel(deadline)
-          lookForMasters()
-          reject(unavailable(error))
-        },
-      )
+      const succeed = (answer: unknown): void => {
+        deadlines.cancel(deadline)
+        resolve(answer)
+      }
+      const fail = (error: unknown): void => {
+        deadlines.cancel(deadline)
+        lookForMasters()
+        reject(unavailable(error))
+      }
+      send().then(succeed, fail)
     })
   }
 
