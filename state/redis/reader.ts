@@ -146,8 +146,9 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       if (hasRoom && !inFlight.has(partition) && !failing.has(partition)) heat(partition, false)
     }
     const now = clock.monotonic()
-    let room = Math.min(breadth, count)
-    for (const [partition, since] of inFlight) if (!failing.has(partition) && now - since < slowMs) room -= 1
+    let begun = 0
+    for (const [partition, since] of inFlight) if (!failing.has(partition) && now - since < slowMs) begun += 1
+    const room = Math.min(breadth, count) - begun
     const some: number[] = []
     let isMore = false
     for (const partition of hot.keys()) {
@@ -159,7 +160,7 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     }
     const share = {
       count: Math.max(1, Math.floor(count / some.length)),
-      rooms: rooms && shareOf(rooms, some.length),
+      rooms: rooms && shareOf(rooms, begun + some.length),
     }
     for (const partition of some) reading.track(readPartition(partition, share, onFailure))
     return isMore
