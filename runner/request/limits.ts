@@ -10,6 +10,11 @@ export const DECODING = {
   depth: MAX_JSON_DEPTH,
   /** Tags, comments and the like in XML, end tags too: the parser's time grows faster than their number. */
   xmlTags: 20_000,
+  /** The same goes for these: 4 MiB of nothing else would hold the process up for seconds. */
+  xmlAttributes: 20_000,
+  xmlReferences: 100_000,
+  /** Characters of a processing instruction, the declaration among them. */
+  xmlInstruction: 4_096,
   /** Names and values of a form. A body of 256 KiB could hold 100,000. */
   pairs: 5_000,
   /** Parts of a multipart form. */

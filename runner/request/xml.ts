@@ -5,11 +5,11 @@ import { DECODING } from './limits.ts'
 /**
  * An XML document as an object with its root element on top: an element is its text, or an object of its
  * attributes (`@name`), child elements (an array when there are several of a name) and text (`#text`). Values
- * are never turned into numbers; references to characters are decoded. `undefined` when it is not well-formed, is beyond a limit, or has a document
- * type: entities of its own are never expanded.
+ * are never turned into numbers; references to characters are decoded. `undefined` when it is not
+ * well-formed, is beyond a limit, or has a document type: entities of its own are never expanded.
  */
 export function parseXml(text: string): Json | undefined {
-  if (/<!DOCTYPE/i.test(text) || hasManyTags(text)) return undefined
+  if (/<!DOCTYPE/i.test(text) || isBeyondLimits(text)) return undefined
   try {
     if (XMLValidator.validate(text) !== true) return undefined
     const parser = new XMLParser({
@@ -30,9 +30,26 @@ export function parseXml(text: string): Json | undefined {
   }
 }
 
-function hasManyTags(text: string): boolean {
+/** Told from the text alone, so that nothing beyond them gets to the parser. */
+function isBeyondLimits(text: string): boolean {
+  return (
+    isMoreThan(DECODING.xmlTags, text, /</g) ||
+    isMoreThan(DECODING.xmlAttributes, text, /=\s*["']/g) ||
+    isMoreThan(DECODING.xmlReferences, text, /&/g) ||
+    hasLongInstruction(text)
+  )
+}
+
+function isMoreThan(most: number, text: string, form: RegExp): boolean {
   let count = 0
-  for (let at = text.indexOf('<'); at !== -1 && count <= DECODING.xmlTags; at = text.indexOf('<', at + 1))
-    count++
-  return count > DECODING.xmlTags
+  while (form.test(text)) if (++count > most) return true
+  return false
+}
+
+function hasLongInstruction(text: string): boolean {
+  for (let at = text.indexOf('<?'); at !== -1; at = text.indexOf('<?', at + 2)) {
+    const end = text.indexOf('?>', at)
+    if (end === -1 || end - at > DECODING.xmlInstruction) return true
+  }
+  return false
 }

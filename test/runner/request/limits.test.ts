@@ -59,6 +59,23 @@ describe('the number', () => {
     expect(await decode('text/xml', beyond)).toBe(beyond)
   })
 
+  test.each([
+    [
+      'attributes',
+      DECODING.xmlAttributes,
+      (count: number) => `<a ${times(count, (n) => `x${n} = '1'`).join(' ')}/>`,
+    ],
+    ['references', DECODING.xmlReferences, (count: number) => `<a>${'&#65;'.repeat(count)}</a>`],
+    [
+      'characters of an instruction',
+      DECODING.xmlInstruction,
+      (count: number) => `<?${'x'.repeat(count - 2)}?><a/>`,
+    ],
+  ])('of %s of XML', async (_, limit, document) => {
+    expect(await decode('text/xml', document(limit))).toBeInstanceOf(Object)
+    expect(await decode('text/xml', document(limit + 1))).toBe(document(limit + 1))
+  })
+
   test('of parts of a multipart form', async () => {
     const contentType = 'multipart/form-data; boundary=b'
     const most = times(DECODING.parts, (n) => part(`n${n}`))
