@@ -1,4 +1,5 @@
 /** Executes one run for as long as it is this runner's, and tells everyone who should know. */
+import type { Json } from '../state/event.ts'
 import type { RunnerState, RunRef } from '../state/state.ts'
 import { execute } from './engine/engine.ts'
 import type { RunOutcome } from './engine/engine.ts'
@@ -110,11 +111,12 @@ export function createConduct(deps: ConductDeps): Conduct {
         },
         park: (checkpoint, delayMs) => {
           progress.stored = true
-          return state.park(ref(), writeRunState(checkpoint), delayMs)
+          return park(ref, writeRunState(checkpoint), { delayMs, onAway })
         },
-        reply: (replyId, message) => {
+        reply: async (replyId, message) => {
+          const outcome = await state.reply({ replyId, namespace }, message)
           progress.answered ||= replyId === runState.reply?.id
-          return state.reply({ replyId, namespace }, message)
+          return outcome
         },
         send: (replyId, message) => state.send({ replyId, namespace }, message),
       })
@@ -122,6 +124,19 @@ export function createConduct(deps: ConductDeps): Conduct {
       unsaved = true
       onAway()
     })
+  }
+
+  /**
+   * Until it is known: a run that sleeps by the state may be woken by anyone, and must not go on here as well.
+   */
+  function park(
+    ref: () => RunRef,
+    checkpoint: Json,
+    { delayMs, onAway }: { delayMs: number; onAway: () => void },
+  ): Promise<boolean> {
+    const { clock } = machinery
+    const wakeAt = clock.now() + delayMs
+    return patiently(() => state.park(ref(), checkpoint, Math.max(0, wakeAt - clock.now())), onAway)
   }
 
   function count({ startedAt }: RunState, { kind }: RunOutcome): void {

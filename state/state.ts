@@ -16,6 +16,11 @@ export class StateUnavailable extends Error {
   override name = 'StateUnavailable'
 }
 
+/** A checkpoint is larger than what the state keeps of a run, see `checkpoint.ts`; nothing was stored. */
+export class CheckpointTooLarge extends Error {
+  override name = 'CheckpointTooLarge'
+}
+
 // ---------------------------------------------------------------- ingress
 
 /** An exact sliding window: at most `requests` accepted calls in any `windowMs`. */
@@ -277,8 +282,8 @@ export interface ReplyAddress {
  */
 export interface RunnerState {
   /**
-   * Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. With `rooms`
-   * there are among them about as many of a Webhook and of a namespace as there is room for; those beyond it
+   * Resolves with 1 to `count` deliveries, or with none after `blockMs`. When `signal` aborts, with all that
+   * was taken for this runner by then: it is the last to be read. With `rooms` there are among them about as many of a Webhook and of a namespace as there is room for; those beyond it
    * keep nobody waiting who comes after them, and are delivered, in their order, to whoever has room for them.
    */
   read(options: {
@@ -314,9 +319,12 @@ export interface RunnerState {
    * Not needed on a first delivery.
    */
   takeOver(runs: RunRef[]): Promise<Takeover[]>
-  /** Stores a checkpoint. False: fenced, another runner owns the run now; stop at once. */
+  /**
+   * Stores a checkpoint. False: fenced, another runner owns the run now; stop at once. Rejects with
+   * {@link CheckpointTooLarge}.
+   */
   save(run: RunRef, checkpoint: Checkpoint): Promise<boolean>
-  /** Stores a checkpoint and wakes the run (on any runner) after `delayMs`. False: fenced. */
+  /** Stores a checkpoint, as {@link save}, and wakes the run (on any runner) after `delayMs`. False: fenced. */
   park(run: RunRef, checkpoint: Checkpoint, delayMs: number): Promise<boolean>
   /**
    * The run is over: drops its checkpoint and remembers that it ended for as long as its event can be

@@ -1,4 +1,4 @@
-import { StateUnavailable } from '../../state/state.ts'
+import { CheckpointTooLarge, StateUnavailable } from '../../state/state.ts'
 import { ExpressionError } from '../expression/expression.ts'
 import { WorkflowError, failure } from './problem.ts'
 import type { Problem } from './problem.ts'
@@ -34,5 +34,8 @@ export function asProblem(
 
 function recognise(error: unknown): WorkflowError | undefined {
   if (error instanceof WorkflowError) return error
+  // A task that catches it would have to be stored, too.
+  if (error instanceof CheckpointTooLarge)
+    return failure('runtime', 'the run holds more than the 8 MiB that are kept of one', { final: true })
   return error instanceof ExpressionError ? failure('expression', error.message) : undefined
 }

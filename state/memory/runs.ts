@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Checkpoint, ResumeDelivery, RunRef, Takeover } from '../state.ts'
+import { writeCheckpoint } from '../checkpoint.ts'
 import { ExpiringMap } from '../expiring-map.ts'
 import type { Places, WebhookRef } from '../rooms.ts'
 import { flowOf } from '../rooms.ts'
@@ -85,8 +86,8 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
     return run
   }
 
-  function advance(run: Run, checkpoint: Checkpoint): void {
-    run.json = JSON.stringify(checkpoint)
+  function advance(run: Run, json: string): void {
+    run.json = json
     run.attempts = 0
   }
 
@@ -124,16 +125,18 @@ export function createRuns({ clock, partition, runTtlMs, endedTtlMs, onDue }: Ru
       return { kind: 'checkpoint', checkpoint: JSON.parse(run.json) as Checkpoint }
     },
     save(ref, checkpoint) {
+      const json = writeCheckpoint(checkpoint)
       const run = claim(ref)
       if (run === undefined || run.stage === 'ended') return false
-      advance(run, checkpoint)
+      advance(run, json)
       store(run, runTtlMs)
       return true
     },
     park(ref, checkpoint, delayMs) {
+      const json = writeCheckpoint(checkpoint)
       const run = claim(ref)
       if (run === undefined || run.stage === 'ended') return false
-      advance(run, checkpoint)
+      advance(run, json)
       store(run, delayMs + runTtlMs)
       detach(run, delayMs)
       return true

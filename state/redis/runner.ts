@@ -12,6 +12,7 @@ import type {
   SendOutcome,
   Takeover,
 } from '../state.ts'
+import { writeCheckpoint } from '../checkpoint.ts'
 import { createCollector } from './collect.ts'
 import type { Argument, Connection } from './connection.ts'
 import { createConsumers } from './consumers.ts'
@@ -148,7 +149,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     const names = keysOf(run)
     const { webhook, entry } = run
     const flow = webhook === undefined ? '' : flowOf(webhook)
-    const args: Argument[] = [run.epoch, JSON.stringify(checkpoint), runTtlMs, run.runId, delayMs, flow]
+    const args: Argument[] = [run.epoch, writeCheckpoint(checkpoint), runTtlMs, run.runId, delayMs, flow]
     if (entry !== undefined) {
       names.push(keys.attempts(run.partition))
       args.push(entry)

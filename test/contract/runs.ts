@@ -1,5 +1,7 @@
 import { expect } from '@jest/globals'
+import { maxCheckpoint } from '../../state/checkpoint.ts'
 import type { RunRef } from '../../state/state.ts'
+import { CheckpointTooLarge } from '../../state/state.ts'
 import type { ContractTest } from './harness.ts'
 import { callEvent, readEvent, readResume } from './harness.ts'
 
@@ -52,6 +54,16 @@ export function describeRuns(check: ContractTest): void {
     expect(resumed).toMatchObject({ run: runOf(2), checkpoint: { by: 'second try' } })
     expect(await runner.save(again, { by: 'second try' })).toBe(false)
     expect(await runner.end(resumed.run)).toBe(true)
+  })
+
+  check('a checkpoint that is too large is refused, and changes nothing', async (harness) => {
+    const runner = harness.runner('runner-a')
+    await runner.save(runOf(1), { small: true })
+    const large = { text: 'x'.repeat(maxCheckpoint) }
+    await expect(runner.save(runOf(1), large)).rejects.toThrow(CheckpointTooLarge)
+    await expect(runner.park(runOf(1), large, 0)).rejects.toThrow(CheckpointTooLarge)
+    const kept = [{ kind: 'checkpoint', checkpoint: { small: true } }]
+    expect(await harness.runner('runner-b').takeOver([runOf(2)])).toEqual(kept)
   })
 
   check('an ended run stays ended', async (harness) => {

@@ -134,6 +134,80 @@ describe('an event that is delivered again', () => {
   })
 })
 
+test('a run whose sleep was stored without a word of it does not go on here as well as where it is woken', async () => {
+  const { plans, ingress, start, clock } = stage()
+  plans.put(plan('w', [wait(100), ASK]))
+  const unheard = Promise.withResolvers<void>()
+  const asked: string[] = []
+  let [reads, parks] = [0, 0]
+  const done = Promise.withResolvers<void>()
+  start('a', {
+    fetch: (_url, init) => {
+      asked.push('a')
+      return new Promise((_, reject) => init?.signal?.addEventListener('abort', reject))
+    },
+    wrap: (inner) => ({
+      ...inner,
+      read(options) {
+        reads += 1
+        if (reads === 1) return inner.read(options)
+        return new Promise((resolve) => options.signal?.addEventListener('abort', () => resolve([])))
+      },
+      async park(run, checkpoint, delayMs) {
+        const parked = await inner.park(run, checkpoint, delayMs)
+        parks += 1
+        if (parks > 1) return parked
+        setImmediate(unheard.resolve)
+        throw new StateUnavailable('away')
+      },
+    }),
+  })
+  await ingress.admit({ partition: 0, event: eventOf(1, undefined, {}) })
+  await unheard.promise
+  await clock.advance(500)
+  start('b', {
+    fetch: async () => {
+      asked.push('b')
+      done.resolve()
+      return json()
+    },
+  })
+  await done.promise
+  expect(asked).toEqual(['b'])
+})
+
+test('a caller is told that the run failed whose answer could not be given in its time', async () => {
+  const { plans, start, call, clock } = stage()
+  plans.put(plan('w', [reply('too late')], { timeout: { ms: 400 } }))
+  const refused = Promise.withResolvers<void>()
+  start('a', {
+    wrap: (inner) => ({
+      ...inner,
+      reply() {
+        setImmediate(refused.resolve)
+        return Promise.reject(new StateUnavailable('away'))
+      },
+    }),
+  })
+  const answer = call('Reply')
+  await refused.promise
+  await clock.advance(500)
+  expect(await answer).toEqual({ kind: 'failed' })
+})
+
+test('a run that holds more than is kept of one fails, and is over', async () => {
+  const { plans, start, call, state } = stage()
+  let tasks = [ASK]
+  for (let depth = 0; depth < 9; depth += 1)
+    tasks = [{ name: 'list', pointer: '/do/1/list', then: 'continue', type: 'do', do: tasks }]
+  plans.put(plan('w', [set('x'.repeat(500_000)), ...tasks]))
+  const asked: unknown[] = []
+  start('a', { fetch: async (url) => (asked.push(url), json()) })
+  expect(await call('Reply')).toEqual({ kind: 'failed' })
+  expect(asked).toEqual([])
+  expect(state.deadLetters(0)).toEqual([])
+})
+
 describe('two runs of an event', () => {
   /**
    * The run of `slow` is within its request until it is released; `act` of that of `other` fails once before.
