@@ -15,6 +15,11 @@ export interface ClientOptions {
 const backoffMs = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
 
+/** After so long without the answer that is awaited, a connection is taken for dead. */
+export function silenceMs({ commandTimeoutMs }: Pick<ClientOptions, 'commandTimeoutMs'>): number {
+  return 5 * commandTimeoutMs
+}
+
 /** A client that connects by itself, again and again. With `queue` it keeps commands until it has. */
 export function createClient(options: ClientOptions, queue: boolean): Redis | Cluster {
   const { target, commandTimeoutMs, natMap } = options
@@ -30,8 +35,8 @@ export function createClient(options: ClientOptions, queue: boolean): Redis | Cl
     // After a failover the old master answers READONLY until the connection is made anew.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     autoResubscribe: false,
-    // A connection that has gone silent is made anew.
-    ...(queue ? {} : { socketTimeout: 5 * commandTimeoutMs }),
+    // A connection that has gone silent while an answer is awaited is made anew.
+    socketTimeout: silenceMs(options),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),

@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts'
 import { createDeadlines } from '../deadlines.ts'
 import { StateUnavailable } from '../state.ts'
 import type { ClientOptions } from './client.ts'
-import { createClient, onReached, opened } from './client.ts'
+import { createClient, onReached, opened, silenceMs } from './client.ts'
+import { every } from './every.ts'
 import type { Script, Scripts } from './script.ts'
 import type { Turn } from './turn.ts'
 import { createTurn } from './turn.ts'
@@ -83,12 +84,20 @@ export function connect(
     // It may have lost its data, or be another one.
     if (entered) claim().catch(fault)
   })
+  // Who only listens can't tell a dead connection from one on which nothing is said: it asks for a word. A
+  // Cluster lets nobody ask on the connection that listens.
+  const stopAsking = every(silenceMs(options), clock, hearSubscriber, () => {})
   opening = within(
     Promise.all([opened(commands), subscriber.subscribe(channel)]),
     clock,
     commandTimeoutMs,
   ).finally(() => (opening = undefined))
   opening.catch(fault)
+
+  async function hearSubscriber(): Promise<void> {
+    if (subscriber instanceof Redis && subscriber.status === 'ready')
+      await within(subscriber.ping(), clock, silenceMs(options))
+  }
 
   /**
    * Makes sure that no other installation works here: a runner would acknowledge what it has no Workflows
@@ -187,6 +196,7 @@ export function connect(
     },
     close() {
       closed = true
+      stopAsking()
       deadlines.stop()
       commands.disconnect()
       subscriber.disconnect()

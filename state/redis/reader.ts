@@ -46,6 +46,8 @@ const breadth = 8
 const slowMs = 50
 /** When this runner does not read, another one is woken after this time. */
 const passOnMs = 20
+/** How many timers this runner keeps for runs that it has parked; of more the sweep tells, a little later. */
+const mostTimers = 10_000
 
 export function createReader({ keys, scripts, settings, connection, take }: ReaderDeps): Reader {
   const { clock, sweepMs, partitions, onError } = settings
@@ -66,6 +68,7 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
   /** Reads that wait. */
   const waiting = new Set<() => void>()
   const reading = createInFlight()
+  const taking = createInFlight()
   let sweptAt = -Infinity
   let answeredAt = -Infinity
   const closing = new AbortController()
@@ -154,7 +157,7 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
     for (const partition of hot.keys()) {
       if (inFlight.has(partition)) continue
       // Not at the cost of those that answer.
-      if (failing.has(partition)) reading.track(readPartition(partition, { count: 1, rooms }, onFailure))
+      if (failing.has(partition)) taking.track(readPartition(partition, { count: 1, rooms }, onFailure))
       else if (some.length < room) some.push(partition)
       else isMore = true
     }
@@ -162,7 +165,7 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       count: Math.max(1, Math.floor(count / some.length)),
       rooms: rooms && shareOf(rooms, begun + some.length),
     }
-    for (const partition of some) reading.track(readPartition(partition, share, onFailure))
+    for (const partition of some) taking.track(readPartition(partition, share, onFailure))
     return isMore
   }
 
@@ -203,7 +206,9 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       const untilSweepMs = Math.max(1, sweptAt + sweepMs - clock.monotonic())
       await pause(Math.min(leftMs > 0 ? leftMs : Infinity, isMore ? slowMs : Infinity, untilSweepMs), signal)
     }
-    return []
+    // A runner that stops may take its time: what it has asked for would be kept from all others meanwhile.
+    if (!closing.signal.aborted) await taking.settled()
+    return closing.signal.aborted ? [] : found.splice(0)
   }
 
   /**
@@ -226,11 +231,13 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       const [partition = '', abandoned] = message.split(' ')
       look(Number(partition), abandoned !== undefined)
     },
-    lookAgain: (partition, delayMs) => void schedule(delayMs, () => look(partition, false)),
+    lookAgain(partition, delayMs) {
+      if (timers.size < mostTimers) schedule(delayMs, () => look(partition, false))
+    },
     async close() {
       closing.abort()
       for (const stop of timers) stop()
-      await reading.settled()
+      await Promise.all([reading.settled(), taking.settled()])
     },
   }
 }

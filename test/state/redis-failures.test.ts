@@ -199,6 +199,34 @@ test('a caller gets the reply whose publication was missed', async () => {
   })
 })
 
+test('a channel that has gone silent is taken up again', async () => {
+  const proxy = await startTcpProxy(lab.server.port)
+  const state = open({ sweepMs: 600_000, commandTimeoutMs: 200 })
+  const ingress = open({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    sweepMs: 600_000,
+    commandTimeoutMs: 200,
+  }).ingress('pod')
+  const runner = state.runner('runner')
+  const replies = inbox(ingress)
+  await until(() => ingress.ready())
+  const listeners = async (): Promise<string[]> =>
+    (await redisCommand(lab.server.port, 'CLIENT', 'LIST', 'TYPE', 'pubsub')).match(/\bid=\d+/g) ?? []
+  const before = await listeners()
+  proxy.silence()
+  await until(async () => (await listeners()).some((id) => !before.includes(id)))
+  await until(() => ingress.ready())
+  const event = waitingEvent(partition)
+  await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+  expect(await runner.reply(addressOf(event), { kind: 'output', body: 'heard' })).toBe('first')
+  expect(await replies.next()).toEqual({
+    replyId: event.reply.id,
+    message: { kind: 'output', body: 'heard' },
+  })
+  await ingress.close()
+  await proxy.cut()
+})
+
 test('a process that ends while it takes up its channel again leaves no rejection to nobody', async () => {
   let [subscriptions, errors] = [0, 0]
   const proxy = await startTcpProxy(lab.server.port, (chunk) => {

@@ -114,6 +114,20 @@ test('a runner that closes leaves no consumer behind, and what it held goes to t
   expect((await readEvent(second)).deliveries).toBe(2)
 })
 
+test('a runner that stops reading gets what it had asked for, and keeps it from nobody', async () => {
+  const state = open({ partitions: 1, sweepMs: 600_000, commandTimeoutMs: 20_000 })
+  const [ingress, runner] = [state.ingress('pod'), state.runner('runner')]
+  await runner.ready()
+  await ingress.admit({ partition: 0, event: callEvent() })
+  const stop = new AbortController()
+  lab.server.pause()
+  const reading = runner.read({ count: 10, blockMs: 60_000, signal: stop.signal })
+  stop.abort()
+  lab.server.resume()
+  const deliveries = await reading
+  expect(deliveries).toHaveLength(1)
+})
+
 test('consumers that died long ago are removed, unless they have something', async () => {
   const ingress = open().ingress('pod')
   await ingress.admit({ partition, event: callEvent() })
