@@ -54,7 +54,8 @@ export function createDeadlines(clock: Clock): Deadlines {
     stopTimer = undefined
     const now = clock.monotonic()
     for (const [durationMs, queue] of queues) {
-      while (queue.first !== undefined && queue.first.at <= now) {
+      // What is called back may stop everything.
+      while (queue.first !== undefined && queue.first.at <= now && queues.get(durationMs) === queue) {
         const { onDue } = queue.first
         cancel(queue.first)
         onDue?.()

@@ -94,12 +94,18 @@ export class WorkerPool {
     seat.worker.ref()
     seat.jobs += 1
     seat.deadline = setTimeout(() => {
-      this.ends.add('timeout')
-      ticket.settle({ kind: 'timeout' })
-      this.#replace(seat)
+      // When this thread was held up, the answer may be there, and is heard first.
+      setImmediate(() => this.#timeOut(seat, ticket))
     }, this.#limits.timeLimitMs)
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     seat.worker.postMessage(ticket.job)
+  }
+
+  #timeOut(seat: Seat, ticket: Ticket): void {
+    if (seat.ticket !== ticket || !this.#seats.has(seat)) return
+    this.ends.add('timeout')
+    ticket.settle({ kind: 'timeout' })
+    this.#replace(seat)
   }
 
   #hire(): void {

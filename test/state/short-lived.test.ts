@@ -118,6 +118,20 @@ describe('deadlines', () => {
     )
   })
 
+  test('may be forgotten by one that falls due', () => {
+    const clock = handClock()
+    const deadlines = createDeadlines(clock)
+    let fell = 0
+    for (let each = 0; each < 3; each += 1)
+      deadlines.add(100, () => {
+        fell += 1
+        if (fell > 1) throw new Error('it was forgotten')
+        deadlines.stop()
+      })
+    clock.forward(500)
+    expect([fell, clock.timers]).toEqual([1, 0])
+  })
+
   test('are forgotten together', () => {
     const clock = handClock()
     const deadlines = createDeadlines(clock)
