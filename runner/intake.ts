@@ -64,6 +64,16 @@ export function createIntake({ state, clock, concurrency, onFault, work }: Intak
     return state.read({ count, blockMs: BLOCK_MS, signal: reading.signal, rooms: told })
   }
 
+  /** What the last read had asked for came after it was ended. */
+  async function takeLast(): Promise<void> {
+    try {
+      const options = { count: BATCH, blockMs: 0, signal: AbortSignal.abort() }
+      for (const delivery of await state.read(options)) take(delivery)
+    } catch (error) {
+      if (!(error instanceof StateUnavailable)) onFault(error)
+    }
+  }
+
   function take(delivery: Delivery): void {
     const { webhook } = delivery.kind === 'event' ? delivery.event : delivery.run
     hands.take(webhook)
@@ -92,6 +102,7 @@ export function createIntake({ state, clock, concurrency, onFault, work }: Intak
       reading.abort()
       handFreed?.()
       await loop
+      await takeLast()
     },
     idle: () => inHand.settled(),
   }

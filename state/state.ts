@@ -282,10 +282,11 @@ export interface ReplyAddress {
  */
 export interface RunnerState {
   /**
-   * Resolves with 1 to `count` deliveries, or with none after `blockMs`. When `signal` aborts, with all that
-   * was taken for this runner by then: it is the last to be read. With `rooms` there are among them about as
-   * many of a Webhook and of a namespace as there is room for; those beyond it keep nobody waiting who comes
-   * after them, and are delivered, in their order, to whoever has room for them.
+   * Resolves with 1 to `count` deliveries, or with none after `blockMs` or when `signal` aborts. With a signal that
+   * has aborted before: with all that was taken for this runner already, so that none of it is left when it reads
+   * no more. With `rooms` there are among them about as many of a Webhook and of a namespace as there is room for;
+   * those beyond it keep nobody waiting who comes after them, and are delivered, in their order, to whoever has
+   * room for them.
    */
   read(options: {
     count: number

@@ -10,8 +10,8 @@ export function readKey(object: ConfigMap | Secret, key: string): string | undef
 }
 
 /**
- * How values become JSON: all that are valid JSON, or only texts, lists and objects so that a number keeps
- * its digits as written.
+ * How values become JSON: all that are valid JSON, but for numbers that would be other ones then, or only texts,
+ * lists and objects so that a number keeps its digits as written.
  */
 export type Reading = 'json' | 'digits-kept'
 
@@ -37,12 +37,17 @@ export function define(target: Record<string, Json>, key: string, value: Json): 
 function parse(text: string, reading: Reading): Json {
   try {
     const value = JSON.parse(text) as Json
+    if (typeof value === 'number' && !isKept(text)) return text
     const keep = reading === 'digits-kept' && (value === null || ['number', 'boolean'].includes(typeof value))
     return keep ? text : value
   } catch {
     return text
   }
 }
+
+/** Whether a number is the same one when it is computed with: a double has 15 digits for certain. */
+const isKept = (text: string): boolean =>
+  Number.isFinite(Number(text)) && text.replaceAll(/[eE].*|\D/g, '').length <= 15
 
 function decode(base64: string): string {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(base64, 'base64'))

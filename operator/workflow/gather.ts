@@ -94,7 +94,7 @@ async function gatherSecrets(
   for (const [index, name] of names.entries()) {
     gathered.references.push({ kind: 'Secret', namespace, name })
     const secret = await source.secret({ namespace, name })
-    if (secret) gathered.secrets[name] = readAll(secret, 'json')
+    if (secret) gathered.secrets[name] = readAll(secret, 'digits-kept')
     else {
       const message = `names the Secret ${name}, which does not exist: create it`
       gathered.problems.push({ reason: 'NotFound', path: ['spec', 'use', 'secrets', index], message })

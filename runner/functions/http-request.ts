@@ -57,7 +57,8 @@ async function authorization(
   evaluate: Evaluate,
 ): Promise<string> {
   const text = async (value: Value): Promise<string> => {
-    const result = await evaluate(value)
+    const given = await evaluate(value)
+    const result = typeof given === 'number' ? String(given) : given
     if (typeof result !== 'string' || /\p{Cc}/u.test(result))
       throw failure('configuration', 'a credential is not a text')
     return result

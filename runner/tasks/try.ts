@@ -19,7 +19,8 @@ interface Attempts {
 
 /**
  * Tries its tasks; an error that `catch` holds makes it try again as `retry` says, and when no retry is left,
- * run `catch.do`. Without `catch.do` the task gives what it got.
+ * run `catch.do`. Without `catch.do` the error rises after all when retries were to mend it; without these, too,
+ * the task gives what it got.
  */
 export const tryTask: TaskType<TryTask> = {
   lists: (task) => ({ try: task.try, catch: task.catch.do ?? [] }),
@@ -64,8 +65,9 @@ async function attempt(at: TaskAtWork<TryTask>): Promise<Step> {
   return { kind: 'list', list: 'try', input: frame.input }
 }
 
-function recover({ task, frame }: TaskAtWork<TryTask>): Step {
+function recover({ task, frame }: TaskAtWork<TryTask>): Step | undefined {
   const memory = frame.memory as Attempts
+  if (!task.catch.do && task.catch.retry) return undefined
   memory.phase = 'catch'
   return task.catch.do
     ? { kind: 'list', list: 'catch', input: frame.input }

@@ -206,8 +206,12 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
       const untilSweepMs = Math.max(1, sweptAt + sweepMs - clock.monotonic())
       await pause(Math.min(leftMs > 0 ? leftMs : Infinity, isMore ? slowMs : Infinity, untilSweepMs), signal)
     }
-    // A runner that stops may take its time: what it has asked for would be kept from all others meanwhile.
-    if (!closing.signal.aborted) await taking.settled()
+    return []
+  }
+
+  /** What was asked for: a runner that stops may take its time, and would keep it from all others meanwhile. */
+  async function readLast(): Promise<Delivery[]> {
+    await taking.settled()
     return closing.signal.aborted ? [] : found.splice(0)
   }
 
@@ -223,7 +227,7 @@ export function createReader({ keys, scripts, settings, connection, take }: Read
   return {
     async read({ count, blockMs, signal, rooms }) {
       if (closing.signal.aborted) throw new StateUnavailable('the state is closed')
-      const result = read({ count, rooms }, blockMs, stopOf(signal))
+      const result = signal?.aborted ? readLast() : read({ count, rooms }, blockMs, stopOf(signal))
       reading.track(result)
       return await result
     },

@@ -114,7 +114,7 @@ test('a runner that closes leaves no consumer behind, and what it held goes to t
   expect((await readEvent(second)).deliveries).toBe(2)
 })
 
-test('a runner that stops reading gets what it had asked for, and keeps it from nobody', async () => {
+test('a runner that stops gets what it had asked for, and keeps it from nobody', async () => {
   const state = open({ partitions: 1, sweepMs: 600_000, commandTimeoutMs: 20_000 })
   const [ingress, runner] = [state.ingress('pod'), state.runner('runner')]
   await runner.ready()
@@ -123,9 +123,10 @@ test('a runner that stops reading gets what it had asked for, and keeps it from 
   lab.server.pause()
   const reading = runner.read({ count: 10, blockMs: 60_000, signal: stop.signal })
   stop.abort()
+  expect(await reading).toEqual([])
+  const last = runner.read({ count: 10, blockMs: 0, signal: stop.signal })
   lab.server.resume()
-  const deliveries = await reading
-  expect(deliveries).toHaveLength(1)
+  expect(await last).toHaveLength(1)
 })
 
 test('consumers that died long ago are removed, unless they have something', async () => {

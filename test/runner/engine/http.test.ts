@@ -155,6 +155,30 @@ describe('what goes wrong is an error of the workflow', () => {
   })
 })
 
+test('credentials of digits only are credentials', async () => {
+  const manifests = [
+    workflow(
+      `
+- ask:
+    call: http
+    with: {method: get, endpoint: {uri: '${base}/x', authentication: {basic: {use: box}}}}
+- ask again:
+    call: http
+    with: {method: get, endpoint: {uri: '${base}/x', authentication: {bearer: {token: '\${ $globals.TOKEN }'}}}}
+`,
+      'use: {secrets: [box]}',
+    ),
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: box}\nstringData: {username: '007', password: '12345678901234567890'}",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g, labels: {hooklet.dev/globals: 'true'}}\ndata: {TOKEN: '31415'}",
+  ].join('\n---\n')
+  const { outcome } = await bench.run(manifests)
+  expect(outcome).toMatchObject({ kind: 'completed' })
+  expect(received.map(({ request }) => request.headers.authorization)).toEqual([
+    `Basic ${Buffer.from('007:12345678901234567890').toString('base64')}`,
+    'Bearer 31415',
+  ])
+})
+
 describe('call: reply', () => {
   const reply = { id: '0.r', mode: 'Reply' } as const
 
