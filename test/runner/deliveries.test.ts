@@ -150,7 +150,7 @@ test('a run whose sleep was stored without a word of it does not go on here as w
       ...inner,
       read(options) {
         reads += 1
-        if (reads === 1) return inner.read(options)
+        if (reads === 1 || options.signal?.aborted) return inner.read(options)
         return new Promise((resolve) => options.signal?.addEventListener('abort', () => resolve([])))
       },
       async park(run, checkpoint, delayMs) {
