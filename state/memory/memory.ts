@@ -152,6 +152,7 @@ export function createMemoryState(options: MemoryStateOptions = {}): MemoryState
     const state: RunnerState = {
       read: async ({ count, blockMs, signal, rooms }) => {
         if (closed.aborted) throw unavailable()
+        if (signal?.aborted) return []
         const deliveries = takeSome(consumer, count, rooms)
         if (deliveries.length > 0 || blockMs <= 0) return deliveries
         const stop = signal === undefined ? closed : AbortSignal.any([signal, closed])
