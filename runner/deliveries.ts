@@ -2,6 +2,8 @@
  * What is done with a delivery: its runs are brought to their ends, or to where they sleep, and then it is
  * settled.
  */
+import type { Log } from '../process/log.ts'
+import type { CallEvent } from '../state/event.ts'
 import type {
   Delivery,
   EventDelivery,
@@ -38,6 +40,7 @@ export interface DeliveriesDeps {
   patiently: Patience
   halt: AbortSignal
   tally: Pick<Tally, 'delays'>
+  log: Log
 }
 
 /**
@@ -50,7 +53,7 @@ type Begun = Exclude<Takeover, { kind: 'new' }>
 
 /** Works on a delivery until it is settled, or left to another runner. Never rejects. */
 export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => Promise<void> {
-  const { state, plans, lookup, machinery, conduct, proceed, patiently, halt, tally } = deps
+  const { state, plans, lookup, machinery, conduct, proceed, patiently, halt, tally, log } = deps
 
   async function work(delivery: Delivery): Promise<void> {
     try {
@@ -87,6 +90,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
     const parts = await allOf(candidates.map((candidate, index) => partOf(candidate, call, begun[index])))
     const taking = parts.filter((part) => part !== undefined)
     const total = taking.length
+    if (total === 0) reportNone(event)
     if (taking.every(({ begun }) => begun?.kind === 'ended'))
       await patiently(() => settleNoneLeft(state, event, taking))
     const results = await allOf(
@@ -104,6 +108,11 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
     }
     const stored = taking.filter((_, index) => isRetry || results[index]?.stored)
     await patiently(() => state.acknowledge([{ ...delivery, runs: stored.map(({ run }) => run.runId) }]))
+  }
+
+  /** Else nothing would tell why. Triggers that leave out some events of WebSockets are usual. */
+  function reportNone({ id, type, webhook: { namespace, name } }: CallEvent): void {
+    log[type === 'http' ? 'info' : 'debug']({ namespace, webhook: name, eventId: id }, 'Event started no run')
   }
 
   async function takeOver(candidates: Candidate[]): Promise<Takeover[]> {

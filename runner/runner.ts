@@ -79,6 +79,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     patiently,
     halt,
     tally,
+    log,
   })
   const intake = createIntake({ state, clock, concurrency, onFault, work })
   let stopped: Promise<void> | undefined

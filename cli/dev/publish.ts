@@ -2,6 +2,7 @@ import { nameOf, type ObjectName } from '../../operator/source.ts'
 import { webhookUrl } from '../../operator/tokens/url-secret.ts'
 import type { CompiledWebhook } from '../../operator/webhook/webhook.ts'
 import type { CompiledWorkflow } from '../../operator/workflow/workflow.ts'
+import type { Route } from '../../ingress/route.ts'
 import type { RouteTable } from '../../ingress/routes/table.ts'
 import type { Expressions } from '../../runner/expression/expression.ts'
 import type { PlanTable } from '../../runner/plans/table.ts'
@@ -86,6 +87,13 @@ function rowOf({ webhook, route, problem }: CompiledWebhook, baseUrl: string): R
       auth: basic ? 'basic' : bearer ? 'bearer' : 'none',
       verification: webhook.spec.verification.type,
       ...(problem ? { problem: problem.message } : {}),
+      ...idlenessOf(route),
     },
   ]
+}
+
+function idlenessOf({ state, workflows = [] }: Route): Pick<Row, 'idle'> {
+  if (state === 'Suspended') return { idle: 'suspended: calls start nothing' }
+  if (state === 'Paused') return { idle: 'paused: all of its Workflows are suspended' }
+  return state === 'Active' && workflows.length === 0 ? { idle: 'no Workflow has a trigger for it yet' } : {}
 }

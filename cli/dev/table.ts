@@ -18,6 +18,8 @@ export interface Row {
   verification: string
   /** Why calls are refused, when they are. */
   problem?: string
+  /** Why calls start nothing, when they do not. */
+  idle?: string
 }
 
 /**
@@ -104,9 +106,11 @@ export function formatTable(rows: Row[], context: TableContext): string {
   return rows
     .map((row) => {
       const problem = row.problem === undefined ? [] : [`${indent}not ready: ${row.problem}`]
+      const idle = row.idle === undefined ? [] : [`${indent}${row.idle}`]
       const lines = [
         `  ${label(row).padEnd(width)}  ${row.url}`,
         ...problem,
+        ...idle,
         ...tryLines(row, context).map((line) => indent + line),
       ]
       return lines.join('\n')

@@ -254,6 +254,18 @@ describe('what the command says', () => {
     expect(stdout).not.toContain('Authorization')
   })
 
+  test('of a webhook whose calls start nothing, why', async () => {
+    await put('settings.yaml', SETTINGS)
+    await put('hook.yaml', HOOK)
+    expect((await tableOf(args(folder))).stdout).toContain('no Workflow has a trigger for it yet')
+    await put('flow.yaml', workflow('x'))
+    expect((await tableOf(args(folder))).stdout).not.toContain('no Workflow')
+    await put('flow.yaml', workflow('x').replace('spec:', 'spec:\n  suspend: true'))
+    expect((await tableOf(args(folder))).stdout).toContain('paused: all of its Workflows are suspended')
+    await put('hook.yaml', `${HOOK}  suspend: true\n`)
+    expect((await tableOf(args(folder))).stdout).toContain('suspended: calls start nothing')
+  })
+
   test('of an address that is not of this machine', async () => {
     const { code, stderr } = await runHooklet([...args(folder), '--host', '192.0.2.1'])
     expect([code, stderr]).toEqual([1, expect.stringContaining('192.0.2.1 is no address of this machine')])

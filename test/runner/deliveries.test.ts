@@ -52,12 +52,17 @@ describe('an event that names a Workflow', () => {
     expect(await answer).toMatchObject({ body: 3 })
   })
 
-  test('that is gone or suspended starts nothing', async () => {
-    const { plans, start, call } = stage({ read: async () => undefined })
+  test('that is gone or suspended starts nothing, and the log says so', async () => {
+    const { plans, start, call, logged } = stage({ read: async () => undefined })
     plans.put(plan('suspended', [reply('no')], { suspended: true }))
     start('a')
     expect(await call('Reply', naming('gone'))).toEqual({ kind: 'ended' })
     expect(await call('Reply', naming('suspended'))).toEqual({ kind: 'ended' })
+    const fields = { namespace: 'default', webhook: 'hook', eventId: expect.any(String) }
+    expect(logged.filter(({ message }) => message === 'Event started no run')).toEqual([
+      { message: 'Event started no run', fields },
+      { message: 'Event started no run', fields },
+    ])
   })
 
   test('runs the one that has taken its name, and never both', async () => {
