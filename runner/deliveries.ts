@@ -173,6 +173,8 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
    * may be settled. That the runner stops is thrown before any fault: the event comes again.
    */
   async function allOf<Result>(works: Promise<Result>[]): Promise<Result[]> {
+    const [only] = works
+    if (only && works.length === 1) return [await only]
     const settled = await Promise.allSettled(works)
     const thrown = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
     if (thrown.length === 0) return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))

@@ -37,6 +37,10 @@ export class ShortLivedMap<T> {
     return true
   }
 
+  keys(): Iterable<string> {
+    return this.#places.keys()
+  }
+
   /** In the order in which the keys came; as with a Map, one may be deleted meanwhile. */
   *entries(): Iterable<[string, T]> {
     for (const [key, place] of this.#places) yield [key, this.#values[place] as T]

@@ -20,7 +20,8 @@ export interface TraceContext {
  * standard.
  */
 export function readTrace(headers: Record<string, string>): TraceContext | undefined {
-  const given = headers['traceparent'] ?? ''
+  const given = headers['traceparent']
+  if (given === undefined) return undefined
   const [, version, traceId, , flags] = form.exec(given) ?? []
   if (traceId === undefined || flags === undefined || (version === '00' && given.length !== 55))
     return undefined

@@ -110,7 +110,7 @@ class Engine {
     const state = this.#state
     const { plan, clock } = this.#run
     state.startedAt = clock.now()
-    state.data = await this.#readInput(plan.input, state.call, undefined)
+    state.data = plan.input ? await this.#readInput(plan.input, state.call, undefined) : state.call
     if (plan.timeout)
       state.deadline = state.startedAt + (await this.#evaluator.milliseconds(plan.timeout, state.data, {}))
     state.phase = 'running'
@@ -126,7 +126,7 @@ class Engine {
       await this.#leave(frame, frame.rawInput, 'continue')
       return false
     }
-    frame.input = await this.#readInput(task.input, frame.rawInput, frame)
+    frame.input = task.input ? await this.#readInput(task.input, frame.rawInput, frame) : frame.rawInput
     if (task.timeout)
       frame.deadline =
         frame.startedAt + (await this.#evaluator.milliseconds(task.timeout, frame.input, this.#scope(frame)))
@@ -139,9 +139,9 @@ class Engine {
       throw failure('runtime', `a run takes at most ${MAX_STEPS} steps`, { final: true })
   }
 
-  async #readInput(plan: InputPlan | undefined, raw: Json, frame: Frame | undefined): Promise<Json> {
-    if (plan?.schema !== undefined) await this.#evaluator.fit(plan.schema, raw, 'the input')
-    return plan?.from ? await this.#evaluator.evaluate(plan.from, raw, this.#scope(frame)) : raw
+  async #readInput(plan: InputPlan, raw: Json, frame: Frame | undefined): Promise<Json> {
+    if (plan.schema !== undefined) await this.#evaluator.fit(plan.schema, raw, 'the input')
+    return plan.from ? await this.#evaluator.evaluate(plan.from, raw, this.#scope(frame)) : raw
   }
 
   async #writeOutput(plan: OutputPlan | undefined, raw: Json, scope: Scope): Promise<Json> {
@@ -160,7 +160,8 @@ class Engine {
         return await this.#enter(frame, first)
       case 'done': {
         const task = taskOf(this.#run, frame)
-        const output = await this.#conclude(frame, task, first.output)
+        const isPlain = !task.output && !task.export
+        const output = isPlain ? first.output : await this.#conclude(frame, task, first.output)
         return await this.#leave(frame, output, first.then ?? task.then)
       }
     }
@@ -180,7 +181,6 @@ class Engine {
 
   /** `output` and `export` of a task that has its result. */
   async #conclude(frame: Frame, task: TaskPlan, raw: Json): Promise<Json> {
-    if (!task.output && !task.export) return raw
     const scope = this.#scope(frame, raw)
     const output = await this.#writeOutput(task.output, raw, scope)
     if (task.export) this.#state.context = await this.#writeOutput(task.export, output, { ...scope, output })
@@ -216,11 +216,11 @@ class Engine {
   }
 
   async #finish(): Promise<RunOutcome> {
-    const { plan } = this.#run
-    const scope: Scope = { output: this.#state.data }
+    const { output: plan } = this.#run.plan
+    const { data } = this.#state
     // What fails now has no task around it.
     this.#state.phase = 'ended'
-    return { kind: 'completed', output: await this.#writeOutput(plan.output, this.#state.data, scope) }
+    return { kind: 'completed', output: plan ? await this.#writeOutput(plan, data, { output: data }) : data }
   }
 
   async #park(until: number): Promise<RunOutcome> {

@@ -1,3 +1,4 @@
+import { ShortLivedMap } from '../short-lived-map.ts'
 import type { Delivery } from '../state.ts'
 import type { Connection } from './connection.ts'
 import type { Keys } from './keys.ts'
@@ -40,16 +41,22 @@ export interface HeldDeps {
   presence: Presence
 }
 
+interface HeldWork {
+  /** By their places in the stream. */
+  entries: ShortLivedMap<HeldEvent>
+  runs: Set<string>
+}
+
 /** How many entries and runs go into one script, so that none holds Redis up. */
 const batch = 100
 
 export function createHeld({ consumer, keys, scripts, settings, connection, presence }: HeldDeps): Held {
-  const partitions = new Map<number, { entries: Map<string, HeldEvent>; runs: Set<string> }>()
+  const partitions = new Map<number, HeldWork>()
 
-  function of(partition: number): { entries: Map<string, HeldEvent>; runs: Set<string> } {
+  function of(partition: number): HeldWork {
     const known = partitions.get(partition)
     if (known !== undefined) return known
-    const created = { entries: new Map<string, HeldEvent>(), runs: new Set<string>() }
+    const created = { entries: new ShortLivedMap<HeldEvent>(), runs: new Set<string>() }
     partitions.set(partition, created)
     return created
   }

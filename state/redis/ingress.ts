@@ -41,7 +41,7 @@ const calls = { items: 64, size: 1_000_000, sizeOf }
 export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
   const { clock, onError, lapseMs } = settings
   const channel = keys.repliesOf(pod)
-  /** The places held here, by partition, and those that are being taken. */
+  /** The places held here, by partition and holder, and those that are being taken. */
   const places = createGroups<Place>()
   /** The replies that callers here wait for, since when, and until when at most. */
   const open = new ShortLivedMap<{ partition: number; since: number; until: number }>()
@@ -90,7 +90,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       open.set(replyId, { partition, since: clock.monotonic(), until: clock.monotonic() + replyTtlMs })
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
-    if (place !== undefined) places.add(partition, holder(place), place)
+    if (place !== undefined) places.add(partition, place.id, place)
     const code = await ask(partition, asked).catch((error: unknown) => {
       forget(admission)
       throw error
@@ -106,7 +106,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   }
 
   function forget({ partition, lease, event }: Admission): void {
-    if (lease !== undefined) places.delete(partition, holder(lease))
+    if (lease !== undefined) places.delete(partition, lease.id)
     if (event?.reply !== undefined) open.delete(event.reply.id)
   }
 
@@ -191,7 +191,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   return {
     admit,
     async release(partition, lease) {
-      places.delete(partition, holder(lease))
+      places.delete(partition, lease.id)
       await releaseSoon(partition, lease)
     },
     async closeReply(partition, replyId) {
@@ -221,8 +221,4 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
 
 function isTaken({ taken }: Place): boolean {
   return taken
-}
-
-function holder({ key, id }: { key: string; id: string }): string {
-  return `${key}\n${id}`
 }
