@@ -53,13 +53,20 @@ export interface Place {
 export async function preparePlace(): Promise<Place> {
   const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-place-'))
   const kind = process.env['HOOKLET_E2E'] === 'kind'
+  const archives = kind ? buildImages(folder) : writeImages(folder)
+  // It is told of where they are loaded.
+  archives.catch(() => undefined)
   const node = await (kind ? startKind() : startNode())
   const close = async (): Promise<void> => {
     await node.close()
+    await archives.catch(() => undefined)
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    await loadImages(node, path.join(folder, 'image.tar'), kind)
+    for (const archive of await archives) {
+      await node.load(archive)
+      await rm(archive)
+    }
     if (!node.providesVolumes)
       for (let n = 0; n < VOLUMES; n++)
         await node.cluster.apply([await volume(path.join(folder, `data-${n}`))])
@@ -124,24 +131,25 @@ export async function preparePlace(): Promise<Place> {
   }
 }
 
-/** Redis comes from its registry where there is one (kind). */
-async function loadImages(node: Node, archive: string, kind: boolean): Promise<void> {
-  if (kind) {
-    const [first = '', ...others] = HOOKLET_IMAGES
-    await run('docker', ['build', '--tag', first, root])
-    for (const name of others) await run('docker', ['tag', first, name])
-    await run('docker', ['save', '--output', archive, ...HOOKLET_IMAGES])
-  } else {
-    const values = await readFile(path.join(root, 'charts/hooklet/values.yaml'), 'utf8')
-    const image = /^ +image: (\S+)$/m.exec(values)?.[1] ?? ''
-    const program = await writeRedisImage(archive, [`docker.io/${image}`])
-    process.stderr.write(`${image} is here: ${await tryRun(`${program}-server`, ['--version'])}`)
-    await node.load(archive)
-    await rm(archive)
-    await writeHookletImage(archive, HOOKLET_IMAGES)
-  }
-  await node.load(archive)
-  await rm(archive)
+/** The archives of the images, on a machine with Docker; Redis comes from its registry there. */
+async function buildImages(folder: string): Promise<string[]> {
+  const archive = path.join(folder, 'image.tar')
+  const [first = '', ...others] = HOOKLET_IMAGES
+  await run('docker', ['build', '--tag', first, root])
+  for (const name of others) await run('docker', ['tag', first, name])
+  await run('docker', ['save', '--output', archive, ...HOOKLET_IMAGES])
+  return [archive]
+}
+
+/** The archives of the images, without Docker and registry. */
+async function writeImages(folder: string): Promise<string[]> {
+  const [redis, hooklet] = [path.join(folder, 'redis.tar'), path.join(folder, 'hooklet.tar')]
+  const values = await readFile(path.join(root, 'charts/hooklet/values.yaml'), 'utf8')
+  const image = /^ +image: (\S+)$/m.exec(values)?.[1] ?? ''
+  const program = await writeRedisImage(redis, [`docker.io/${image}`])
+  process.stderr.write(`${image} is here: ${await tryRun(`${program}-server`, ['--version'])}`)
+  await writeHookletImage(hooklet, HOOKLET_IMAGES)
+  return [redis, hooklet]
 }
 
 /** The programs that the pages name, and the source as it is after `git clone`. */

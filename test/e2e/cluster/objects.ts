@@ -74,13 +74,25 @@ export async function replaced(
   processes: string[],
   act: () => Promise<unknown>,
 ): Promise<void> {
+  const { gone } = await renewed(place, processes, act)
+  await gone()
+}
+
+/** As {@link replaced}, but resolves when the new ones are ready; `gone` does when the old ones are gone. */
+export async function renewed(
+  place: Place,
+  processes: string[],
+  act: () => Promise<unknown>,
+): Promise<{ gone(): Promise<unknown> }> {
   const selector = ['--selector', `app.kubernetes.io/component in (${processes.join(',')})`]
   const old = await place.kubectl(['get', 'pods', '-n', SYSTEM, ...selector, '-o', 'name'])
   await act()
   const limit = '--timeout=240s'
   for (const process of processes)
     await place.kubectl(['rollout', 'status', `deployment/hooklet-${process}`, '-n', SYSTEM, limit])
-  await place.kubectl(['wait', '--for=delete', ...old.trim().split('\n'), '-n', SYSTEM, limit])
+  return {
+    gone: () => place.kubectl(['wait', '--for=delete', ...old.trim().split('\n'), '-n', SYSTEM, limit]),
+  }
 }
 
 const apiVersion = 'hooklet.dev/v1alpha1'
