@@ -63,6 +63,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   testTimeout: 30_000,
+  testSequencer: '<rootDir>/test/support/parts.mjs',
   // Tests start servers and processes of their own, which need the other core; with more at a time, their clocks starve.
   maxWorkers: 1,
   // Of tests side by side (`test.concurrent`), which wait most of their time.

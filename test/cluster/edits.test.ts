@@ -45,7 +45,7 @@ const uidOf = async (name: string): Promise<string | undefined> =>
   (await get(site.cluster, path.workflow(tenant, name))).metadata.uid
 
 test('each goes on by the plan that it began with, and none by that of another Workflow of its name', async () => {
-  await site.cluster.apply([...saying('edited', 'as it was', 20), ...saying('remade', 'as it was', 20)])
+  await site.cluster.apply([...saying('edited', 'as it was', 12), ...saying('remade', 'as it was', 12)])
   await ready('edited', 'remade')
   await site.routed()
   const answers = [call('edited'), call('remade')]

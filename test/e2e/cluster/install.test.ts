@@ -145,7 +145,7 @@ describe('examples', () => {
     await place.kubectl(['create', 'namespace', namespace])
     await place.kubectl(['apply', '--recursive', '-f', examples, '-n', namespace])
   })
-  afterAll(() => place.kubectl(['delete', 'namespace', namespace, '--wait=false']))
+  afterAll(() => place.kubectl(['delete', 'namespace', namespace]))
 
   test('all of them become Ready', async () => {
     const resources = ['webhooks,workflows', '--all', '-n', namespace]
@@ -255,8 +255,6 @@ describe('under 200 calls a second, and with WebSockets, no call fails and no ev
 const elsewhere = (): Record<string, string> => ({ 'redis.example.com:6380': ownRedis.address })
 
 describe('uninstalling, and installing again', () => {
-  beforeAll(() => place.kubectl(['wait', '--for=delete', 'namespace/examples', '--timeout=120s']))
-
   test('leaves exactly what the page says, of all kinds that there are', async () => {
     const [uninstall] = await readBlocks('docs/install.md', '## Uninstall')
     const users = [
