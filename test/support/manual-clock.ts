@@ -8,16 +8,24 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>
   /** Sets the time of day, as somebody may do with that of a machine: no time passes. */
   set(epochMs: number): void
+  /** How many timers are pending that were set for so long: what repeats sets its next one when it is done. */
+  pending(delayMs: number): number
+}
+
+interface Timer {
+  at: number
+  delayMs: number
+  callback: () => void
 }
 
 /** A clock that stands still until it is advanced. */
 export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   let now = 0
   let epoch = startMs
-  const timers = new Set<{ at: number; callback: () => void }>()
+  const timers = new Set<Timer>()
 
-  function nextDue(until: number): { at: number; callback: () => void } | undefined {
-    let next: { at: number; callback: () => void } | undefined
+  function nextDue(until: number): Timer | undefined {
+    let next: Timer | undefined
     for (const timer of timers)
       if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
     return next
@@ -28,10 +36,11 @@ export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
     monotonic: () => now,
     set: (epochMs) => void (epoch = epochMs - now),
     setTimer(callback, delayMs) {
-      const timer = { at: now + Math.max(0, delayMs), callback }
+      const timer = { at: now + Math.max(0, delayMs), delayMs, callback }
       timers.add(timer)
       return () => void timers.delete(timer)
     },
+    pending: (delayMs) => [...timers].filter((timer) => timer.delayMs === delayMs).length,
     async advance(ms) {
       const until = now + ms
       for (let timer = nextDue(until); timer !== undefined; timer = nextDue(until)) {

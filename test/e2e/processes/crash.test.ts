@@ -53,22 +53,21 @@ async function stage(
 async function load(
   fleet: Fleet,
   until: Promise<unknown>,
-): Promise<{ accepted: number[]; refused: { status: number; ms: number; retryAfter: string | null }[] }> {
+): Promise<{ accepted: number[]; refused: { status: number; retryAfter: string | null }[] }> {
   const over = new AbortController()
   void until.finally(() => over.abort())
   let next = 0
   const accepted: number[] = []
-  const refused: { status: number; ms: number; retryAfter: string | null }[] = []
+  const refused: { status: number; retryAfter: string | null }[] = []
   const caller = async (): Promise<void> => {
     while (!over.signal.aborted) {
       const n = next++
-      const started = performance.now()
       try {
         const { status, headers } = await fleet.call('job', { n }, n)
         if (status === 200) accepted.push(n)
-        else refused.push({ status, ms: performance.now() - started, retryAfter: headers.get('retry-after') })
+        else refused.push({ status, retryAfter: headers.get('retry-after') })
       } catch {
-        refused.push({ status: 0, ms: performance.now() - started, retryAfter: null })
+        refused.push({ status: 0, retryAfter: null })
       }
     }
   }
@@ -165,11 +164,10 @@ test('kill -9 of Redis under load, with appendfsync always', async () => {
   await server.reached('second', accepted)
   expectEffects(server, accepted)
   expect(refused.length).toBeGreaterThan(0)
-  for (const { status, ms, retryAfter } of refused) {
+  // That it takes them no second is told by the process's own clock, in test/state/redis-failures.test.ts.
+  for (const { status, retryAfter } of refused) {
     expect(status).toBe(503)
     expect(retryAfter).toMatch(/^\d+$/)
-    // A second, and what two busy cores add.
-    expect(ms).toBeLessThan(2_000)
   }
   expect([...fleet.ingress, ...fleet.runners].map((member) => member.alive())).toEqual([
     true,

@@ -5,8 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { DEFAULT_PARTITIONS, partitionOf } from '../../../ingress/routes/partition.ts'
+import { redisCommand } from '../../support/redis-server.ts'
 import { openSocket, refusedSocket } from '../../support/socket-client.ts'
 import type { SocketClient } from '../../support/socket-client.ts'
+import { until } from '../../support/until.ts'
 import { hook, startFleet, WIDE } from './fleet.ts'
 import type { Fleet } from './fleet.ts'
 
@@ -212,8 +215,11 @@ test('kill -9 of an ingress: its clients go elsewhere, counts come right, and ea
     expect(await heir.next()).toBe(`back ${nth}`)
   }
   await journal.until(() => journal.of('disconnect').length >= orphans.length)
-  // Twice the time after which the runners look again.
-  await sleep(2_000)
+  // Redis knows of none that has lapsed any more, and every end that was recorded has been run.
+  const key = `hooklet:{p${partitionOf('webhook:default/watched', DEFAULT_PARTITIONS)}}`
+  const count = (...command: string[]): Promise<string> => redisCommand(fleet.redis.port, ...command)
+  await until(async () => (await count('ZCARD', `${key}:connections`)) === `:${clients.length}\r\n`)
+  await until(async () => (await count('XLEN', `${key}:events`)) === ':0\r\n')
   const ends = journal.of('disconnect')
   expect(ends).toHaveLength(orphans.length)
   expect(new Set(ends.map(({ id }) => id)).size).toBe(orphans.length)
