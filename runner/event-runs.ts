@@ -6,6 +6,7 @@ import { readTrace } from '../state/trace-context.ts'
 import type { Problem } from './run/problem.ts'
 import { asProblem } from './run/recognise.ts'
 import type { Machinery } from './run/run.ts'
+import { withoutSecrets } from './engine/evaluator.ts'
 import type { RunState } from './run/run-state.ts'
 import type { Plan } from './plan.ts'
 import type { PlanLookup } from './plans/lookup.ts'
@@ -79,8 +80,12 @@ async function holds(
   const passed = Object.fromEntries(
     Object.entries(variables).filter(([variable]) => trigger.when?.variables.includes(variable)),
   )
-  const result = await expressions.evaluate(trigger.when, call, passed)
-  return result !== false && result !== null
+  try {
+    const result = await expressions.evaluate(trigger.when, call, passed)
+    return result !== false && result !== null
+  } catch (error) {
+    throw withoutSecrets(error, trigger.when)
+  }
 }
 
 /** A run before its first task. */

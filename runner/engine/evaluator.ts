@@ -23,6 +23,14 @@ export function instant(ms: number): Json {
   return { iso8601: new Date(ms).toISOString(), epoch: { seconds: Math.floor(ms / 1000), milliseconds: ms } }
 }
 
+/** How an evaluation failed. jq's messages quote values; errors are stored, logged, and may be sent to callers. */
+export function withoutSecrets(error: unknown, { variables }: Program): unknown {
+  if (!(error instanceof ExpressionError) || !variables.includes('secrets')) return error
+  return new ExpressionError(
+    'an expression that reads $secrets failed; what jq said may hold one, and is not shown',
+  )
+}
+
 /** Evaluates the values, conditions, durations and schemas of one run. */
 export class Evaluator {
   readonly #run: Run
@@ -36,12 +44,7 @@ export class Evaluator {
     try {
       return await this.#run.expressions.evaluate(value, input, this.#variables(value, scope))
     } catch (error) {
-      // jq's messages quote values; errors are stored and may be sent to callers.
-      if (error instanceof ExpressionError && value.variables.includes('secrets'))
-        throw new ExpressionError(
-          'an expression that reads $secrets failed; what jq said may hold one, and is not shown',
-        )
-      throw error
+      throw withoutSecrets(error, value)
     }
   }
 

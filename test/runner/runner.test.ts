@@ -61,6 +61,19 @@ test('a condition that fails is a failed run, and the others go on', async () =>
   expect(await call('Reply')).toMatchObject({ body: 'yes' })
 })
 
+test('a condition or task that fails over a secret shows nothing of it', async () => {
+  const { plans, start, call, logged } = stage()
+  const secrets = { box: { key: 'hidden-value' } }
+  const when = compileExpression('$secrets.box.key + 1')
+  plans.put(plan('condition', [reply('no')], { triggers: [{ webhook: 'hook', when }], secrets }))
+  plans.put(plan('task', [set('${ $secrets.box.key + 1 }')], { secrets }))
+  const runner = start('a')
+  expect(await call('Reply')).toEqual({ kind: 'failed' })
+  await runner.stop({ deadlineMs: 1_000 })
+  expect(logged.filter(({ message }) => message === 'Run failed because')).toHaveLength(2)
+  expect(JSON.stringify(logged)).not.toContain('hidden')
+})
+
 test('a condition may read globals', async () => {
   const { plans, start, call } = stage()
   const when = compileExpression('.path == $globals.PATH')
