@@ -10,6 +10,7 @@ import {
   provideRedis,
   provideValkey,
 } from './test/support/provision.mjs'
+import { provideTraefik } from './test/support/traefik.ts'
 
 /** Tests start hundreds of processes of ours: what Node has compiled for one is kept for the next. */
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/hooklet')
@@ -24,11 +25,18 @@ const ON_BUILDAH = ['/test/support/image/dockerfile']
 
 /** Tests that call through proxies. */
 const ON_PROXIES = ['/test/edge/proxies']
+const ON_TRAEFIK = ['/test/edge/traefik']
 
 /** Tests that start API servers. */
-const ON_KUBERNETES = ['/test/cluster/', '/test/operator/kube/', '/test/charts/api-server', ...ON_BUILDAH]
+const ON_KUBERNETES = [
+  '/test/cluster/',
+  '/test/operator/kube/',
+  '/test/charts/api-server',
+  ...ON_BUILDAH,
+  ...ON_TRAEFIK,
+]
 
-const ON_HELM = ['/test/charts/']
+const ON_HELM = ['/test/charts/', ...ON_TRAEFIK]
 
 /** Tests that ask Prometheus' own tool. */
 const ON_PROMTOOL = ['/test/charts/rules', '/test/cluster/metrics']
@@ -51,6 +59,7 @@ const skipped = [
   ...((await provideKubernetes(process.env)) ? [] : ON_KUBERNETES),
   ...((await provideHelm(process.env)) ? [] : [...ON_HELM, ...ON_NODE]),
   ...((await providePromtool(process.env)) ? [] : ON_PROMTOOL),
+  ...((await provideTraefik(process.env)) ? [] : ON_TRAEFIK),
   ...((await provideNode(process.env, wanted)) ? [] : ON_NODE),
 ]
 

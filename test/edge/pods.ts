@@ -8,7 +8,7 @@ import type { Member } from '../support/member.ts'
 import { until } from '../support/until.ts'
 
 /** How long callers of `slow` wait for their answer. */
-export const SLOW_SECONDS = 4
+export const SLOW_SECONDS = 2
 
 export interface Pods {
   effects: EffectServer

@@ -154,7 +154,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (name, program) => {
     authority,
   })
   const { asks, tooLarge = TOO_LARGE } = program
-  expectEdge({ asks, balanced: false, tooLarge }, () => ({
+  expectEdge({ asks, besides: 'impatient', tooLarge }, () => ({
     pods,
     door: door(0),
     impatient: door(1),

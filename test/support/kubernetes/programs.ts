@@ -9,6 +9,7 @@ export const ETCD_VERSION = '3.7.3'
 export const HELM_VERSION = '4.3.1'
 /** Prometheus 3.13.5, as Go counts it. */
 export const PROMETHEUS_VERSION = '0.313.5'
+export const TRAEFIK_VERSION = '3.6.12'
 /** The oldest that the documentation promises. */
 export const HELM3_VERSION = '3.14.4'
 
@@ -18,7 +19,8 @@ export type Program = (typeof PROGRAMS)[number]
 
 /** What a control plane needs besides for pods that really run. */
 export const NODE_PROGRAMS = ['kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
-export type BuiltProgram = Program | (typeof NODE_PROGRAMS)[number] | 'helm' | 'promtool' | 'helm3'
+export type BuiltProgram =
+  Program | (typeof NODE_PROGRAMS)[number] | 'helm' | 'promtool' | 'helm3' | 'traefik'
 
 /**
  * Where the programs of a control plane are put, once for a user of a machine: in the folder for caches that
