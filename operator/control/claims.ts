@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Webhook } from '../../crds/types.gen.ts'
+import { pause } from '../../kube/backoff.ts'
 import { ApiError } from '../../kube/error.ts'
 import { readKey } from '../values/data.ts'
 import { nameOf } from '../source.ts'
@@ -23,6 +23,8 @@ export interface ClaimTokensDeps {
   publishedToken(webhook: Webhook): string | undefined
   /** Told of what can't be read. */
   onFault(webhook: Webhook, error: Error): void
+  /** Ends it, with claims left out: who asks for that has no use for them any more. */
+  signal: AbortSignal
 }
 
 /**
@@ -35,14 +37,16 @@ export async function claimTokens({
   claims,
   publishedToken,
   onFault,
+  signal,
 }: ClaimTokensDeps): Promise<void> {
   const webhooks = [...cache.webhooks()].toSorted(compareAge)
   const later: [Webhook, string][] = []
   for (let start = 0; start < webhooks.length; start += BATCH) {
+    if (signal.aborted) return
     const batch = webhooks.slice(start, start + BATCH)
     const tokens = await Promise.all(
       batch.map((webhook) =>
-        tokenOf(cache, webhook).catch((error: unknown) => {
+        tokenOf(cache, webhook, signal).catch((error: unknown) => {
           onFault(webhook, error as Error)
           return publishedToken(webhook)
         }),
@@ -58,18 +62,16 @@ export async function claimTokens({
   for (const [webhook, token] of later) claims.claim(webhook, token)
 }
 
-async function tokenOf(cache: ObjectCache, webhook: Webhook): Promise<string | undefined> {
+async function tokenOf(
+  cache: ObjectCache,
+  webhook: Webhook,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const name = nameOf(webhook)
   const { secretKeyRef } = webhook.spec.tokenFrom ?? {}
-  return secretKeyRef ? pinnedToken(cache, name.namespace, secretKeyRef) : cache.generatedToken(name)
-}
-
-async function pinnedToken(
-  cache: ObjectCache,
-  namespace: string,
-  { name, key }: { name: string; key: string },
-): Promise<string | undefined> {
-  const secret = await tried(() => cache.secret({ namespace, name }))
+  if (!secretKeyRef) return cache.generatedToken(name)
+  const { key } = secretKeyRef
+  const secret = await tried(() => cache.secret({ ...name, name: secretKeyRef.name }), signal)
   try {
     return secret && readKey(secret, key)
   } catch {
@@ -79,16 +81,16 @@ async function pinnedToken(
 }
 
 /** Tries again what may go better the next time. */
-async function tried<Result>(act: () => Promise<Result>): Promise<Result> {
+async function tried<Result>(act: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await act()
     } catch (error) {
       const isRefused =
         error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429
-      if (isRefused || attempt === TRIES) throw error
+      if (isRefused || attempt === TRIES || signal.aborted) throw error
       const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
-      await pause(Math.min(MOST_MS, Math.max(asked, PAUSE_MS * attempt)))
+      await pause(Math.min(MOST_MS, Math.max(asked, PAUSE_MS * attempt)), signal)
     }
   }
 }

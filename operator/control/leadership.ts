@@ -55,12 +55,14 @@ export function createLeadership(deps: LeadershipDeps): Leadership {
     if (signal.aborted) return
     log.info({ identity }, 'This operator leads')
     const control = deps.createControl(signal)
-    // Nothing is compiled before it is known who has which token; what changes meanwhile is queued.
-    const claimed = claim(control)
+    // Nothing is compiled before it is known who has which token; what changes meanwhile is queued. An API
+    // server that does not answer keeps nobody who leads no longer.
+    const claimed = Promise.race([claim(control, signal), aborted(signal)])
     queue = createQueue(claimed, control, signal)
     const sweeping = setInterval(sweep, SWEEP_MS)
     try {
       await claimed
+      if (signal.aborted) return
       enqueueAll()
       sweep()
       void announce(queue.idle(), signal)
@@ -73,10 +75,11 @@ export function createLeadership(deps: LeadershipDeps): Leadership {
     }
   }
 
-  function claim({ claims }: Control): Promise<void> {
+  function claim({ claims }: Control, signal: AbortSignal): Promise<void> {
     return claimTokens({
       cache,
       claims,
+      signal,
       publishedToken: (webhook) => publisher.publishedToken(nameOf(webhook), webhook.metadata.uid ?? ''),
       onFault: (webhook: Webhook, error) =>
         log.warn(
@@ -90,7 +93,7 @@ export function createLeadership(deps: LeadershipDeps): Leadership {
     return createWorkQueue({
       async work(key) {
         await begin
-        await deps.reconcile(key, control)
+        if (!signal.aborted) await deps.reconcile(key, control)
       },
       parallelism: deps.parallelism,
       random: deps.random,

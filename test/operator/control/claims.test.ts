@@ -18,7 +18,11 @@ function pinned(name: string, creationTimestamp: string): Webhook {
 }
 
 /** Two Webhooks with one token, each from a Secret of its own. `read` gives the older one's. */
-async function claim(read: () => Promise<Secret | undefined>, published: Record<string, string> = {}) {
+async function claim(
+  read: () => Promise<Secret | undefined>,
+  published: Record<string, string> = {},
+  { signal } = new AbortController(),
+) {
   const door = (name: string): Secret => ({
     apiVersion: 'v1',
     kind: 'Secret',
@@ -43,6 +47,7 @@ async function claim(read: () => Promise<Secret | undefined>, published: Record<
     claims,
     publishedToken: ({ metadata }) => published[metadata.name],
     onFault: ({ metadata }, error) => faults.push(`${metadata.name}: ${error.message}`),
+    signal,
   })
   return { owner: claims.owner(TOKEN)?.metadata.name, faults, door }
 }
@@ -82,4 +87,19 @@ test('one that is refused is no claim, is told, and keeps nobody from leading', 
 test('who has a route with a token keeps it while its Secret can not be read', async () => {
   const { owner } = await claim(() => Promise.reject(failure(500)), { older: TOKEN })
   expect(owner).toBe('older')
+})
+
+test('asked to end, it tries nothing again', async () => {
+  const ending = new AbortController()
+  let reads = 0
+  const { faults } = await claim(
+    () => {
+      reads += 1
+      ending.abort()
+      return Promise.reject(failure(500, 3_600_000))
+    },
+    {},
+    ending,
+  )
+  expect({ faults, reads }).toEqual({ faults: ['older: answered 500'], reads: 1 })
 })
