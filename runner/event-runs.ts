@@ -84,7 +84,7 @@ async function holds(
     const result = await expressions.evaluate(trigger.when, call, passed)
     return result !== false && result !== null
   } catch (error) {
-    throw withoutSecrets(error, trigger.when)
+    throw withoutSecrets(error, trigger.when, plan)
   }
 }
 

@@ -19,6 +19,8 @@ export interface Plan {
   triggers: Trigger[]
   /** The globals of the namespace, for `$globals`; only when an expression reads them. */
   globals: Json
+  /** Some of the globals are of a Secret: what jq says over them is not shown. */
+  secretGlobals?: true
   /**
    * `use.secrets` by name, for `$secrets`: the key/value pairs of each Secret. Never checkpointed or logged.
    */

@@ -20,13 +20,29 @@ export function readGlobals(
   reading: Reading,
 ): Record<string, Json> {
   const globals: Record<string, Json> = {}
-  for (const namespace of namespacesOf(scope).toReversed()) {
-    const objects = source.globals(namespace)
-    for (const object of objects.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))) {
-      for (const [key, value] of Object.entries(readAll(object, reading))) define(globals, key, value)
-    }
-  }
+  for (const object of objectsOf(source, scope))
+    for (const [key, value] of Object.entries(readAll(object, reading))) define(globals, key, value)
   return globals
+}
+
+/** The names of those globals that are of a Secret. */
+export function globalsInSecrets(source: ObjectSource, scope: GlobalsScope): Set<string> {
+  const names = new Set<string>()
+  for (const object of objectsOf(source, scope))
+    for (const key of Object.keys(readAll(object, 'json'))) {
+      if (object.kind === 'Secret') names.add(key)
+      else names.delete(key)
+    }
+  return names
+}
+
+/** Those that win come last. */
+function objectsOf(source: ObjectSource, scope: GlobalsScope): ReturnType<ObjectSource['globals']> {
+  return namespacesOf(scope)
+    .toReversed()
+    .flatMap((namespace) =>
+      source.globals(namespace).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+    )
 }
 
 /** What to watch for programs that read these globals. */

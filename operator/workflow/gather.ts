@@ -7,13 +7,15 @@ import type { Problem } from '../problem.ts'
 import { distinctReferences, type Reference } from '../references.ts'
 import { namespaceOf, type ObjectSource } from '../source.ts'
 import { readAll } from '../values/data.ts'
-import { globalReferences, pick, readGlobals } from '../values/globals.ts'
+import { globalReferences, globalsInSecrets, pick, readGlobals } from '../values/globals.ts'
 import type { Report } from './field.ts'
 
 /** All that a Workflow refers to, read; nothing after this does I/O. */
 export interface GatheredWorkflow {
   /** Only those globals that its expressions read. */
   globals: Record<string, Json>
+  /** Whether one of them is of a Secret. */
+  secretGlobals: boolean
   /** The Secrets of `use.secrets` that exist, by name. */
   secrets: Record<string, Record<string, Json>>
   /** What is referred to and not there. */
@@ -39,6 +41,7 @@ export async function gatherWorkflow(
 ): Promise<GatheredWorkflow> {
   const gathered: GatheredWorkflow = {
     globals: {},
+    secretGlobals: false,
     secrets: {},
     problems: [],
     expressionFaults: await checkExpressions(report, deps.expressions),
@@ -76,6 +79,8 @@ function gatherGlobals(workflow: Workflow, { programs }: Report, { gathered, ...
   gathered.references.push(...globalReferences(read, scope))
   const globals = readGlobals(deps.source, scope, 'json')
   gathered.globals = pick(globals, read)
+  const inSecrets = globalsInSecrets(deps.source, scope)
+  gathered.secretGlobals = Object.keys(gathered.globals).some((name) => inSecrets.has(name))
   for (const { program, path } of programs) {
     const missing = missingMember(program, 'globals', Object.keys(globals))
     if (missing === undefined) continue

@@ -57,7 +57,11 @@ export function finishWorkflow(
   }
 }
 
-function compilePlan(workflow: Workflow, read: ReadWorkflow, { globals, secrets }: GatheredWorkflow): Plan {
+function compilePlan(
+  workflow: Workflow,
+  read: ReadWorkflow,
+  { globals, secretGlobals, secrets }: GatheredWorkflow,
+): Plan {
   const { metadata, spec } = workflow
   const namespace = namespaceOf(workflow)
   const generation = metadata.generation ?? 1
@@ -70,6 +74,7 @@ function compilePlan(workflow: Workflow, read: ReadWorkflow, { globals, secrets 
     suspended: spec.suspend,
     triggers: read.triggers,
     globals,
+    ...(secretGlobals ? { secretGlobals } : {}),
     secrets,
     document: { name: metadata.name, namespace, version: `0.0.${generation}`, dsl: DSL_VERSION },
     ...(read.input ? { input: read.input } : {}),

@@ -2,7 +2,7 @@ import type { Json } from '../../state/event.ts'
 import { ExpressionError } from '../expression/expression.ts'
 import type { Program, Value, Variables } from '../expression/expression.ts'
 import { RUNTIME_VARIABLES } from '../expression/template.ts'
-import type { Duration } from '../plan.ts'
+import type { Duration, Plan } from '../plan.ts'
 import { SchemaError } from '../schema/schemas.ts'
 import { toMilliseconds } from '../duration.ts'
 import { failure } from '../run/problem.ts'
@@ -24,10 +24,15 @@ export function instant(ms: number): Json {
 }
 
 /** How an evaluation failed. jq's messages quote values; errors are stored, logged, and may be sent to callers. */
-export function withoutSecrets(error: unknown, { variables }: Program): unknown {
-  if (!(error instanceof ExpressionError) || !variables.includes('secrets')) return error
+export function withoutSecrets(
+  error: unknown,
+  { variables }: Program,
+  { secretGlobals }: Pick<Plan, 'secretGlobals'>,
+): unknown {
+  const readsSecrets = variables.includes('secrets') || (secretGlobals && variables.includes('globals'))
+  if (!(error instanceof ExpressionError) || !readsSecrets) return error
   return new ExpressionError(
-    'an expression that reads $secrets failed; what jq said may hold one, and is not shown',
+    'an expression that reads a secret failed; what jq said may hold it, and is not shown',
   )
 }
 
@@ -44,7 +49,7 @@ export class Evaluator {
     try {
       return await this.#run.expressions.evaluate(value, input, this.#variables(value, scope))
     } catch (error) {
-      throw withoutSecrets(error, value)
+      throw withoutSecrets(error, value, this.#run.plan)
     }
   }
 

@@ -288,6 +288,20 @@ test('globals and secrets are variables, and no checkpoint holds them', async ()
   expect(JSON.stringify(state)).not.toContain('hidden-value')
 })
 
+test('nothing is shown of a secret over which an expression fails, be it among the globals', async () => {
+  const globals = (kind: string, data: string): string =>
+    `apiVersion: v1\nkind: ${kind}\nmetadata: {name: g, labels: {hooklet.dev/globals: 'true'}}\n${data}: {KEY: hidden}`
+  const failing = workflow("- a: {set: {x: '${ $globals.KEY + 1 }'}}")
+  const secret = await bench.run([failing, globals('Secret', 'stringData')].join('\n---\n'))
+  expect(secret.outcome).toMatchObject({
+    kind: 'failed',
+    error: { detail: expect.stringContaining('reads a secret') },
+  })
+  expect(JSON.stringify(secret.outcome)).not.toContain('hidden')
+  const plain = await bench.run([failing, globals('ConfigMap', 'data')].join('\n---\n'))
+  expect(JSON.stringify(plain.outcome)).toContain('hidden')
+})
+
 test('the digits of a secret stay as they are, and those of a global that no number has', async () => {
   const manifests = [
     workflow(
