@@ -8,7 +8,10 @@ export interface Deadline {
 
 /** Many deadlines on one timer, in place of a timer for each call. */
 export interface Deadlines {
-  /** Calls back once, at most one sweep (50 ms) late. */
+  /**
+   * Calls back once, at most one sweep (50 ms) late; when the process stood still meanwhile, after it has seen
+   * what came in that time.
+   */
   add(durationMs: number, onDue: () => void): Deadline
   /** Idempotent. */
   cancel(deadline: Deadline): void
@@ -49,10 +52,20 @@ const sweepMs = 50
 export function createDeadlines(clock: Clock): Deadlines {
   const queues = new Map<number, Queue>()
   let stopTimer: (() => void) | undefined
+  /** When the next sweep is due. */
+  let sweepAt = 0
+  let isSecondLook = false
 
   function sweep(): void {
     stopTimer = undefined
     const now = clock.monotonic()
+    // The process stood still. Node calls timers before it reads what has arrived: an answer that lies there is
+    // in time, and cancels its deadline before the next timer.
+    isSecondLook = now - sweepAt > sweepMs && !isSecondLook
+    if (isSecondLook) {
+      arm(1)
+      return
+    }
     for (const [durationMs, queue] of queues) {
       // What is called back may stop everything.
       while (queue.first !== undefined && queue.first.at <= now && queues.get(durationMs) === queue) {
@@ -65,8 +78,10 @@ export function createDeadlines(clock: Clock): Deadlines {
     arm()
   }
 
-  function arm(): void {
-    if (stopTimer === undefined && queues.size > 0) stopTimer = clock.setTimer(sweep, sweepMs)
+  function arm(delayMs = sweepMs): void {
+    if (stopTimer !== undefined || queues.size === 0) return
+    sweepAt = clock.monotonic() + delayMs
+    stopTimer = clock.setTimer(sweep, delayMs)
   }
 
   function cancel(deadline: Deadline): void {

@@ -233,7 +233,9 @@ function withoutArguments(error: unknown): Error {
 
 function within<T>(promise: Promise<T>, clock: Clock, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.setTimer(() => reject(new StateUnavailable('Redis can not be reached')), ms)
-    promise.then(resolve, reject).finally(cancel)
+    const giveUp = (): void => reject(new StateUnavailable('Redis can not be reached'))
+    // A process that stood still sees first what came meanwhile, see `createDeadlines`.
+    let cancel = clock.setTimer(() => (cancel = clock.setTimer(giveUp, 1)), ms)
+    promise.then(resolve, reject).finally(() => cancel())
   })
 }

@@ -8,7 +8,7 @@ import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
 import { disconnectOf, ears, messageOf, newSocket, socketEvent, text, wide } from '../contract/sockets.ts'
 import { addressOf, inbox, readEvent, waitingEvent } from '../contract/harness.ts'
-import { freePort, redisCommand, startRedisServer } from '../support/redis-server.ts'
+import { redisCommand, startRedisServer } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -132,7 +132,6 @@ test('a wrong password makes it unready, and neither the password nor the payloa
 
 test('over TLS, and not with a certificate that nobody vouches for', async () => {
   const { key, cert } = await createCertificate()
-  const port = await freePort()
   const files = [
     '--tls-key-file',
     key,
@@ -143,8 +142,9 @@ test('over TLS, and not with a certificate that nobody vouches for', async () =>
     '--tls-auth-clients',
     'no',
   ]
-  await start('--tls-port', String(port), ...files)
-  const url = `rediss://localhost:${port}`
+  const server = await startRedisServer((port) => ['--port', '0', '--tls-port', String(port), ...files])
+  cleanups.push(() => server.close())
+  const url = `rediss://localhost:${server.port}`
   await expectToServe({ url, tls: { ca: await readFile(cert) } })
   const state = createRedisState({ url })
   cleanups.push(() => state.close())

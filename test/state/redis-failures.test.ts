@@ -267,6 +267,17 @@ test('a process that ends while it takes up its channel again leaves no rejectio
   expect(errors).toBe(0)
 })
 
+test('a process that stood still takes what Redis has answered meanwhile', async () => {
+  const ingress = open().ingress('pod')
+  await ingress.admit({ partition })
+  const admission = ingress.admit({ partition, event: callEvent() })
+  // It has left.
+  await new Promise((resolve) => setImmediate(resolve))
+  // As when the machine gives it no time, longer than a call may wait.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000)
+  expect(await admission).toEqual({ kind: 'accepted' })
+})
+
 test('an event is found whose publication was missed', async () => {
   const state = open()
   const ingress = state.ingress('pod')

@@ -62,13 +62,15 @@ function handClock() {
     get timers() {
       return timers.length
     },
+    /** Time passes in which nothing is called. */
+    stall: (ms: number) => void (time += ms),
     forward(ms: number) {
       const until = time + ms
       for (;;) {
         const next = timers.toSorted((a, b) => a.at - b.at)[0]
         if (next === undefined || next.at > until) break
         timers.splice(timers.indexOf(next), 1)
-        time = next.at
+        time = Math.max(time, next.at)
         next.callback()
       }
       time = until
@@ -130,6 +132,33 @@ describe('deadlines', () => {
       })
     clock.forward(500)
     expect([fell, clock.timers]).toEqual([1, 0])
+  })
+
+  test('do not fall due for a stall of the process before it has seen what came meanwhile', () => {
+    const clock = handClock()
+    const deadlines = createDeadlines(clock)
+    const fell: string[] = []
+    const answered = deadlines.add(900, () => fell.push('answered'))
+    deadlines.add(900, () => fell.push('unanswered'))
+    clock.stall(5_000)
+    clock.forward(0)
+    expect(fell).toEqual([])
+    deadlines.cancel(answered)
+    clock.forward(1)
+    expect(fell).toEqual(['unanswered'])
+    expect(clock.timers).toBe(0)
+  })
+
+  test('fall due in a process that stands still again and again', () => {
+    const clock = handClock()
+    const deadlines = createDeadlines(clock)
+    let fell = 0
+    deadlines.add(100, () => (fell += 1))
+    for (let stalls = 0; stalls < 2; stalls += 1) {
+      clock.stall(500)
+      clock.forward(0)
+    }
+    expect(fell).toBe(1)
   })
 
   test('are forgotten together', () => {

@@ -26,22 +26,25 @@ export interface RedisServer {
 
 /**
  * Starts a server that saves nothing unless the arguments say so. With `config`, a Sentinel's for instance,
- * it runs from a file of these lines. `HOOKLET_REDIS_SERVER` names another binary, such as valkey-server.
+ * it runs from a file of these lines. `args` may depend on its port. `HOOKLET_REDIS_SERVER` names another binary,
+ * such as valkey-server.
  */
 export async function startRedisServer(
-  args: string[] = [],
+  args: string[] | ((port: number) => string[]) = [],
   config: string[] = [],
   binary = process.env['HOOKLET_REDIS_SERVER'] ?? 'redis-server',
 ): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'hooklet-redis-'))
-  const port = await redisPort()
+  let port = await redisPort()
   let child: ChildProcess
 
   async function start(more: string[] = []): Promise<void> {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '']
     if (config.length > 0) await writeFile(join(directory, 'server.conf'), `${config.join('\n')}\n`)
     const file = config.length > 0 ? [join(directory, 'server.conf')] : []
-    child = spawn(binary, [...file, ...fixed, ...args, ...more], { stdio: ['ignore', 'pipe', 'inherit'] })
+    child = spawn(binary, [...file, ...fixed, ...(typeof args === 'function' ? args(port) : args), ...more], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const { stdout } = child
     if (stdout === null) throw new Error('redis-server has no output')
     let log = ''
@@ -62,7 +65,15 @@ export async function startRedisServer(
     await exited
   }
 
-  await start()
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      await start()
+      break
+    } catch (error) {
+      // Another process, or a connection of one, has taken the port since it was found free.
+      if (attempt === 5 || !String(error).includes('Address already in use')) throw error
+      port = await redisPort()
+    }
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
