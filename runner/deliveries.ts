@@ -18,13 +18,13 @@ import type { Machinery } from './run/run.ts'
 import type { RunState } from './run/run-state.ts'
 import { candidatesOf, newRunState, settleNoneLeft, triggeredPlan } from './event-runs.ts'
 import type { Candidate } from './event-runs.ts'
-import type { Conduct, Conducted } from './execution.ts'
+import type { ExecuteRun, RunProgress } from './execution.ts'
 import { elapsed, PAUSE_MS } from './patience.ts'
 import type { Patience } from './patience.ts'
 import type { Plan } from './plan.ts'
 import type { PlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
-import type { Proceed } from './resumption.ts'
+import type { ResumeRun } from './resumption.ts'
 import type { RunInput } from './request/input.ts'
 import type { Tally } from './tally.ts'
 import { secondsSince } from './tally.ts'
@@ -35,8 +35,8 @@ export interface DeliveriesDeps {
   plans: PlanTable
   lookup: PlanLookup
   machinery: Machinery
-  conduct: Conduct
-  proceed: Proceed
+  executeRun: ExecuteRun
+  resumeRun: ResumeRun
   patiently: Patience
   halt: AbortSignal
   tally: Pick<Tally, 'delays'>
@@ -53,7 +53,7 @@ type Begun = Exclude<Takeover, { kind: 'new' }>
 
 /** Works on a delivery until it is settled, or left to another runner. Never rejects. */
 export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => Promise<void> {
-  const { state, plans, lookup, machinery, conduct, proceed, patiently, halt, tally, log } = deps
+  const { state, plans, lookup, machinery, executeRun, resumeRun, patiently, halt, tally, log } = deps
 
   async function work(delivery: Delivery): Promise<void> {
     try {
@@ -95,7 +95,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
       await patiently(() => settleNoneLeft(state, event, taking))
     const results = await allOf(
       taking.map((part) =>
-        bring(part, {
+        beginOrGoOn(part, {
           total,
           fresh: (plan) => newRunState(plan, call, event, total),
           endsWithEvent: total === 1 && !isRetry,
@@ -136,14 +136,14 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
   }
 
   /** Begins a run, or goes on with what is left of it. */
-  async function bring(
+  async function beginOrGoOn(
     { run, start, begun }: Part,
     event: { total: number; fresh: (plan: Plan) => RunState; endsWithEvent: boolean },
-  ): Promise<Conducted> {
+  ): Promise<RunProgress> {
     if (start) {
       const { plan, problem } = start
       const bound = problem ? { problem } : { plan }
-      return await conduct({
+      return await executeRun({
         ref: run,
         runState: event.fresh(plan),
         bound,
@@ -153,7 +153,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
     switch (begun.kind) {
       case 'checkpoint':
         // Others of the event may have been left out since.
-        return await proceed({ ref: run, checkpoint: begun.checkpoint, total: event.total })
+        return await resumeRun({ ref: run, checkpoint: begun.checkpoint, total: event.total })
       case 'ended':
         return { kind: 'completed', stored: true }
       case 'parked':
@@ -164,7 +164,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
 
   async function resume(delivery: ResumeDelivery): Promise<void> {
     const { run: ref, checkpoint, attempts } = delivery
-    const { kind } = await proceed({ ref, checkpoint, attempts })
+    const { kind } = await resumeRun({ ref, checkpoint, attempts })
     if (kind === 'fenced') state.abandon(delivery)
   }
 

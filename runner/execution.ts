@@ -31,7 +31,7 @@ export interface RunInHand {
 }
 
 /** How far a run was brought, and whether the state holds something of it. */
-export interface Conducted {
+export interface RunProgress {
   kind: RunOutcome['kind']
   stored: boolean
 }
@@ -41,9 +41,9 @@ export interface Conducted {
  * stands: nothing else executes it meanwhile in this process.
  * @throws {Halted} when the runner stops before.
  */
-export type Conduct = (run: RunInHand) => Promise<Conducted>
+export type ExecuteRun = (run: RunInHand) => Promise<RunProgress>
 
-export interface ConductDeps {
+export interface RunExecutorDeps {
   state: RunnerState
   machinery: Machinery
   patiently: Patience
@@ -58,7 +58,7 @@ export interface ConductDeps {
  */
 const TRY = 1 / 1_024
 
-export function createConduct(deps: ConductDeps): Conduct {
+export function createRunExecutor(deps: RunExecutorDeps): ExecuteRun {
   const { state, machinery, patiently, halt, tally, log } = deps
 
   return async (run) => {
@@ -71,7 +71,7 @@ export function createConduct(deps: ConductDeps): Conduct {
     const onAway = (): void => {
       ref = nextTry(ref)
     }
-    const outcome = await bring(() => ref, run, { progress, onAway })
+    const outcome = await executePatiently(() => ref, run, { progress, onAway })
     if (outcome.kind === 'completed' || outcome.kind === 'failed') {
       // Before the run is forgotten, so that a crash in between repeats it. A caller who was answered need
       // not be told of the end.
@@ -87,7 +87,7 @@ export function createConduct(deps: ConductDeps): Conduct {
     return { kind: outcome.kind, stored: progress.stored }
   }
 
-  async function bring(
+  async function executePatiently(
     ref: () => RunRef,
     { runState, bound }: RunInHand,
     { progress, onAway }: { progress: { stored: boolean; answered: boolean }; onAway: () => void },

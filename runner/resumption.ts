@@ -6,7 +6,7 @@ import { asProblem } from './run/recognise.ts'
 import type { Machinery } from './run/run.ts'
 import { readRunState } from './run/run-state.ts'
 import type { RunState } from './run/run-state.ts'
-import type { Bound, Conduct, Conducted } from './execution.ts'
+import type { Bound, ExecuteRun, RunProgress } from './execution.ts'
 import type { Log } from '../process/log.ts'
 import type { Patience } from './patience.ts'
 import type { PlanLookup } from './plans/lookup.ts'
@@ -25,13 +25,13 @@ export interface LeftRun {
  * Executes the run by the plan that it began with, until it is over or sleeps. @throws {Halted} when the
  * runner stops before.
  */
-export type Proceed = (run: LeftRun) => Promise<Conducted>
+export type ResumeRun = (run: LeftRun) => Promise<RunProgress>
 
-export interface ProceedDeps {
+export interface ResumptionDeps {
   state: RunnerState
   lookup: PlanLookup
   machinery: Machinery
-  conduct: Conduct
+  executeRun: ExecuteRun
   patiently: Patience
   log: Log
 }
@@ -41,8 +41,8 @@ const MAX_ATTEMPTS = 5
 /** How long a run rests that only runners of another version can go on with. */
 const FOREIGN_REST_MS = 30_000
 
-export function createProceed(deps: ProceedDeps): Proceed {
-  const { state, lookup, machinery, conduct, patiently, log } = deps
+export function createRunResumption(deps: ResumptionDeps): ResumeRun {
+  const { state, lookup, machinery, executeRun, patiently, log } = deps
 
   function read({ runId }: RunRef, checkpoint: Json): RunState | 'foreign' | undefined {
     try {
@@ -77,6 +77,6 @@ export function createProceed(deps: ProceedDeps): Proceed {
       return { kind: parked ? 'parked' : 'fenced', stored: true }
     }
     if (runState.reply && total !== undefined) runState.reply.total = total
-    return await conduct({ ref, runState, bound: await bind(runState, attempts) })
+    return await executeRun({ ref, runState, bound: await bind(runState, attempts) })
   }
 }

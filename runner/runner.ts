@@ -3,14 +3,14 @@ import type { Json } from '../state/event.ts'
 import type { RunnerState } from '../state/state.ts'
 import { createDeliveries } from './deliveries.ts'
 import type { Machinery } from './run/run.ts'
-import { createConduct } from './execution.ts'
+import { createRunExecutor } from './execution.ts'
 import type { Expressions } from './expression/expression.ts'
 import { createIntake } from './intake.ts'
 import type { Log } from '../process/log.ts'
 import { createPatience, elapsed } from './patience.ts'
 import { createPlanLookup } from './plans/lookup.ts'
 import type { PlanTable } from './plans/table.ts'
-import { createProceed } from './resumption.ts'
+import { createRunResumption } from './resumption.ts'
 import { createSchemaPool } from './schema/schemas.ts'
 import { createTally, tallied } from './tally.ts'
 import type { Tally } from './tally.ts'
@@ -66,16 +66,16 @@ export function createRunner(deps: RunnerDeps): Runner {
     onFault,
     onRetry: () => tally.retries.add('retry'),
   }
-  const conduct = createConduct({ state, machinery, patiently, halt, tally, log })
+  const executeRun = createRunExecutor({ state, machinery, patiently, halt, tally, log })
   const lookup = createPlanLookup({ plans, clock, halt, log })
-  const proceed = createProceed({ state, lookup, machinery, conduct, patiently, log })
+  const resumeRun = createRunResumption({ state, lookup, machinery, executeRun, patiently, log })
   const work = createDeliveries({
     state,
     plans,
     lookup,
     machinery,
-    conduct,
-    proceed,
+    executeRun,
+    resumeRun,
     patiently,
     halt,
     tally,
