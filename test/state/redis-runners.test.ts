@@ -1,7 +1,15 @@
 /** What runners take from each other, and leave behind. */
 import { expect, test } from '@jest/globals'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
-import { callEvent, readEvent, readEvents, readResume } from '../contract/harness.ts'
+import {
+  addressOf,
+  callEvent,
+  inbox,
+  readEvent,
+  readEvents,
+  readResume,
+  waitingEvent,
+} from '../contract/harness.ts'
 import type { ManualClock } from '../support/manual-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { redisCommand } from '../support/redis-server.ts'
@@ -176,6 +184,37 @@ test('a call costs Redis three scripts with fifteen commands: at the door, at a 
   expect(counts).toEqual(
     new Map(expected.map((name) => [name, ['time', 'hincrby'].includes(name) ? 40 : 20])),
   )
+})
+
+test('the replies of a batch cost Redis eight commands each at most, and every place is given back', async () => {
+  const state = open({ partitions: 1, sweepMs: 600_000, lapseMs: 600_000 })
+  const [ingress, runner] = [state.ingress('pod'), state.runner('runner')]
+  const replies = inbox(ingress)
+  const throttle = { key: 'orders', requests: 1_000, windowMs: 60_000 }
+  const size = 32
+  await redisCommand(lab.server.port, 'CONFIG', 'RESETSTAT')
+  const waiting = Array.from({ length: size }, () => waitingEvent(0))
+  const places = waiting.map(({ reply }) => ({ key: 'orders', id: reply.id, limit: size }))
+  const admissions = waiting.map((event, index) => {
+    const lease = places[index]
+    return { partition: 0, throttle, event, replyTtlMs: 60_000, ...(lease ? { lease } : {}) }
+  })
+  const verdicts = await Promise.all(admissions.map((admission) => ingress.admit(admission)))
+  expect(verdicts).toEqual(verdicts.map(() => ({ kind: 'accepted' })))
+  const taken = await readEvents(runner, size)
+  const outcomes = await Promise.all(
+    taken.map(({ event }) => runner.reply(addressOf(event), { kind: 'output', body: event.id })),
+  )
+  expect(outcomes).toEqual(outcomes.map(() => 'first'))
+  await runner.acknowledge(taken)
+  for (let each = 0; each < size; each += 1) await replies.next()
+  await Promise.all(places.map((place) => ingress.release(0, place)))
+  const statistics = await redisCommand(lab.server.port, 'INFO', 'commandstats')
+  const counts = [...statistics.matchAll(/cmdstat_([a-z]+):calls=(\d+)/g)]
+    .filter(([, name = '']) => !/evalsha|ping|info/.test(name))
+    .map(([, , count]) => Number(count))
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(8 * size)
+  expect(await redisCommand(lab.server.port, 'EXISTS', 'hooklet:{p0}:lease:orders')).toBe(':0\r\n')
 })
 
 test('events in flow are read without a script; a due run gets its turn, and a stream that is lost is read anew', async () => {
