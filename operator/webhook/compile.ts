@@ -65,7 +65,7 @@ function compileWorkflows({ workflows }: CheckInput['gathered']): NonNullable<Ro
 
 function compileWebSocket({ webSocket }: CheckInput['webhook']['spec']): NonNullable<Route['webSocket']> {
   return {
-    allowedOrigins: webSocket?.allowedOrigins ?? [],
+    allowedOrigins: (webSocket?.allowedOrigins ?? []).map(originOf),
     subprotocols: webSocket?.subprotocols ?? [],
     encoding: ENCODINGS[webSocket?.encoding ?? 'Base64'],
   }
@@ -92,8 +92,14 @@ function compileCors({
   methods,
   headers,
 }: NonNullable<WebhookSpec['cors']>): NonNullable<Route['cors']> {
-  return { origins, methods: methods.map((method) => method.toUpperCase()), headers }
+  return { origins: origins.map(originOf), methods: methods.map((method) => method.toUpperCase()), headers }
 }
+
+/**
+ * As browsers write it in the header Origin (RFC 6454, 6.1): in lower case, without a port that is the
+ * scheme's own. `*` stays.
+ */
+const originOf = (text: string): string => URL.parse(text)?.origin ?? text
 
 function stateOf({ webhook, gathered }: CheckInput, problem: Problem | undefined): RouteState {
   // A suspended webhook reads no call and starts nothing, so that nothing it lacks matters.

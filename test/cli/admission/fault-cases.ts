@@ -70,6 +70,11 @@ export const FAULT_CASES: [title: string, object: unknown, faults: string[]][] =
     ['spec.do[0]: must have just one entry'],
   ],
   [
+    'a list of origins without any, which would open the door to all',
+    webhook({ type: 'WebSocket', webSocket: { allowedOrigins: [] } }),
+    ['spec.webSocket.allowedOrigins: must have at least one entry'],
+  ],
+  [
     'no task',
     workflow({ triggers: [{ webhook: 'orders' }], do: [] }),
     ['spec.do: must have at least one entry'],

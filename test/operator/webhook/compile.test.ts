@@ -131,3 +131,12 @@ describe('quantities', () => {
     expect(() => parseBytes(text)).toThrow(RangeError)
   })
 })
+
+test('origins are those that browsers send: in lower case, without the port of their scheme', async () => {
+  const origins = '["https://App.example.com:443", "http://localhost:3000", "http://a.example:80"]'
+  const sent = ['https://app.example.com', 'http://localhost:3000', 'http://a.example']
+  expect((await route(`{cors: {origins: ${origins}}}`)).cors?.origins).toEqual(sent)
+  expect((await route('{cors: {origins: ["*"]}}')).cors?.origins).toEqual(['*'])
+  const webSocket = `{allowedOrigins: ${origins.toLowerCase()}}`
+  expect((await route(`{type: WebSocket, webSocket: ${webSocket}}`)).webSocket?.allowedOrigins).toEqual(sent)
+})
