@@ -9,6 +9,11 @@ export interface HttpLimits {
   headerBytes: number
   /** Header lines; more is a 431. */
   headerCount: number
+  /**
+   * Requests of a connection that are not answered yet; with one more the connection is closed after their
+   * answers. One piece of 64 KiB may hold a thousand, which would all be worked on before anyone else's.
+   */
+  pipelinedRequests: number
   /** The request target; more is a 414. */
   urlBytes: number
   /** Of the request target, told by the `&` between them; more is a 414. */
@@ -53,6 +58,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
   connections: 20_000,
   headerBytes: 16 * 1024,
   headerCount: 128,
+  pipelinedRequests: 100,
   urlBytes: 8 * 1024,
   queryParameters: 1_000,
   headersTimeoutMs: 15_000,

@@ -69,8 +69,9 @@ export function createHttpServer(deps: ServerDeps): Server {
   const ended = new WeakSet<Duplex>()
 
   function note(req: IncomingMessage, res: ServerResponse): void {
-    const last = newest.get(req.socket)?.res
-    newest.set(req.socket, { req, res, before: last?.writableFinished === false ? last : undefined })
+    const last = newest.get(req.socket)
+    const before = last?.res.writableFinished === false ? last.res : undefined
+    newest.set(req.socket, { req, res, before, open: (last?.open ?? 0) + 1 })
     res.once('close', forget)
   }
 
@@ -79,7 +80,22 @@ export function createHttpServer(deps: ServerDeps): Server {
    * was answered.
    */
   function forget(this: ServerResponse): void {
-    if (this.req.complete && newest.get(this.req.socket)?.res === this) newest.delete(this.req.socket)
+    const last = newest.get(this.req.socket)
+    if (last === undefined) return
+    last.open -= 1
+    if (this.req.complete && last.res === this) newest.delete(this.req.socket)
+  }
+
+  /** Whether the connection has as many requests without an answer as it may; then it takes no more. */
+  function isCrowded(socket: Socket): boolean {
+    const last = newest.get(socket)
+    if (last === undefined || last.open < limits.pipelinedRequests) return false
+    ending.add(socket)
+    ended.add(socket)
+    socket.pause()
+    closeAfter(last.res, socket)
+    log.debug({ reason: 'TooManyPipelined' }, 'Connection is closed after its answers')
+    return true
   }
 
   /** `fault`: what is wrong with a request that is well-formed. */
@@ -88,7 +104,7 @@ export function createHttpServer(deps: ServerDeps): Server {
     res: ServerResponse,
     { upgrade, fault }: { upgrade?: Upgrade; fault?: AnswerCode } = {},
   ): void {
-    if (ending.has(req.socket)) return
+    if (ending.has(req.socket) || isCrowded(req.socket)) return
     try {
       note(req, res)
       const refusal = refusalOfRequest(req, limits) ?? fault

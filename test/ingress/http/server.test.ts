@@ -42,6 +42,27 @@ describe('pipelined calls', () => {
     ])
     connection.destroy()
   })
+
+  test('beyond the limit close the connection after the answers of those before', async () => {
+    const [site, connection] = await open({ limits: { pipelinedRequests: 3 } })
+    const one = call(`GET /webhooks/${route.token} HTTP/1.1`)
+    connection.write(call(`GET /webhooks/${waitingRoute.token} HTTP/1.1`) + one.repeat(50))
+    const event = await site.nextEvent()
+    await site.reply(event, { kind: 'reply', status: 202, headers: {}, body: 'slow' })
+    expect((await connection.closed()).match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['202', '200', '200'])
+  })
+
+  test('are as many as a caller likes when it waits for answers in between', async () => {
+    const [, connection] = await open({ limits: { pipelinedRequests: 2 } })
+    const one = (id: string) => call(`GET /webhooks/${route.token} HTTP/1.1`, `X-Request-Id: ${id}`)
+    connection.write(one('first'))
+    for (let round = 0; round < 10; round += 1) {
+      connection.write(one(`r${round}`))
+      await connection.until(new RegExp(`X-Request-Id: r${round}\\r[^]*\\}$`))
+    }
+    expect((await connection.until(/r9/)).match(/HTTP\/1\.1 200/g)).toHaveLength(11)
+    connection.destroy()
+  })
 })
 
 describe('malformed requests get an answer of the table and lose the connection', () => {
