@@ -92,7 +92,7 @@ export function createHttpServer(deps: ServerDeps): Server {
     if (last === undefined || last.open < limits.pipelinedRequests) return false
     ending.add(socket)
     ended.add(socket)
-    socket.pause()
+    discard(socket)
     closeAfter(last.res, socket)
     log.debug({ reason: 'TooManyPipelined' }, 'Connection is closed after its answers')
     return true
@@ -183,6 +183,17 @@ function isWebSocketHandshake(req: IncomingMessage): boolean {
 }
 
 function ignore(): void {}
+
+/**
+ * What still comes is thrown away unread, and gets to no parser. A connection can't be paused instead: the
+ * parser of Node goes on reading with each request that is complete.
+ */
+function discard(socket: Socket): void {
+  // The first listener from outside takes the reading over from the parser.
+  socket.on('data', ignore)
+  for (const listener of socket.listeners('data'))
+    if (listener !== ignore) socket.off('data', listener as () => void)
+}
 
 /**
  * Node leaves a connection that is to be upgraded without a response: this is one, the last on it unless it
