@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { afterEach, expect, test } from '@jest/globals'
 import type { Webhook } from '../../../crds/types.gen.ts'
 import { createObjectCache } from '../../../operator/control/cache.ts'
 import type { Control } from '../../../operator/control/control.ts'
@@ -9,12 +9,16 @@ import { createPublisher } from '../../../operator/control/publisher.ts'
 import { createTokenClaims } from '../../../operator/tokens/token.ts'
 import { stored } from '../golden.ts'
 
+/** What the API server would answer, when a test that failed is over. */
+const late = Promise.withResolvers<undefined>()
+afterEach(() => late.resolve(undefined))
+
 test('who leads no longer waits for no API server that does not answer', async () => {
   const asked = Promise.withResolvers<void>()
   const cache = createObjectCache({
     read() {
       asked.resolve()
-      return new Promise(() => undefined)
+      return late.promise
     },
     onResource: () => undefined,
     onTouched: () => undefined,
