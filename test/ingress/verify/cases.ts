@@ -389,10 +389,18 @@ export const VARIANTS: Record<string, VerifierCase> = {
     alsoPass: [],
     // The hash stands in the URL, so that a changed body is a matter of Twilio's own tests.
     rest: `/events?bodySHA256=${createHash256('{"CallSid":"CA1"}')}`,
-    sign: ({ url, signer }) => [
-      ['content-type', 'application/json'],
-      ['x-twilio-signature', twilio.getExpectedTwilioSignature(SECRETS[signer], url, {})],
-    ],
+    sign({ url, body, signer }) {
+      // A URL without the hash would be signed for a request without a body, too.
+      const { searchParams } = new URL(url)
+      const signed = searchParams.has('bodySHA256')
+        ? url
+        : `${url}?bodySHA256=${createHash256(body.toString())}`
+      const signature = twilio.getExpectedTwilioSignature(SECRETS[signer], signed, {})
+      return [
+        ['content-type', 'application/json'],
+        ['x-twilio-signature', signature],
+      ]
+    },
   },
 
   'HMAC of the body alone, in hex with a hex key': hmacPlain(
