@@ -224,5 +224,11 @@ if #runs + #events == 0 and not isMore then
   redis.call('SADD', KEYS[3], ARGV[8])
   redis.call('PEXPIRE', KEYS[3], ARGV[9])
 end
-local waiting = (looksBehind or isDeferring) and redis.call('HKEYS', KEYS[7])
-return { runs, events, aside, waiting or '', isMore and 1 or 0 }
+local waiting = (looksBehind or isDeferring) and redis.call('HKEYS', KEYS[7]) or ''
+if waiting ~= '' then
+  -- Should there be very many, the next sweep looks at the others.
+  for i = #waiting, 101, -1 do
+    waiting[i] = nil
+  end
+end
+return { runs, events, aside, waiting, isMore and 1 or 0 }
