@@ -68,6 +68,8 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   const consumers = createConsumers({ ...deps, idleName, connection })
   const take = createTake({ ...deps, idleName, connection, held, presence, onPutAside })
   const reader = createReader({ ...deps, connection, take })
+  /** Events that were put aside, whose callers were not told: who asks for it again tells them. */
+  const untold = new Set<string>()
   let onDeadLetter: ((letter: DeadLetterNotice) => void) | undefined
   let closed = false
   const stops = [
@@ -180,10 +182,13 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       }
       const put = await connection.run(scripts['dead-letter'], names, args)
       held.dropEvent(partition, entry)
-      if (put !== 1) return
-      onDeadLetter?.({ eventId: event.id, webhook: event.webhook, reason })
-      if (event.reply === undefined) return
+      if (put === 1) {
+        onDeadLetter?.({ eventId: event.id, webhook: event.webhook, reason })
+        if (event.reply !== undefined) untold.add(event.id)
+      }
+      if (event.reply === undefined || !untold.has(event.id)) return
       await answer({ replyId: event.reply.id, namespace: event.webhook.namespace }, { kind: 'failed' })
+      untold.delete(event.id)
     },
     onDeadLetter: (listener) => void (onDeadLetter = listener),
     abandon(delivery) {

@@ -221,6 +221,29 @@ test('a caller gets the reply whose publication was missed', async () => {
   })
 })
 
+test('a caller is told of an event that was put aside, also when that could not be said at first', async () => {
+  let lost = 0
+  const proxy = await startTcpProxy(lab.server.port, (chunk) => {
+    if (!chunk.includes('{"kind":"failed"}')) return true
+    lost += 1
+    return lost > 1
+  })
+  const ingress = open().ingress('pod')
+  const runner = open({ url: `redis://127.0.0.1:${proxy.port}`, commandTimeoutMs: 300 }).runner('runner')
+  const replies = inbox(ingress)
+  const event = waitingEvent(partition)
+  await until(() => runner.ready())
+  await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+  const delivery = await readEvent(runner)
+  await expect(runner.deadLetter(delivery, 'a fault')).rejects.toThrow(StateUnavailable)
+  await redisCommand(lab.server.port, 'CLIENT', 'KILL', 'TYPE', 'normal')
+  await until(() => runner.ready())
+  await runner.deadLetter(delivery, 'a fault')
+  expect(await replies.next()).toEqual({ replyId: event.reply.id, message: { kind: 'failed' } })
+  await runner.close()
+  await proxy.cut()
+})
+
 test('a channel that has gone silent is taken up again', async () => {
   const proxy = await startTcpProxy(lab.server.port)
   const state = open({ sweepMs: 600_000, commandTimeoutMs: 200 })
