@@ -51,7 +51,7 @@ export const COMMON_SETTINGS = {
   }),
   partitions: integer({
     env: 'HOOKLET_PARTITIONS',
-    doc: 'Into how many partitions the shared state is divided; the same for all processes, and not to be changed while events wait.',
+    doc: 'Into how many partitions the shared state is divided; the same for all processes; one that is set otherwise than what Redis holds is not ready, and says what to do.',
     fallback: 64,
     min: 1,
     max: 1024,

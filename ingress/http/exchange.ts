@@ -112,10 +112,10 @@ export function createSender(
   /**
    * Sends the answer at once but ends the exchange, and so the connection, only after the caller had some
    * time to read it: a connection closed on bytes not read is reset, and the reset may overtake the answer
-   * (RFC 9112, 9.6).
+   * (RFC 9112, 9.6). Many callers, and some proxies, read no answer before their body is sent.
    */
   function discardThenEnd({ req, res }: Exchange, body: string | undefined): void {
-    let left = limits.discardBytes
+    let left = limits.lingerBytes
     const onData = (chunk: Buffer) => {
       left -= chunk.length
       if (left < 0) end()
@@ -125,7 +125,7 @@ export function createSender(
       req.off('data', onData).off('end', end).off('close', end)
       res.end()
     }
-    const deadline = deadlines.add(limits.discardMs, end)
+    const deadline = deadlines.add(limits.lingerMs, end)
     if (body === undefined || req.method === 'HEAD') res.flushHeaders()
     else res.write(body)
     req.on('data', onData).on('end', end).on('close', end)

@@ -45,13 +45,15 @@ export interface HttpLimits {
   replyHeaderCount: number
   /** Names and values of a reply's headers together. */
   replyHeaderBytes: number
-  /**
-   * How much of a refused body is thrown away to keep the connection, or to let the caller read the answer
-   * before it is closed.
-   */
+  /** How much of a refused body is thrown away to keep the connection. */
   discardBytes: number
+  /**
+   * How much of one is thrown away to let the caller read the answer before the connection is closed: twice
+   * what any webhook takes.
+   */
+  lingerBytes: number
   /** How long that may take. */
-  discardMs: number
+  lingerMs: number
 }
 
 export const DEFAULT_LIMITS: HttpLimits = {
@@ -71,5 +73,6 @@ export const DEFAULT_LIMITS: HttpLimits = {
   replyHeaderCount: 64,
   replyHeaderBytes: 16 * 1024,
   discardBytes: 64 * 1024,
-  discardMs: 2_000,
+  lingerBytes: 8 * 1024 * 1024,
+  lingerMs: 2_000,
 }

@@ -17,6 +17,8 @@ export interface ConnectionOptionsOfState extends ClientOptions {
   /** The key that names whose state this is, and by what name this process goes, see `RedisStateOptions`. */
   installation: { key: string; name: string }
   prefix: string
+  /** How many there are, see `RedisStateOptions`. */
+  partitions: number
   clock: Clock
   onError(error: unknown): void
 }
@@ -54,7 +56,7 @@ export function connect(
   channel: string,
   onMessage: (message: string) => void,
 ): Connection {
-  const { clock, commandTimeoutMs, onError, scripts, installation } = options
+  const { clock, commandTimeoutMs, onError, scripts, installation, partitions } = options
   const commands = createClient(options, false)
   const subscriber = createClient(options, true)
   const streams = (): (Writable | undefined)[] =>
@@ -101,12 +103,16 @@ export function connect(
 
   /**
    * Makes sure that no other installation works here: a runner would acknowledge what it has no Workflows
-   * for.
+   * for. Nor one that divides the state otherwise: of some partitions nobody would take anything.
    */
   async function claim(): Promise<void> {
-    const owner = await execute(scripts.claim, [installation.key], [installation.name], false)
-    entered = owner === installation.name
-    if (!entered) throw new StateUnavailable(belongsTo(String(owner), options))
+    const args = [installation.name, partitions]
+    const answer = await execute(scripts.claim, [installation.key], args, false)
+    const [owner = '', divided = ''] = answer as string[]
+    const isOwn = owner === installation.name
+    entered = isOwn && divided === String(partitions)
+    if (!isOwn) throw new StateUnavailable(belongsTo(owner, options))
+    if (!entered) throw new StateUnavailable(dividedInto(divided, options))
   }
 
   function enter(): Promise<void> {
@@ -211,6 +217,17 @@ function belongsTo(owner: string, { installation, prefix }: ConnectionOptionsOfS
   return (
     `the keys of Redis that begin with "${prefix}" belong to the installation "${owner}" and not to ${own}: give each a prefix of its own ` +
     `(HOOKLET_REDIS_PREFIX), or delete the key ${installation.key} when "${owner}" is no more`
+  )
+}
+
+/** What to do when the number of partitions was changed. */
+function dividedInto(
+  divided: string,
+  { installation, prefix, partitions }: ConnectionOptionsOfState,
+): string {
+  return (
+    `what the keys of Redis that begin with "${prefix}" hold is divided into ${divided} partitions, and this process is set to ${partitions} ` +
+    `(HOOKLET_PARTITIONS): set it to ${divided} or, when nothing waits and all processes are stopped, delete the key ${installation.key}`
   )
 }
 

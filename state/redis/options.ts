@@ -17,7 +17,10 @@ export interface RedisStateOptions {
    * everything where keys with the prefix belong to another one.
    */
   installation?: string
-  /** How many partitions there are; all processes that share a state must agree on it. 64 by default. */
+  /**
+   * How many partitions there are. A process is refused everything where the keys are divided otherwise. 64 by
+   * default.
+   */
   partitions?: number
   /** Events of a partition that may be unacknowledged before calls are refused. 10,000 by default. */
   backlog?: number

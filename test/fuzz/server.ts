@@ -30,7 +30,7 @@ const ingress = createIngress({
   publicUrl: () => 'https://hooks.example.com',
   proxies: { networks: ['127.0.0.0/8'], header: 'X-Forwarded-For' },
   // The calls of a batch come at once, and those that never end must not hold up the next one.
-  limits: { headersTimeoutMs: 2_000, requestTimeoutMs: 2_000, timeoutCheckMs: 200, discardMs: 10 },
+  limits: { headersTimeoutMs: 2_000, requestTimeoutMs: 2_000, timeoutCheckMs: 200, lingerMs: 10 },
 })
 const { port } = await ingress.listen({ port: 0, host: '127.0.0.1' })
 process.stdout.write(`port ${port}\n`)

@@ -44,6 +44,26 @@ test('processes of one installation, with names or without, share the state', as
   }
 })
 
+test('who divides the state otherwise gets nothing, and is told what to do', async () => {
+  for (const name of ['shop/a', undefined]) {
+    await redisCommand(lab.server.port, 'FLUSHALL')
+    await open(name, { partitions: 16 }).ingress('pod').admit({ partition, event: callEvent() })
+    const other = open(name, { partitions: 2 }).runner('runner')
+    expect(await other.ready()).toBe(false)
+    await expect(other.read({ count: 1, blockMs: 0 })).rejects.toThrow(
+      /divided into 16 partitions, and this process is set to 2 \(HOOKLET_PARTITIONS\): set it to 16 or.*delete the key hooklet:installation$/,
+    )
+    expect(await open(name, { partitions: 16 }).runner('late').ready()).toBe(true)
+  }
+})
+
+test('a state that a process without a number of partitions has left is divided as its owner says', async () => {
+  await redisCommand(lab.server.port, 'HSET', 'hooklet:installation', 'name', 'shop/a')
+  expect(await open('shop/b', { partitions: 2 }).runner('stranger').ready()).toBe(false)
+  expect(await open('shop/a', { partitions: 16 }).runner('runner').ready()).toBe(true)
+  expect(await redisCommand(lab.server.port, 'HGET', 'hooklet:installation', 'partitions')).toContain('16')
+})
+
 test('a state goes to another installation when its key is deleted', async () => {
   await open('shop/a').ingress('pod').admit({ partition, event: callEvent() })
   const heir = open('shop/b').runner('runner')

@@ -1,3 +1,6 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { connectRaw } from '../raw.ts'
 import type { Site } from '../site.ts'
@@ -186,7 +189,7 @@ describe('the payload', () => {
 
   test('L38 what is not declared is refused at the limit, and no more of it is taken', async () => {
     const route = routeOf('orders', { limits: { payloadBytes: 1000 } })
-    const site = await sites.start({ routes: [route], limits: { discardBytes: 5000 } })
+    const site = await sites.start({ routes: [route], limits: { lingerBytes: 5000 } })
     const connection = await connectRaw(site.port)
     connection.write(
       `POST /webhooks/${route.token} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -198,6 +201,19 @@ describe('the payload', () => {
     // Thrown away, up to a bound.
     connection.write(chunk.repeat(60))
     await connection.closed()
+  })
+
+  test('L38 who reads no answer before the whole body is sent gets it all the same', async () => {
+    const route = routeOf('orders', { limits: { payloadBytes: 1000 } })
+    const site = await sites.start({ routes: [route] })
+    const length = 4 * 1024 * 1024
+    const socket = connect(site.port, '127.0.0.1')
+    const head = `POST /webhooks/${route.token} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`
+    // Rejects when the connection is reset meanwhile.
+    await promisify((whole: string, sent: (error?: Error | null) => void) => socket.write(whole, sent))(
+      head + 'x'.repeat(length),
+    )
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 [^]*\}$/)
   })
 
   test('L38 the exact limit in chunks passes', async () => {
