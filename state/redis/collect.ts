@@ -6,6 +6,8 @@ export interface CollectorOptions<T> {
   /** Calls back when nothing more is to be collected. */
   defer: (flush: () => void) => void
   items: number
+  /** Called as soon as there are so many, of all partitions: they may be acted on now. */
+  onFull?: () => void
   /** With `sizeOf`: the sum of the items' sizes; a single larger one goes alone. */
   size?: number
   sizeOf?: (item: T) => number
@@ -24,13 +26,15 @@ interface Pending<T, R> {
  */
 export function createCollector<T, R>(
   act: (partition: number, items: T[]) => Promise<R[]>,
-  { defer, items: most, size = Infinity, sizeOf = () => 0 }: CollectorOptions<T>,
+  { defer, onFull, items: most, size = Infinity, sizeOf = () => 0 }: CollectorOptions<T>,
 ): Collector<T, R> {
   let collected = new Map<number, Pending<T, R>[]>()
+  let count = 0
 
   function flush(): void {
     const partitions = collected
     collected = new Map()
+    count = 0
     for (const [partition, pending] of partitions)
       for (const some of portions(pending)) void settle(partition, some)
   }
@@ -69,5 +73,7 @@ export function createCollector<T, R>(
       const pending = collected.get(partition)
       if (pending === undefined) collected.set(partition, [{ item, resolve, reject }])
       else pending.push({ item, resolve, reject })
+      count += 1
+      if (count === most) onFull?.()
     })
 }

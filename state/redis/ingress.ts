@@ -34,8 +34,11 @@ interface Place {
 
 /** How many keys go into one script, so that none holds Redis up. */
 const batch = 200
-/** How many calls, and how much of them, go into one script: it takes a millisecond at most. */
-const calls = { items: 64, size: 1_000_000, sizeOf }
+/**
+ * How many calls, and how much of them, go into one script. So many leave at once: were it all that a turn of
+ * the event loop brings, Redis and this process would wait for each other by turns.
+ */
+const calls = { items: 16, size: 1_000_000, sizeOf }
 
 /** The state as one ingress process sees it, see `IngressState`. */
 export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
@@ -55,7 +58,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     for (let line = 0; line + 1 < lines.length; line += 2) deliver(lines[line] ?? '', lines[line + 1] ?? '')
   })
 
-  const { atEnd: defer } = connection.turn
+  const { atEnd: defer, end: leave } = connection.turn
   const self = { keys, settings, channel }
   const sockets = createSockets({ channel, keys, scripts, settings, connection })
 
@@ -64,7 +67,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
       const { names, args } = admissionsOf(partition, some, self)
       return (await connection.run(scripts.admit, names, args)) as unknown[]
     },
-    { defer, ...calls },
+    { defer, onFull: leave, ...calls },
   )
 
   function deliver(replyId: string, json: string): void {

@@ -197,6 +197,22 @@ describe('a collector', () => {
     ])
   })
 
+  test('says when there are as many as one act holds, before the turn is over', async () => {
+    const acts: string[][] = []
+    let leave = (): void => {}
+    const collect = createCollector(
+      async (_, items: string[]) => {
+        acts.push(items)
+        return items
+      },
+      { defer: (flush) => (leave = flush), onFull: () => leave(), items: 2 },
+    )
+    const begun = ['a', 'b', 'c'].map((item, index) => collect(index, item))
+    expect(acts).toEqual([['a'], ['b']])
+    leave()
+    expect(await Promise.all(begun)).toEqual(['a', 'b', 'c'])
+  })
+
   test('divides what would be too much for one act', async () => {
     const acts: string[][] = []
     const collect = createCollector(

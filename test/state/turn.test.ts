@@ -93,7 +93,7 @@ afterEach(async () => {
   await server?.close()
 })
 
-test('500 admissions of one turn reach Redis in a handful of scripts and reads', async () => {
+test('admissions of one turn share a script by sixteen, each of which leaves in one write', async () => {
   server = await startRedisServer()
   const { port } = server
   state = createRedisState({ url: server.url, sweepMs: 60_000 })
@@ -103,9 +103,9 @@ test('500 admissions of one turn reach Redis in a handful of scripts and reads',
   await redisCommand(port, 'CONFIG', 'RESETSTAT')
   await Promise.all(Array.from({ length: 500 }, () => ingress.admit({ partition: 0, throttle })))
   const stats = await redisCommand(port, 'INFO', 'stats')
-  // Redis reads 16 KiB at a time, so that one write may take several reads.
-  expect(Number(/total_reads_processed:(\d+)/.exec(stats)?.[1])).toBeLessThan(30)
+  // Redis reads 16 KiB at a time, so that one write may take two reads.
+  expect(Number(/total_reads_processed:(\d+)/.exec(stats)?.[1])).toBeLessThan(70)
   const commands = await redisCommand(port, 'INFO', 'commandstats')
-  expect(commands).toContain('cmdstat_evalsha:calls=8,')
+  expect(commands).toContain('cmdstat_evalsha:calls=32,')
   expect(commands).toContain('cmdstat_lindex:calls=500,')
 })
