@@ -7,7 +7,7 @@ import { systemClock } from '../../state/clock.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
 import { LIMIT } from './limit.ts'
 import type { Scenario } from './scenarios.ts'
-import { BASIC, SIGNING_SECRET, tokenOf } from './scenarios.ts'
+import { BASIC, routesOf, SIGNING_SECRET, tokenOf } from './scenarios.ts'
 
 const [url, scenario] = process.argv.slice(2) as [string, Scenario]
 
@@ -52,8 +52,7 @@ function route(nth: number): Route {
 }
 
 const table = createRouteTable()
-const routes = scenario === 'many-routes' ? 100_000 : 1
-for (let nth = 0; nth < routes; nth++) table.put(route(nth))
+for (let nth = 0; nth < routesOf(scenario); nth++) table.put(route(nth))
 // Where nothing reads the events, they must not be refused for being many.
 const state = createRedisState({
   url,

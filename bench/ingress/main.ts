@@ -17,7 +17,7 @@ import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { formatReport, report } from './report.ts'
 import type { Measured } from './report.ts'
-import { BASIC, SCENARIOS, SIGNING_SECRET, tokenOf } from './scenarios.ts'
+import { BASIC, routesOf, SCENARIOS, SIGNING_SECRET, tokenOf } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
 import { missing, runWrk } from './wrk.ts'
 
@@ -93,11 +93,12 @@ async function freePort(): Promise<number> {
 async function wrkScript(scenario: Scenario): Promise<string> {
   const file = path.join(folder, `${scenario}.lua`)
   const body = JSON.stringify({ text: 'x'.repeat(1024 - 11) })
-  // Every route gets its turn, so that the table is walked and not one entry of it.
-  const turns = `local n = 0\nrequest = function()\n  n = (n * 1103515245 + 12345) % 100000\n  return wrk.format(nil, string.format("/webhooks/bench-token-%020d", n))\nend\n`
+  // Every route gets its turn, for the step has no divisor with their number: the table is walked, and not
+  // some entries of it.
+  const turns = `local n = 0\nrequest = function()\n  n = (n + 61803) % ${routesOf(scenario)}\n  return wrk.format(nil, string.format("/webhooks/bench-token-%020d", n))\nend\n`
   const head = `wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = '${body}'\n`
   const headers = headersOf(scenario, body).map(([name, value]) => `wrk.headers["${name}"] = "${value}"\n`)
-  await writeFile(file, head + headers.join('') + (scenario === 'many-routes' ? turns : ''))
+  await writeFile(file, head + headers.join('') + (routesOf(scenario) > 1 ? turns : ''))
   return file
 }
 

@@ -33,6 +33,8 @@ export async function providePromtool(env: NodeJS.ProcessEnv): Promise<boolean> 
 /** Runs it to its end; `said` is what it wrote, wherever. */
 export async function promtool(args: string[], input = ''): Promise<{ code: number; said: string }> {
   const child = spawn(path.join(folderOf(process.env), 'promtool'), args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  // One that ends before it reads says why by its code.
+  child.stdin.on('error', () => {})
   child.stdin.end(input)
   const exited = once(child, 'close') as Promise<[number | null]>
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])

@@ -26,10 +26,11 @@ export async function list(place: Place, ...kinds: string[]): Promise<string[]> 
     .toSorted()
 }
 
-/** Every object of every kind that the API server has. */
+/** Every object of every kind that the API server has, but for the signs of life of its nodes. */
 export async function everything(place: Place): Promise<string[]> {
   const kinds = (await place.kubectl(['api-resources', '--verbs=list', '-o', 'name'])).trim().split('\n')
-  return list(place, kinds.filter((kind) => !RESTLESS.includes(kind)).join(','))
+  const objects = await list(place, kinds.filter((kind) => !RESTLESS.includes(kind)).join(','))
+  return objects.filter((object) => !object.startsWith('Lease kube-node-lease/'))
 }
 
 /**

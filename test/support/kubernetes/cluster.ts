@@ -349,6 +349,8 @@ export async function runKubectl(
     env: { ...process.env, KUBECONFIG: options.kubeconfig, HOME: options.home },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // One that ends before it reads says why by its code.
+  child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   const exited = once(child, 'close') as Promise<[number | null]>
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])

@@ -110,6 +110,8 @@ export async function helm(
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // One that ends before it reads says why by its code.
+  child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   const exited = once(child, 'close') as Promise<[number | null]>
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])
