@@ -423,8 +423,8 @@ test('every key has an end or a bound', async () => {
   const withoutEnd = []
   for (const key of keys)
     if ((await redisCommand(lab.server.port, 'PTTL', key)) === ':-1\r\n') withoutEnd.push(key)
-  // The bounds of these are the backlog, the cap of the dead letters, and the parked runs.
-  const bounded = /:\{p\d+\}:(events|backlog|dead-letters|parked)$/
+  // The bounds of these are the backlog, the cap of the dead letters, the parked runs, and a name and a number.
+  const bounded = /:(\{p\d+\}:(events|backlog|dead-letters|parked)|installation)$/
   expect(withoutEnd.filter((key) => !bounded.test(key))).toEqual([])
-  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(11)
+  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(12)
 })

@@ -219,7 +219,7 @@ test('the replies of a batch cost Redis eight commands each at most, and every p
 
 test('events in flow are read without a script; a due run gets its turn, and a stream that is lost is read anew', async () => {
   const clock = createManualClock()
-  const ingress = open().ingress('pod')
+  const ingress = open({ partitions: 1 }).ingress('pod')
   const runner = open({ clock, partitions: 1, sweepMs: 600_000, lapseMs: 600_000 }).runner('runner')
   const sent = Array.from({ length: 60 }, () => callEvent({ body: Buffer.from([0xff, 0]) }))
   for (const event of sent) await ingress.admit({ partition: 0, event })
