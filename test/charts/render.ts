@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { helm } from '../support/kubernetes/helm.ts'
-import type { HelmResult } from '../support/kubernetes/helm.ts'
+import type { ProgramResult } from '../support/program.ts'
 
 export const CHART = path.join(import.meta.dirname, '../../charts/hooklet')
 const folder = path.join(import.meta.dirname, 'values')
@@ -18,7 +18,7 @@ export const NAMESPACE = 'hooklet-system'
  * `helm template` of the chart; `values` are files of values or, as `name=value`, single ones, on top of the
  * set `default`.
  */
-export function template(...values: string[]): Promise<HelmResult> {
+export function template(...values: string[]): Promise<ProgramResult> {
   const all = [VALUE_SETS['default'] ?? '', ...values]
   const given = all.flatMap((value) =>
     value.includes('=') ? ['--set-json', jsonOf(value)] : ['--values', value],

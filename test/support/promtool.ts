@@ -1,11 +1,9 @@
 /** Prometheus' own tool, for what only it can tell of metrics and rules. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
 import { buildPrograms } from './kubernetes/build.ts'
 import { cached, PROMETHEUS_VERSION, runnable } from './kubernetes/programs.ts'
 import { fillFolder } from './kubernetes/provide.ts'
+import { runProgram } from './program.ts'
 
 const folderOf = (env: NodeJS.ProcessEnv): string => cached(env, `prometheus-${PROMETHEUS_VERSION}`)
 
@@ -32,11 +30,7 @@ export async function providePromtool(env: NodeJS.ProcessEnv): Promise<boolean> 
 
 /** Runs it to its end; `said` is what it wrote, wherever. */
 export async function promtool(args: string[], input = ''): Promise<{ code: number; said: string }> {
-  const child = spawn(path.join(folderOf(process.env), 'promtool'), args, { stdio: ['pipe', 'pipe', 'pipe'] })
-  // One that ends before it reads says why by its code.
-  child.stdin.on('error', () => {})
-  child.stdin.end(input)
-  const exited = once(child, 'close') as Promise<[number | null]>
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-  return { code: code ?? -1, said: out + err }
+  const program = path.join(folderOf(process.env), 'promtool')
+  const { code, stdout, stderr } = await runProgram(program, args, { input })
+  return { code, said: stdout + stderr }
 }

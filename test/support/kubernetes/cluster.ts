@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ProgramResult } from '../program.ts'
+import { runProgram } from '../program.ts'
 import { freePort } from '../redis-server.ts'
 import { findPrograms } from './programs.ts'
 import type { Program } from './programs.ts'
@@ -63,7 +65,7 @@ export interface Cluster {
   /** Writes a kubeconfig for a token; `server` is another way to the API server, such as a proxy. */
   writeKubeconfig(token: string, options?: { server?: string; namespace?: string }): Promise<string>
   /** Runs kubectl to its end; with the rights of the kubeconfig. */
-  kubectl(args: string[], options?: { kubeconfig?: string; input?: string }): Promise<KubectlResult>
+  kubectl(args: string[], options?: { kubeconfig?: string; input?: string }): Promise<ProgramResult>
   apiServer: {
     /** Kills it as a crash would. */
     kill(): Promise<void>
@@ -71,12 +73,6 @@ export interface Cluster {
     start(): Promise<void>
   }
   close(): Promise<void>
-}
-
-export interface KubectlResult {
-  code: number
-  stdout: string
-  stderr: string
 }
 
 /** `address` is one that pods reach it at, where there are any; default: loopback. */
@@ -339,20 +335,11 @@ function createActs(request: Request): Pick<Cluster, 'apply' | 'namespace' | 'to
   }
 }
 
-export async function runKubectl(
+export function runKubectl(
   program: string,
   args: string[],
-  options: { kubeconfig: string; home: string; input?: string },
-): Promise<KubectlResult> {
-  const child = spawn(program, args, {
-    // Discovery is cached in the home folder.
-    env: { ...process.env, KUBECONFIG: options.kubeconfig, HOME: options.home },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  // One that ends before it reads says why by its code.
-  child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
-  const exited = once(child, 'close') as Promise<[number | null]>
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-  return { code: code ?? -1, stdout, stderr }
+  { kubeconfig, home, input }: { kubeconfig: string; home: string; input?: string },
+): Promise<ProgramResult> {
+  // Discovery is cached in the home folder.
+  return runProgram(program, args, { env: { ...process.env, KUBECONFIG: kubeconfig, HOME: home }, input })
 }

@@ -1,12 +1,12 @@
 /** Helm, and the resources of other projects that the chart can make objects of. */
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
+import type { ProgramResult } from '../program.ts'
+import { runProgram } from '../program.ts'
 import { buildPrograms } from './build.ts'
 import { readObjects } from './manifests.ts'
 import { cached, HELM3_VERSION, HELM_VERSION, runnable } from './programs.ts'
@@ -95,25 +95,10 @@ export async function readForeignDefinitions(env: NodeJS.ProcessEnv = process.en
   return (await readdir(folder)).flatMap((file) => readObjects(path.join(folder, file)))
 }
 
-export interface HelmResult {
-  code: number
-  stdout: string
-  stderr: string
-}
-
 /** Runs Helm to its end. */
-export async function helm(
+export function helm(
   args: string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string; which?: 'newest' | 'oldest' } = {},
-): Promise<HelmResult> {
-  const child = spawn(helmProgram(options.which), args, {
-    env: { ...process.env, ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  // One that ends before it reads says why by its code.
-  child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
-  const exited = once(child, 'close') as Promise<[number | null]>
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-  return { code: code ?? -1, stdout, stderr }
+  { env, input, which }: { env?: NodeJS.ProcessEnv; input?: string; which?: 'newest' | 'oldest' } = {},
+): Promise<ProgramResult> {
+  return runProgram(helmProgram(which), args, { env: { ...process.env, ...env }, input })
 }
