@@ -34,24 +34,41 @@ interface Pod {
 
 /** What a call is for the script `admit`. */
 export interface Admitting {
+  partition: number
   names: string[]
   args: Argument[]
 }
 
 /** The keys and arguments of one call, in the order in which the script names them. */
 export function admissionOf(asked: Asked, pod: Pod): Admitting {
-  return { names: keysOf(asked, pod), args: argumentsOf(asked) }
+  return { partition: asked.partition, names: keysOf(asked, pod), args: argumentsOf(asked) }
 }
 
-/** Keys and arguments of the script for these calls. */
-export function admissionsOf(partition: number, calls: Admitting[], pod: Pod): Admitting {
+/** Calls of one partition share a section of the script where they are beside each other. */
+export function byPartition(one: Admitting, other: Admitting): number {
+  return one.partition - other.partition
+}
+
+/** Keys and arguments of the script for these calls, of any partitions. */
+export function admissionsOf(calls: Admitting[], pod: Pod): Pick<Admitting, 'names' | 'args'> {
   const { keys, settings, channel } = pod
   const { backlogBytes, parked, lapseMs } = settings
-  const names = [keys.events, keys.parked, keys.idle, keys.backlog].map((key) => key(partition))
-  const args: Argument[] = [partition, leastWeight(settings), backlogBytes, parked, lapseMs, channel, lineCap]
-  for (const call of calls) {
-    names.push(...call.names)
-    args.push(call.args.length, ...call.args)
+  const names: string[] = []
+  const args: Argument[] = [leastWeight(settings), backlogBytes, parked, lapseMs, channel, lineCap]
+  let section: { partition: number; sizeAt: number } | undefined
+  for (const { partition, names: own, args: said } of calls) {
+    if (section?.partition !== partition) {
+      names.push(
+        keys.events(partition),
+        keys.parked(partition),
+        keys.idle(partition),
+        keys.backlog(partition),
+      )
+      section = { partition, sizeAt: args.push(partition, 0) - 1 }
+    }
+    args[section.sizeAt] = (args[section.sizeAt] as number) + 1
+    names.push(...own)
+    args.push(said.length, ...said)
   }
   return { names, args }
 }

@@ -2,7 +2,7 @@ import { isSocketId, partitionOfReply } from '../reply-id.ts'
 import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../state.ts'
 import { ShortLivedMap } from '../short-lived-map.ts'
 import type { Admitting } from './admission.ts'
-import { admissionOf, admissionsOf, sizeOf } from './admission.ts'
+import { admissionOf, admissionsOf, byPartition, sizeOf } from './admission.ts'
 import { createCollector } from './collect.ts'
 import type { Connection } from './connection.ts'
 import { every } from './every.ts'
@@ -16,6 +16,8 @@ import { verdictOf } from './verdict.ts'
 
 export interface IngressDeps {
   pod: string
+  /** Whether Redis is a Cluster. */
+  cluster: boolean
   keys: Keys
   scripts: Scripts
   settings: Settings
@@ -38,10 +40,17 @@ const batch = 200
  * How many calls, and how much of them, go into one script. So many leave at once: were it all that a turn of
  * the event loop brings, Redis and this process would wait for each other by turns.
  */
-const calls = { items: 16, size: 1_000_000, sizeOf }
+const calls = { items: 16, size: 1_000_000, sizeOf, compare: byPartition }
 
 /** The state as one ingress process sees it, see `IngressState`. */
-export function createIngressState({ pod, keys, scripts, settings, connect }: IngressDeps): IngressState {
+export function createIngressState({
+  pod,
+  cluster,
+  keys,
+  scripts,
+  settings,
+  connect,
+}: IngressDeps): IngressState {
   const { clock, onError, lapseMs } = settings
   const channel = keys.repliesOf(pod)
   /** The places held here, by partition and holder, and those that are being taken. */
@@ -62,9 +71,12 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
   const self = { keys, settings, channel }
   const sockets = createSockets({ channel, keys, scripts, settings, connection })
 
+  /** What may be in one script: on a Cluster one slot, which is that of a partition. */
+  const groupOf = (partition: number): number => (cluster ? partition : 0)
+
   const ask = createCollector(
-    async (partition, some: Admitting[]) => {
-      const { names, args } = admissionsOf(partition, some, self)
+    async (_, some: Admitting[]) => {
+      const { names, args } = admissionsOf(some, self)
       return (await connection.run(scripts.admit, names, args)) as unknown[]
     },
     { defer, onFull: leave, ...calls },
@@ -94,7 +106,7 @@ export function createIngressState({ pod, keys, scripts, settings, connect }: In
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
     if (place !== undefined) places.add(partition, place.id, place)
-    const code = await ask(partition, asked).catch((error: unknown) => {
+    const code = await ask(groupOf(partition), asked).catch((error: unknown) => {
       forget(admission)
       throw error
     })

@@ -37,6 +37,7 @@ export function createRedisState(options: RedisStateOptions): RedisState {
   const opened: { close(): Promise<void> }[] = []
 
   const { tls, natMap } = options
+  const cluster = target.kind === 'cluster'
   const connecting = (channel: string, onMessage: (message: string) => void): Connection =>
     connect(
       {
@@ -57,12 +58,13 @@ export function createRedisState(options: RedisStateOptions): RedisState {
   }
 
   return {
-    ingress: (pod) => opening(createIngressState({ pod, keys, scripts, settings, connect: connecting })),
+    ingress: (pod) =>
+      opening(createIngressState({ pod, cluster, keys, scripts, settings, connect: connecting })),
     runner: (consumer) =>
       opening(
         createRunnerState({
           consumer,
-          cluster: target.kind === 'cluster',
+          cluster,
           keys,
           scripts,
           settings,

@@ -137,7 +137,7 @@ export function createSockets({ channel, keys, scripts, settings, connection }: 
 
   /** At once, not at the end of the turn: the end of a connection must not come before its messages. */
   async function admit(asked: Asked): Promise<ReturnType<typeof verdictOf>> {
-    const { names, args } = admissionsOf(asked.partition, [admissionOf(asked, pod)], pod)
+    const { names, args } = admissionsOf([admissionOf(asked, pod)], pod)
     const [code] = (await connection.run(scripts.admit, names, args)) as unknown[]
     return verdictOf(code)
   }

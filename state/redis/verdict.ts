@@ -12,6 +12,7 @@ export function verdictOf(code: unknown): Verdict | { kind: 'gone' } {
     const message = typeof json !== 'string' ? {} : { message: JSON.parse(json) as ReplyMessage }
     return { kind: 'repeated', eventId, ...message }
   }
+  if (code instanceof Error) throw new StateUnavailable('Redis failed at a call', { cause: code })
   if (code === -3) return { kind: 'gone' }
   if (typeof code === 'number' && code > 0) return { kind: 'throttled', retryAfterMs: code }
   throw new StateUnavailable('Redis gave an answer of another version')

@@ -189,6 +189,51 @@ export function describeAdmission(check: ContractTest): void {
     },
   )
 
+  check.within({ backlog: 2 })(
+    'calls of many partitions that leave together are each judged by what its own partition holds',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      const runner = harness.runner('runner-a')
+      const partitions = [0, 1, 2, 3, 4]
+      const once = { key: 'a', fingerprint: '', ttlMs: 60_000, retryFailed: false }
+      const few = { key: 'orders', requests: 2, windowMs: 60_000 }
+      const calls = (of: number): Omit<Admission, 'partition'>[] => [
+        { throttle: few },
+        {
+          throttle: few,
+          lease: { key: 'orders', id: 'a', limit: 1 },
+          event: callEvent({ id: `first of ${of}` }),
+        },
+        { throttle: few },
+        { lease: { key: 'orders', id: 'b', limit: 1 } },
+        { once, event: callEvent({ id: `second of ${of}` }) },
+        { once, event: callEvent() },
+        { event: callEvent() },
+      ]
+      const asked = partitions.map(calls)
+      const verdicts = await Promise.all(
+        calls(0).flatMap((_, nth) =>
+          partitions.map((of) => ingress.admit({ ...asked[of]?.[nth], partition: of })),
+        ),
+      )
+      for (const of of partitions)
+        expect(verdicts.filter((_, at) => at % partitions.length === of)).toEqual([
+          { kind: 'accepted' },
+          { kind: 'accepted' },
+          { kind: 'throttled', retryAfterMs: expect.any(Number) },
+          { kind: 'crowded' },
+          { kind: 'accepted' },
+          { kind: 'repeated', eventId: `second of ${of}` },
+          { kind: 'backlogged' },
+        ])
+      const deliveries = await readEvents(runner, 2 * partitions.length)
+      for (const of of partitions)
+        expect(
+          deliveries.filter((delivery) => delivery.partition === of).map(({ event }) => event.id),
+        ).toEqual([`first of ${of}`, `second of ${of}`])
+    },
+  )
+
   check.within({ backlogBytes: 100_000 })(
     'the backlog is bounded in bytes, and what is done, put aside or passed on in a line weighs nothing',
     async (harness) => {

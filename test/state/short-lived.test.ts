@@ -226,6 +226,22 @@ describe('a collector', () => {
     expect(acts).toEqual([['a', 'b', 'c'], ['d'], ['eeeeeeee'], ['ff'], ['gggg']])
   })
 
+  test('has together in an act what belongs together, and else what came first', async () => {
+    const acts: string[][] = []
+    const collect = createCollector(
+      async (_, items: string[]) => {
+        acts.push(items)
+        return items.map((item) => item.toUpperCase())
+      },
+      { defer, items: 4, compare: (one, other) => one.charCodeAt(0) - other.charCodeAt(0) },
+    )
+    const items = ['b1', 'a2', 'b0', 'a1', 'a0']
+    expect(await Promise.all(items.map((item) => collect(0, item)))).toEqual(
+      items.map((item) => item.toUpperCase()),
+    )
+    expect(acts).toEqual([['a2', 'a1', 'b1', 'b0'], ['a0']])
+  })
+
   test('fails those of the act that failed, and no others', async () => {
     const collect = createCollector(
       async (partition, items: string[]) => {

@@ -1,28 +1,30 @@
 #!lua
 -- Calls at the door, WebSockets or messages of them: throttle, lease, append, of one after the other. See `IngressState.admit`, `connect` and `receive`.
 --
--- KEYS  1 events  2 parked  3 idle  4 backlog, then of each call in this order those of what is asked for:
+-- A script holds sections: each is of one partition, with what that one has to itself and its calls. On a Cluster there is one, whose keys lie in one slot.
+--
+-- KEYS  of each section: events, parked, idle, backlog, then of each call in this order those of what is asked for:
 --       connections, connection, line; window; once; lease; reply
--- ARGV  1 partition  2 for how much an event counts at least in the backlog  3 how much may be there  4 how many runs may be parked
---       5 leaseTtlMs  6 channel of the pod  7 how many events of a connection may wait
---       then of each call the number of its arguments, and these in the order in which `admit` names them; "" or absent where something is not asked for
--- Returns of each: 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection;
---         -4 the key was used for something else; {id of the event that was taken before, its answer}
+-- ARGV  1 for how much an event counts at least in the backlog  2 how much may be there  3 how many runs may be parked
+--       4 leaseTtlMs  5 channel of the pod  6 how many events of a connection may wait
+--       then of each section its partition and the number of its calls, and of each call the number of its arguments, and these in the order in which
+--       `admit` names them; "" or absent where something is not asked for
+-- Returns of each call: 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection;
+--         -4 the key was used for something else; {id of the event that was taken before, its answer}; an error, when it is not known whether it was stored
 -- Atomic, so that calls at several pods can't pass together where one has room, and an event is stored with its lease and reply or not at all.
 -- The only act that a full Redis refuses: all others end work or free memory.
 -- include backlog
 -- include wake
 -- include line
 
-local events, parked, idle, backlog = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local partition, leastWeight, backlogBytes, parkedCap = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local leaseTtlMs, channel, lineCap = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local leastWeight, backlogBytes, parkedCap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local leaseTtlMs, channel, lineCap = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Numbers are written as text once: that takes Lua longer than many a command.
 local nowText, lapsesAtText = string.format('%.0f', now), string.format('%.0f', now + leaseTtlMs)
 
-local last = 4
+local last = 0
 local function nextKey()
   last = last + 1
   return KEYS[last]
@@ -32,10 +34,11 @@ local function asked(argument)
   return argument and argument ~= ''
 end
 
--- What several calls do to one key is done at once in the end, and known here until then: nobody sees the keys in between.
+-- What several calls of a section do to one key is done at once in its end, and known here until then: nobody sees the keys in between.
+local events, parked, idle, backlog
 
 -- Of each window how many calls have passed, of how many, and for how long.
-local windows = {}
+local windows
 -- Whether there is room; if not, the milliseconds until there is.
 local function passes(window, requests, windowMs)
   local one = windows[window] or { passed = 0 }
@@ -61,7 +64,7 @@ local function writeWindow(window, one)
 end
 
 -- Of each lease how many places are taken at most, and those that were here: what ZADD is told.
-local leases = {}
+local leases
 local function writeLease(lease, one)
   if #one.taken > 0 then
     redis.call('ZADD', lease, unpack(one.taken))
@@ -92,7 +95,7 @@ local function takePlace(lease, id)
 end
 
 -- How many bytes the backlog has, and how many of them it is not told of yet.
-local bytes, untold = nil, 0
+local bytes, untold
 local function fitsInBacklog(weight)
   if not bytes then
     bytes = redis.call('HINCRBY', backlog, 'bytes', weight)
@@ -214,28 +217,52 @@ local function admit(
   return 0, true
 end
 
-local verdicts, appended, at, length = {}, 0, 8, #ARGV
-while at <= length do
-  local count = tonumber(ARGV[at])
-  local verdict, isAppended = admit(unpack(ARGV, at + 1, at + count))
-  verdicts[#verdicts + 1] = verdict
-  appended = appended + (isAppended and 1 or 0)
-  at = at + count + 1
+-- How many events were appended.
+local appended
+local function begin()
+  events, parked, idle, backlog = nextKey(), nextKey(), nextKey(), nextKey()
+  windows, leases = {}, {}
+  bytes, untold, isParkedFull, appended = nil, 0, nil, 0
 end
 
-for window, one in pairs(windows) do
-  writeWindow(window, one)
+local function finish(partition)
+  for window, one in pairs(windows) do
+    writeWindow(window, one)
+  end
+  for lease, one in pairs(leases) do
+    writeLease(lease, one)
+  end
+  if untold > 0 then
+    redis.call('HINCRBY', backlog, 'bytes', untold)
+  elseif untold < 0 then
+    lighten(backlog, -untold)
+  end
+  -- A runner for each event, as long as there are idle ones.
+  while appended > 0 and wake(idle, partition) do
+    appended = appended - 1
+  end
 end
-for lease, one in pairs(leases) do
-  writeLease(lease, one)
+
+-- What goes wrong at a key is told to the calls that need it, and to no others.
+local function errorOf(failure)
+  return type(failure) == 'table' and failure or redis.error_reply(tostring(failure))
 end
-if untold > 0 then
-  redis.call('HINCRBY', backlog, 'bytes', untold)
-elseif untold < 0 then
-  lighten(backlog, -untold)
-end
--- A runner for each event, as long as there are idle ones.
-while appended > 0 and wake(idle, partition) do
-  appended = appended - 1
+
+local verdicts, at, length = {}, 7, #ARGV
+while at <= length do
+  local partition, first, calls = ARGV[at], #verdicts, tonumber(ARGV[at + 1])
+  at = at + 2
+  begin()
+  for i = 1, calls do
+    local count = tonumber(ARGV[at])
+    local isDone, verdict, isAppended = pcall(admit, unpack(ARGV, at + 1, at + count))
+    verdicts[first + i] = isDone and verdict or errorOf(verdict)
+    appended = appended + (isAppended and 1 or 0)
+    at = at + count + 1
+  end
+  local isDone, failure = pcall(finish, partition)
+  for i = 1, isDone and 0 or calls do
+    verdicts[first + i] = errorOf(failure)
+  end
 end
 return verdicts
