@@ -48,10 +48,20 @@ export interface TakeDeps {
   onPutAside: (head: Buffer) => Promise<void>
 }
 
-/** Of so many events in one read more are on their way. */
-const flow = 8
-/** How long a partition in flow is read without a look at what else there is. */
+/** When a read brings so many events more are on their way. */
+const many = 8
+/**
+ * How long after such a read a partition is in flow, and how long one in flow is read without a look at what
+ * else there is.
+ */
 const flowMs = 50
+
+interface Flow {
+  /** When a read brought many events. */
+  manyAt: number
+  /** When it was looked for runs that are due, and none was. */
+  lookedAt: number
+}
 
 type Work = [
   runs: [Buffer, number, Buffer, number, Buffer][],
@@ -99,8 +109,15 @@ export function createTake(deps: TakeDeps): Take {
     ])
   }
 
-  /** Until when partitions are in flow. */
-  const flowing = new Map<number, number>()
+  const flows = new Map<number, Flow>()
+
+  function flowOf(partition: number): Flow {
+    const known = flows.get(partition)
+    if (known !== undefined) return known
+    const created = { manyAt: -Infinity, lookedAt: -Infinity }
+    flows.set(partition, created)
+    return created
+  }
 
   /**
    * New events alone, by the command itself: a script would take each body into Lua and out again. Nothing:
@@ -119,16 +136,18 @@ export function createTake(deps: TakeDeps): Take {
 
   async function find(partition: number, wanted: Wanted): Promise<Work> {
     const { count, rooms, abandoned, deferred } = wanted
-    const isFlowing = (flowing.get(partition) ?? 0) > clock.monotonic()
+    const flow = flowOf(partition)
+    const isFlowing = Math.min(flow.manyAt, flow.lookedAt) + flowMs > clock.monotonic()
     // There must be room for whatever comes: it is the script that defers.
     if (isFlowing && !abandoned && !deferred && roomsOf(rooms, count) === '') {
       const events = await readOn(partition, count)
-      if (events.length < flow) flowing.delete(partition)
+      if (events.length >= many) flow.manyAt = clock.monotonic()
       if (events.length > 0) return [[], events, [], nothing, 0]
     }
     const work = (await ask(partition, wanted)) as Work
     // Runs that are due have precedence.
-    if (work[0].length === 0 && work[1].length >= flow) flowing.set(partition, clock.monotonic() + flowMs)
+    flow.lookedAt = work[0].length > 0 ? -Infinity : clock.monotonic()
+    if (work[1].length >= many) flow.manyAt = clock.monotonic()
     return work
   }
 

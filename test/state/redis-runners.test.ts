@@ -243,3 +243,37 @@ test('events in flow are read without a script; a due run gets its turn, and a s
   await ingress.admit({ partition: 0, event })
   expect((await readEvent(runner)).event.id).toBe(event.id)
 })
+
+test('a partition stays in flow when little comes; a runner that finds nothing there is woken by the next event', async () => {
+  const clock = createManualClock()
+  const ingress = open({ partitions: 1 }).ingress('pod')
+  const runner = open({ clock, partitions: 1, sweepMs: 600_000, lapseMs: 600_000 }).runner('runner')
+  const admit = (): Promise<unknown> => ingress.admit({ partition: 0, event: callEvent() })
+  const calls = async (): Promise<string[]> => {
+    const statistics = await redisCommand(lab.server.port, 'INFO', 'commandstats')
+    await redisCommand(lab.server.port, 'CONFIG', 'RESETSTAT')
+    return [...statistics.matchAll(/cmdstat_((?:xreadgroup|sadd):calls=\d+)/g)].map(([, name = '']) => name)
+  }
+  for (let sent = 0; sent < 11; sent += 1) await admit()
+  await readEvents(runner, 8)
+  await calls()
+  await readEvents(runner, 3)
+  expect(await calls()).toEqual(['xreadgroup:calls=1'])
+  const waiting = runner.read({ count: 10, blockMs: 60_000 })
+  await until(async () => (await redisCommand(lab.server.port, 'SCARD', 'hooklet:{p0}:idle')) === ':1\r\n')
+  // The command by itself, and in the script that makes it known that this runner found nothing.
+  expect((await calls()).toSorted()).toEqual(['sadd:calls=1', 'xreadgroup:calls=2'])
+  await admit()
+  expect(await waiting).toHaveLength(1)
+  // Still in flow, so that the bodies of what it was woken for need not go through a script.
+  expect(await calls()).toEqual(['xreadgroup:calls=1'])
+  await clock.advance(50)
+  await admit()
+  await readEvents(runner, 1)
+  const late = runner.read({ count: 10, blockMs: 60_000 })
+  await until(async () => (await redisCommand(lab.server.port, 'SCARD', 'hooklet:{p0}:idle')) === ':1\r\n')
+  // It is no more: no command goes before the script.
+  expect((await calls()).toSorted()).toEqual(['sadd:calls=1', 'xreadgroup:calls=2'])
+  await admit()
+  expect(await late).toHaveLength(1)
+})
