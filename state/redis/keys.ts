@@ -12,7 +12,10 @@ export interface Keys {
   idle(partition: number): string
   /** Sorted set: runs that go on without their event, by the time at which they may be taken. */
   parked(partition: number): string
-  /** Hash: how many runners have died over an event since it came further, by its place in the stream. */
+  /**
+   * Hash: of each event that was delivered again, by its place in the stream, how many runners have died over
+   * it since it came further.
+   */
   attempts(partition: number): string
   /** List: times of the last accepted calls, newest first. */
   window(partition: number, key: string): string

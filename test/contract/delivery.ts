@@ -192,6 +192,39 @@ export function describeDelivery(check: ContractTest): void {
     },
   )
 
+  check(
+    'an acknowledgement of a former delivery has no effect after a checkpoint of this one',
+    async (harness) => {
+      await harness.ingress('pod-a').admit({ partition, event: callEvent() })
+      const runner = harness.runner('runner-a')
+      const first = await readEvent(runner)
+      runner.abandon(first)
+      const { entry } = await readEvent(runner)
+      await runner.save({ partition, runId: 'run', epoch: 2, entry }, {})
+      await runner.acknowledge([first])
+      await runner.close()
+      expect(await readEvent(harness.runner('runner-b'))).toMatchObject({ entry, deliveries: 3 })
+    },
+  )
+
+  check('an event that is acknowledged or put aside again makes no room again', async (harness) => {
+    const ingress = harness.ingress('pod-a')
+    const runner = harness.runner('runner-a')
+    const fill = async (): Promise<number> => {
+      await ingress.admit({ partition, event: callEvent() })
+      return (await ingress.statistics()).fullest
+    }
+    const one = await fill()
+    await fill()
+    await fill()
+    const [first, second] = await readEvents(runner, 3)
+    if (first === undefined || second === undefined) throw new Error('there are three events')
+    await runner.deadLetter(second, 'a fault')
+    await runner.acknowledge([first, first, second])
+    await runner.acknowledge([first, second])
+    expect(await ingress.statistics()).toMatchObject({ events: 1, fullest: one })
+  })
+
   check('a dead letter leaves the queue with its reason, and its caller gets `failed`', async (harness) => {
     const ingress = harness.ingress('pod-a')
     const replies = inbox(ingress)

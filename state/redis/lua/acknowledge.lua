@@ -19,40 +19,30 @@ local function forget(run)
   end
 end
 
--- How often those that the consumer has were delivered, by entry.
-local delivered = {}
-local function look(from, to, count)
-  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], from, to, count, ARGV[2])
-  if pending.err then
-    return 0
+local entries = {}
+for i = 5, #ARGV, 5 do
+  entries[#entries + 1] = ARGV[i]
+end
+local again = redis.call('HMGET', KEYS[4], unpack(entries))
+
+-- Whether the consumer still has that delivery. What was never delivered again is known without a look.
+local function isOwn(nth, deliveries)
+  if not again[nth] and deliveries == 1 then
+    return true
   end
-  for i = 1, #pending do
-    delivered[pending[i][1]] = pending[i][4]
-  end
-  return #pending
+  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], entries[nth], entries[nth], 1, ARGV[2])
+  return not pending.err and #pending > 0 and pending[1][4] == deliveries
 end
 
--- The events of a batch lie close together: one look finds them, and few that are still in work.
-local oldest, newest, most = math.huge, 0, 2 * (#ARGV - 4) / 5
-for i = 5, #ARGV, 5 do
-  local ms = tonumber(string.match(ARGV[i], '^%d+'))
-  oldest, newest = math.min(oldest, ms), math.max(newest, ms)
-end
-local isAll = look(string.format('%.0f', oldest), string.format('%.0f', newest), most) < most
-
-local mine, done, weight, key = {}, {}, 0, 4
-for i = 5, #ARGV, 5 do
-  local entry, deliveries, runs, connection = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 3]), ARGV[i + 4]
-  if not isAll and not delivered[entry] then
-    look(entry, entry, 1)
-  end
+local own, weights, done, key = {}, {}, {}, 4
+for nth, entry in ipairs(entries) do
+  local i = 5 * nth
+  local deliveries, runs, connection = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 3]), ARGV[i + 4]
   local line = connection ~= '' and KEYS[key + runs + 1]
-  if delivered[entry] == deliveries then
-    -- Should it be named twice.
-    delivered[entry] = 0
-    mine[#mine + 1] = entry
-    weight = weight + ARGV[i + 2]
-    if deliveries > 1 then
+  if isOwn(nth, deliveries) then
+    own[#own + 1] = entry
+    weights[#own] = tonumber(ARGV[i + 2])
+    if again[nth] then
       redis.call('HDEL', KEYS[4], entry)
     end
     for run = key + 1, key + runs do
@@ -64,10 +54,24 @@ for i = 5, #ARGV, 5 do
   end
   key = key + runs + (line and 1 or 0)
 end
-if #mine > 0 then
-  redis.call('XACK', KEYS[1], ARGV[1], unpack(mine))
-  redis.call('XDEL', KEYS[1], unpack(mine))
-  lighten(KEYS[3], weight)
+
+-- How much is removed. What was acknowledged before or put aside is not counted again.
+local function remove()
+  local weight, isAll = 0, redis.call('XACK', KEYS[1], ARGV[1], unpack(own)) == #own
+  if isAll then
+    redis.call('XDEL', KEYS[1], unpack(own))
+  end
+  for nth, one in ipairs(weights) do
+    if isAll or redis.call('XDEL', KEYS[1], own[nth]) == 1 then
+      weight = weight + one
+    end
+  end
+  return weight
+end
+
+local removed = #own > 0 and remove() or 0
+if removed > 0 then
+  lighten(KEYS[3], removed)
 end
 for _, one in ipairs(done) do
   if advanceLine(KEYS[1], one.line, one.connection, one.entry) then

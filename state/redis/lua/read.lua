@@ -89,11 +89,9 @@ local function field(fields, name)
 end
 
 -- How many consumers have died over an entry since a run of it came further. Who handed it over (see hold.lua), or never got it, has not.
+-- From now on it is known that the entry is delivered again, see acknowledge.lua.
 local function attemptsAt(id, owner, idle)
-  if owner ~= consumer and idle < 86400000 then
-    return redis.call('HINCRBY', KEYS[6], id, 1)
-  end
-  return tonumber(redis.call('HGET', KEYS[6], id) or 0)
+  return redis.call('HINCRBY', KEYS[6], id, (owner ~= consumer and idle < 86400000) and 1 or 0)
 end
 
 local function putAside(id, deliveries, attempts)

@@ -15,8 +15,8 @@ redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'checkpoint', ARGV[2])
 if run[3] then
   redis.call('HDEL', KEYS[1], 'attempts')
 end
-if ARGV[7] then
-  redis.call('HDEL', KEYS[3], ARGV[7])
+if ARGV[7] and redis.call('HEXISTS', KEYS[3], ARGV[7]) == 1 then
+  redis.call('HSET', KEYS[3], ARGV[7], '0')
 end
 local delayMs = tonumber(ARGV[5])
 if delayMs then
