@@ -13,11 +13,10 @@ import type {
   Takeover,
 } from '../state/state.ts'
 import { Halted } from './run/run.ts'
-import type { Problem } from './run/problem.ts'
 import type { Machinery } from './run/run.ts'
 import type { RunState } from './run/run-state.ts'
-import { candidatesOf, newRunState, settleNoneLeft, triggeredPlan } from './event-runs.ts'
-import type { Candidate } from './event-runs.ts'
+import { candidatesOf, newRunState, settleNoneLeft, startOf } from './event-runs.ts'
+import type { Candidate, Start } from './event-runs.ts'
 import type { ExecuteRun, RunProgress } from './execution.ts'
 import { elapsed, PAUSE_MS } from './patience.ts'
 import type { Patience } from './patience.ts'
@@ -29,6 +28,8 @@ import type { RunInput } from './request/input.ts'
 import type { Tally } from './tally.ts'
 import { secondsSince } from './tally.ts'
 import { decodeCall } from './request/input.ts'
+import type { Soon } from './soon.ts'
+import { whenThere } from './soon.ts'
 
 export interface DeliveriesDeps {
   state: RunnerState
@@ -46,27 +47,25 @@ export interface DeliveriesDeps {
 /**
  * A run that takes part in an event: one that is to be started, or what an earlier delivery has left of it.
  */
-type Part = { run: RunRef } & (
-  { start: { plan: Plan; problem?: Problem }; begun?: undefined } | { start?: undefined; begun: Begun }
-)
+type Part = { run: RunRef } & ({ start: Start; begun?: undefined } | { start?: undefined; begun: Begun })
 type Begun = Exclude<Takeover, { kind: 'new' }>
 
 /** Works on a delivery until it is settled, or left to another runner. Never rejects. */
 export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => Promise<void> {
-  const { state, plans, lookup, machinery, executeRun, resumeRun, patiently, halt, tally, log } = deps
+  const { state, plans, machinery, executeRun, resumeRun, patiently, halt, tally, log } = deps
 
-  async function work(delivery: Delivery): Promise<void> {
-    try {
-      if (delivery.kind === 'event') await workOnEvent(delivery)
-      else await resume(delivery)
-    } catch (error) {
-      // Left as it is: it is delivered to another runner.
-      if (error instanceof Halted) return
-      machinery.onFault(error)
-      await setAside(delivery).catch((fault: unknown) => {
-        if (!(fault instanceof Halted)) machinery.onFault(fault)
-      })
-    }
+  function work(delivery: Delivery): Promise<void> {
+    const working = delivery.kind === 'event' ? workOnEvent(delivery) : resume(delivery)
+    return working.catch((error: unknown) => failed(delivery, error))
+  }
+
+  async function failed(delivery: Delivery, error: unknown): Promise<void> {
+    // Left as it is: it is delivered to another runner.
+    if (error instanceof Halted) return
+    machinery.onFault(error)
+    await setAside(delivery).catch((fault: unknown) => {
+      if (!(fault instanceof Halted)) machinery.onFault(fault)
+    })
   }
 
   /** A fault of ours must neither be lost nor come again for ever. */
@@ -107,7 +106,9 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
       return
     }
     const stored = taking.filter((_, index) => isRetry || results[index]?.stored)
-    await patiently(() => state.acknowledge([{ ...delivery, runs: stored.map(({ run }) => run.runId) }]))
+    const { partition, entry, deliveries } = delivery
+    const runs = stored.map(({ run }) => run.runId)
+    await patiently(() => state.acknowledge([{ partition, entry, deliveries, runs }]))
   }
 
   /** Else nothing would tell why. Triggers that leave out some events of WebSockets are usual. */
@@ -124,26 +125,25 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
    * What a candidate does for the event; undefined when nothing. A run that has begun goes on, whatever its
    * Workflow is triggered by today.
    */
-  async function partOf(
+  function partOf(
     candidate: Candidate,
     call: RunInput,
     begun: Takeover = { kind: 'new' },
-  ): Promise<Part | undefined> {
+  ): Soon<Part | undefined> {
     const { run } = candidate
     if (begun.kind !== 'new') return { run, begun }
-    const start = await triggeredPlan(candidate, call, { lookup, ...machinery })
-    return start && { run, start }
+    return whenThere(startOf(candidate, call, deps), (start) => start && { run, start })
   }
 
   /** Begins a run, or goes on with what is left of it. */
-  async function beginOrGoOn(
+  function beginOrGoOn(
     { run, start, begun }: Part,
     event: { total: number; fresh: (plan: Plan) => RunState; endsWithEvent: boolean },
-  ): Promise<RunProgress> {
+  ): Soon<RunProgress> {
     if (start) {
       const { plan, problem } = start
       const bound = problem ? { problem } : { plan }
-      return await executeRun({
+      return executeRun({
         ref: run,
         runState: event.fresh(plan),
         bound,
@@ -153,7 +153,7 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
     switch (begun.kind) {
       case 'checkpoint':
         // Others of the event may have been left out since.
-        return await resumeRun({ ref: run, checkpoint: begun.checkpoint, total: event.total })
+        return resumeRun({ ref: run, checkpoint: begun.checkpoint, total: event.total })
       case 'ended':
         return { kind: 'completed', stored: true }
       case 'parked':
@@ -172,12 +172,16 @@ export function createDeliveries(deps: DeliveriesDeps): (delivery: Delivery) => 
    * Waits for all, and then throws what one of them has thrown: while runs of an event are at work nothing
    * may be settled. That the runner stops is thrown before any fault: the event comes again.
    */
-  async function allOf<Result>(works: Promise<Result>[]): Promise<Result[]> {
+  function allOf<Result>(works: Soon<Result>[]): Soon<Result[]> {
     const [only] = works
-    if (only && works.length === 1) return [await only]
-    const settled = await Promise.allSettled(works)
-    const thrown = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
-    if (thrown.length === 0) return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    if (works.length === 1 && only instanceof Promise) return only.then((result) => [result])
+    return works.some((work) => work instanceof Promise) ? settled(works) : (works as Result[])
+  }
+
+  async function settled<Result>(works: Soon<Result>[]): Promise<Result[]> {
+    const all = await Promise.allSettled(works)
+    const thrown = all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    if (thrown.length === 0) return all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     const first = thrown.find((error) => error instanceof Halted) ?? thrown[0]
     for (const fault of thrown) if (fault !== first && !(fault instanceof Halted)) machinery.onFault(fault)
     throw first

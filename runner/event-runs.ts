@@ -8,10 +8,12 @@ import { asProblem } from './run/recognise.ts'
 import type { Machinery } from './run/run.ts'
 import { withoutSecrets } from './engine/evaluator.ts'
 import type { RunState } from './run/run-state.ts'
-import type { Plan } from './plan.ts'
+import type { Plan, Program } from './plan.ts'
 import type { PlanLookup } from './plans/lookup.ts'
 import type { PlanRef, PlanTable } from './plans/table.ts'
 import type { RunInput } from './request/input.ts'
+import type { Soon } from './soon.ts'
+import { whenThere } from './soon.ts'
 
 /** A Workflow that an event may start, and the run that it would have. */
 export interface Candidate {
@@ -34,10 +36,10 @@ export function candidatesOf(delivery: EventDelivery, plans: PlanTable): Candida
     .filter((plan) => named.every(({ uid }) => uid !== plan.uid))
   return [
     ...named.map((ref) => ({ ref, run: runOf(delivery, ref) })),
-    ...known.map(({ name, uid, generation }) => {
-      const ref = { namespace, name, uid, generation }
-      const other = named.find((one) => one.name === name)
-      return { ref, run: runOf(delivery, ref), ...(other ? { named: other } : {}) }
+    ...known.map((ref) => {
+      const candidate = { ref, run: runOf(delivery, ref) }
+      const other = named.find(({ name }) => name === ref.name)
+      return other ? { ...candidate, named: other } : candidate
     }),
   ]
 }
@@ -49,65 +51,73 @@ function runOf({ event, partition, entry, deliveries }: EventDelivery, { uid }: 
   return deliveries > 1 ? { ...ref, entry } : ref
 }
 
-/**
- * The plan by which the event starts a run of the candidate; undefined when it starts none. One whose
- * condition can't be evaluated counts as a run that failed.
- */
-export async function triggeredPlan(
-  { ref, named }: Candidate,
-  call: RunInput,
-  { lookup, ...machinery }: Pick<Machinery, 'expressions' | 'onFault'> & { lookup: PlanLookup },
-): Promise<{ plan: Plan; problem?: Problem } | undefined> {
-  if (named && (await lookup.startable(named))) return undefined
-  const plan = await lookup.startable(ref)
-  if (!plan || plan.suspended) return undefined
-  try {
-    return (await holds(plan, call, machinery)) ? { plan } : undefined
-  } catch (error) {
-    return { plan, problem: asProblem(error, '/', machinery).problem }
-  }
+/** The plan by which a run is to be started, and why it fails before its first task, if it does. */
+export interface Start {
+  plan: Plan
+  problem?: Problem
 }
 
-async function holds(
-  plan: Plan,
+/**
+ * By what the event starts a run of the candidate; undefined when it starts none. One whose condition can't be
+ * evaluated counts as a run that failed.
+ */
+export function startOf(
+  { ref, named }: Candidate,
   call: RunInput,
-  { expressions }: Pick<Machinery, 'expressions'>,
-): Promise<boolean> {
-  const { namespace, name } = call.webhook
-  const trigger = plan.triggers.find(({ webhook }) => webhook === name && plan.namespace === namespace)
-  if (!trigger?.when) return trigger !== undefined
-  const variables = { globals: plan.globals, secrets: plan.secrets }
-  const passed = Object.fromEntries(
-    Object.entries(variables).filter(([variable]) => trigger.when?.variables.includes(variable)),
-  )
+  { lookup, machinery }: { lookup: PlanLookup; machinery: Pick<Machinery, 'expressions' | 'onFault'> },
+): Soon<Start | undefined> {
+  const found = named ? planUnless(named, ref, lookup) : lookup.startable(ref)
+  return whenThere(found, (plan) => {
+    if (!plan || plan.suspended) return undefined
+    const { namespace, name } = call.webhook
+    const trigger = plan.triggers.find(({ webhook }) => webhook === name && plan.namespace === namespace)
+    return trigger?.when ? startIf(trigger.when, { plan, call, machinery }) : trigger && { plan }
+  })
+}
+
+async function planUnless(named: PlanRef, ref: PlanRef, lookup: PlanLookup): Promise<Plan | undefined> {
+  return (await lookup.startable(named)) ? undefined : await lookup.startable(ref)
+}
+
+async function startIf(
+  when: Program,
+  {
+    plan,
+    call,
+    machinery,
+  }: { plan: Plan; call: RunInput; machinery: Pick<Machinery, 'expressions' | 'onFault'> },
+): Promise<Start | undefined> {
+  const variables = Object.entries({ globals: plan.globals, secrets: plan.secrets })
+  const passed = Object.fromEntries(variables.filter(([variable]) => when.variables.includes(variable)))
   try {
-    const result = await expressions.evaluate(trigger.when, call, passed)
-    return result !== false && result !== null
+    const result = await machinery.expressions.evaluate(when, call, passed)
+    return result !== false && result !== null ? { plan } : undefined
   } catch (error) {
-    throw withoutSecrets(error, trigger.when, plan)
+    return { plan, problem: asProblem(withoutSecrets(error, when, plan), '/', machinery).problem }
   }
 }
 
 /** A run before its first task. */
 export function newRunState(plan: Plan, call: RunInput, event: CallEvent, total: number): RunState {
-  const trace = readTrace(event.headers)
-  return {
+  const runState: RunState = {
     version: 1,
     generation: plan.generation,
     workflow: { namespace: plan.namespace, name: plan.name, uid: plan.uid },
     eventId: event.id,
     startedAt: 0,
     call,
-    ...(trace === undefined ? {} : { trace }),
     context: null,
     data: call,
     frames: [],
     phase: 'new',
     steps: 0,
     visits: {},
-    ...(event.reply ? { reply: { id: event.reply.id, mode: event.reply.mode, total } } : {}),
-    ...(event.socket ? { socketId: event.socket.id } : {}),
   }
+  const trace = readTrace(event.headers)
+  if (trace) runState.trace = trace
+  if (event.reply) runState.reply = { id: event.reply.id, mode: event.reply.mode, total }
+  if (event.socket) runState.socketId = event.socket.id
+  return runState
 }
 
 /**

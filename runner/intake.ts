@@ -77,7 +77,7 @@ export function createIntake({ state, clock, concurrency, onFault, work }: Intak
   function take(delivery: Delivery): void {
     const { webhook } = delivery.kind === 'event' ? delivery.event : delivery.run
     hands.take(webhook)
-    inHand.track(work(delivery).finally(() => giveBack(webhook)))
+    inHand.track(work(delivery).then(() => giveBack(webhook)))
   }
 
   function giveBack(webhook: WebhookRef | undefined): void {

@@ -13,18 +13,25 @@ export const PAUSE_MS = 500
 export type Patience = <Result>(act: () => Promise<Result>, onAway?: () => void) => Promise<Result>
 
 export function createPatience(clock: Clock, halt: AbortSignal): Patience {
-  return async (act, onAway) => {
-    for (;;) {
+  async function again<Result>(
+    act: () => Promise<Result>,
+    error: unknown,
+    onAway?: () => void,
+  ): Promise<Result> {
+    for (let away = error; ;) {
+      if (!(away instanceof StateUnavailable)) throw away
+      await elapsed(clock, PAUSE_MS, halt)
+      if (halt.aborted) throw new Halted()
+      onAway?.()
       try {
         return await act()
       } catch (error) {
-        if (!(error instanceof StateUnavailable)) throw error
-        await elapsed(clock, PAUSE_MS, halt)
-        if (halt.aborted) throw new Halted()
-        onAway?.()
+        away = error
       }
     }
   }
+
+  return (act, onAway) => act().catch((error: unknown) => again(act, error, onAway))
 }
 
 /** Resolves after that time, or when the signal aborts. */

@@ -65,15 +65,15 @@ export function secondsSince(time: number, clock: Pick<Clock, 'now'>): number {
 export function tallied(state: RunnerState, { replies, messages }: Tally): RunnerState {
   return {
     ...state,
-    async reply(address, message) {
-      const outcome = await state.reply(address, message)
-      replies.add(outcome)
-      return outcome
-    },
-    async send(address, message) {
-      const outcome = await state.send(address, message)
-      messages.add(outcome)
-      return outcome
-    },
+    reply: (address, message) =>
+      state.reply(address, message).then((outcome) => {
+        replies.add(outcome)
+        return outcome
+      }),
+    send: (address, message) =>
+      state.send(address, message).then((outcome) => {
+        messages.add(outcome)
+        return outcome
+      }),
   }
 }

@@ -24,7 +24,9 @@ export function checkDeadlines({ frames, deadline, phase }: RunState, now: numbe
 }
 
 /** When the first of the limits around the task at work is over; Infinity when it has none. */
-export function nearestDeadline({ frames, deadline }: RunState): number {
-  const limits = frames.flatMap((frame) => [frame.deadline, frame.attemptDeadline])
-  return Math.min(...[...limits, deadline].filter((limit) => limit !== undefined))
+export function nearestDeadline({ frames, deadline = Infinity }: RunState): number {
+  let nearest = deadline
+  for (const frame of frames)
+    nearest = Math.min(nearest, frame.deadline ?? Infinity, frame.attemptDeadline ?? Infinity)
+  return nearest
 }

@@ -4,11 +4,15 @@
  */
 import type { Json } from '../../state/event.ts'
 import type { InputPlan, OutputPlan, TaskPlan } from '../plan.ts'
+import type { Soon } from '../soon.ts'
+import { whenThere } from '../soon.ts'
 import { taskTypeOf } from '../tasks/registry.ts'
-import type { Step, TaskAtWork } from '../tasks/task.ts'
+import type { Step } from '../tasks/task.ts'
+import { AtWork } from './at-work.ts'
+import type { Effects } from './at-work.ts'
 import { checkDeadlines, nearestDeadline } from './deadlines.ts'
-import { Evaluator, instant } from './evaluator.ts'
-import type { Scope } from './evaluator.ts'
+import { Evaluator } from './evaluator.ts'
+import type { Place } from './evaluator.ts'
 import { lastTask, siblingsAt, taskOf } from './position.ts'
 import { failure } from '../run/problem.ts'
 import type { Problem } from '../run/problem.ts'
@@ -34,16 +38,11 @@ const MAX_STEPS = 10_000
  * @throws {Halted} when `run.halt` asks to stop: the run goes on from its last checkpoint elsewhere.
  * @throws {StateUnavailable} likewise.
  */
-export async function execute(run: Run): Promise<RunOutcome> {
-  try {
-    return await new Engine(run).run()
-  } catch (error) {
-    if (error instanceof Fenced) return { kind: 'fenced' }
-    throw error
-  }
+export function execute(run: Run): Promise<RunOutcome> {
+  return new Engine(run).run()
 }
 
-class Engine {
+class Engine implements Effects {
   readonly #run: Run
   readonly #state: RunState
   readonly #evaluator: Evaluator
@@ -58,12 +57,17 @@ class Engine {
   }
 
   async run(): Promise<RunOutcome> {
+    const { halt } = this.#run
     for (;;) {
-      if (this.#run.halt.aborted) throw new Halted()
+      if (halt.aborted) throw new Halted()
       try {
-        const outcome = await this.#turn()
+        const turn = this.#turn()
+        const outcome = turn instanceof Promise ? await turn : turn
         if (outcome) return outcome
       } catch (error) {
+        // What the runner shuts down on its way out is not the run's failure.
+        if (halt.aborted) throw new Halted()
+        if (error instanceof Fenced) return { kind: 'fenced' }
         this.#fail(error)
       }
     }
@@ -71,32 +75,25 @@ class Engine {
 
   /** The failing task is the last frame; from here on the error is its surroundings' matter. */
   #fail(error: unknown): void {
-    // What the runner shuts down on its way out is not the run's failure.
-    if (this.#run.halt.aborted) throw new Halted()
     const { problem, final } = asProblem(error, lastTask(this.#run)?.pointer ?? '/', this.#run)
     this.#state.error = problem
     if (final) this.#state.frames.length = 0
     else this.#state.frames.pop()
   }
 
-  async #turn(): Promise<RunOutcome | undefined> {
+  /** No outcome: the run goes on. */
+  #turn(): Soon<RunOutcome | undefined> {
     checkDeadlines(this.#state, this.#run.clock.now())
-    if (this.#state.error) return await this.#handleError(this.#state.error)
-    if (this.#state.phase === 'new') {
-      await this.#beginWorkflow()
-      return undefined
-    }
+    if (this.#state.error) return this.#handleError(this.#state.error)
+    if (this.#state.phase === 'new') return this.#beginWorkflow()
     const frame = this.#state.frames.at(-1)
-    if (!frame) return await this.#finish()
-    if (this.#unsaved) await this.#save()
-    if (!frame.begun && !(await this.#beginTask(frame))) return undefined
-    return await this.#apply(await taskTypeOf(taskOf(this.#run, frame)).begin(this.#atWork(frame)))
+    return frame ? this.#workOn(frame) : this.#finish()
   }
 
   async #handleError(error: Problem): Promise<RunOutcome | undefined> {
     const frame = this.#state.frames.at(-1)
     if (!frame) return { kind: 'failed', error }
-    if (this.#unsaved) await this.#save()
+    if (this.#unsaved) await this.checkpoint()
     const step = await taskTypeOf(taskOf(this.#run, frame)).failed?.(this.#atWork(frame), error)
     if (!step) {
       this.#state.frames.pop()
@@ -106,31 +103,48 @@ class Engine {
     return await this.#apply(step)
   }
 
-  async #beginWorkflow(): Promise<void> {
+  #beginWorkflow(): Soon<undefined> {
     const state = this.#state
     const { plan, clock } = this.#run
     state.startedAt = clock.now()
-    state.data = plan.input ? await this.#readInput(plan.input, state.call, undefined) : state.call
-    if (plan.timeout)
-      state.deadline = state.startedAt + (await this.#evaluator.milliseconds(plan.timeout, state.data, {}))
-    state.phase = 'running'
-    if (plan.do.length > 0) state.frames.push(newFrame('do', 0, state.data))
+    state.data = state.call
+    return whenThere(plan.input || plan.timeout ? this.#prepareWorkflow() : undefined, () => {
+      state.phase = 'running'
+      if (plan.do.length > 0) state.frames.push(newFrame('do', 0, state.data))
+      return undefined
+    })
+  }
+
+  async #prepareWorkflow(): Promise<void> {
+    const state = this.#state
+    const { input, timeout } = this.#run.plan
+    if (input) state.data = await this.#readInput(input, state.call, {})
+    if (timeout)
+      state.deadline = state.startedAt + (await this.#evaluator.milliseconds(timeout, state.data, {}))
+  }
+
+  async #workOn(frame: Frame): Promise<RunOutcome | undefined> {
+    if (this.#unsaved) await this.checkpoint()
+    const task = taskOf(this.#run, frame)
+    if (!frame.begun) {
+      this.#countStep()
+      frame.startedAt = this.#run.clock.now()
+      if ((task.if ?? task.input ?? task.timeout) && !(await this.#prepare(frame, task)))
+        return await this.#leave(frame, frame.rawInput, 'continue')
+      frame.begun = true
+    }
+    const step = await taskTypeOf(task).begin(this.#atWork(frame))
+    return await this.#apply(step)
   }
 
   /** False: the task is skipped. */
-  async #beginTask(frame: Frame): Promise<boolean> {
-    const task = taskOf(this.#run, frame)
-    this.#countStep()
-    frame.startedAt = this.#run.clock.now()
-    if (task.if && !(await this.#evaluator.holds(task.if, frame.rawInput, this.#scope(frame)))) {
-      await this.#leave(frame, frame.rawInput, 'continue')
-      return false
-    }
-    frame.input = task.input ? await this.#readInput(task.input, frame.rawInput, frame) : frame.rawInput
+  async #prepare(frame: Frame, task: TaskPlan): Promise<boolean> {
+    const place = { frame }
+    if (task.if && !(await this.#evaluator.holds(task.if, frame.rawInput, place))) return false
+    if (task.input) frame.input = await this.#readInput(task.input, frame.rawInput, place)
     if (task.timeout)
       frame.deadline =
-        frame.startedAt + (await this.#evaluator.milliseconds(task.timeout, frame.input, this.#scope(frame)))
-    frame.begun = true
+        frame.startedAt + (await this.#evaluator.milliseconds(task.timeout, frame.input, place))
     return true
   }
 
@@ -139,56 +153,53 @@ class Engine {
       throw failure('runtime', `a run takes at most ${MAX_STEPS} steps`, { final: true })
   }
 
-  async #readInput(plan: InputPlan, raw: Json, frame: Frame | undefined): Promise<Json> {
+  async #readInput(plan: InputPlan, raw: Json, place: Place): Promise<Json> {
     if (plan.schema !== undefined) await this.#evaluator.fit(plan.schema, raw, 'the input')
-    return plan.from ? await this.#evaluator.evaluate(plan.from, raw, this.#scope(frame)) : raw
+    return plan.from ? await this.#evaluator.evaluate(plan.from, raw, place) : raw
   }
 
-  async #writeOutput(plan: OutputPlan | undefined, raw: Json, scope: Scope): Promise<Json> {
-    const output = plan?.as ? await this.#evaluator.evaluate(plan.as, raw, scope) : raw
+  async #writeOutput(plan: OutputPlan | undefined, raw: Json, place: Place): Promise<Json> {
+    const output = plan?.as ? await this.#evaluator.evaluate(plan.as, raw, place) : raw
     if (plan?.schema !== undefined) await this.#evaluator.fit(plan.schema, output, 'the output')
     return output
   }
 
   /** Follows steps until a task has to begin, an error rises, or the run sleeps. */
-  async #apply(first: Step): Promise<RunOutcome | undefined> {
+  #apply(first: Step): Soon<RunOutcome | undefined> {
     const frame = this.#state.frames.at(-1) as Frame
     switch (first.kind) {
       case 'park':
-        return await this.#park(first.until)
+        return this.#park(first.until)
       case 'list':
-        return await this.#enter(frame, first)
+        return this.#enter(frame, first)
       case 'done': {
         const task = taskOf(this.#run, frame)
-        const isPlain = !task.output && !task.export
-        const output = isPlain ? first.output : await this.#conclude(frame, task, first.output)
-        return await this.#leave(frame, output, first.then ?? task.then)
+        const then = first.then ?? task.then
+        if (!task.output && !task.export) return this.#leave(frame, first.output, then)
+        return this.#conclude(frame, task, first.output).then((output) => this.#leave(frame, output, then))
       }
     }
   }
 
-  async #enter(
-    frame: Frame,
-    { list, input }: Extract<Step, { kind: 'list' }>,
-  ): Promise<RunOutcome | undefined> {
+  #enter(frame: Frame, { list, input }: Extract<Step, { kind: 'list' }>): Soon<RunOutcome | undefined> {
     const task = taskOf(this.#run, frame)
     const tasks = taskTypeOf(task).lists?.(task)[list] ?? []
     this.#countStep()
-    if (tasks.length === 0) return await this.#listEnded(input, false)
+    if (tasks.length === 0) return this.#listEnded(input, false)
     this.#state.frames.push(newFrame(list, 0, input))
     return undefined
   }
 
   /** `output` and `export` of a task that has its result. */
-  async #conclude(frame: Frame, task: TaskPlan, raw: Json): Promise<Json> {
-    const scope = this.#scope(frame, raw)
-    const output = await this.#writeOutput(task.output, raw, scope)
-    if (task.export) this.#state.context = await this.#writeOutput(task.export, output, { ...scope, output })
+  async #conclude(frame: Frame, task: TaskPlan, result: Json): Promise<Json> {
+    const place = { frame, result }
+    const output = await this.#writeOutput(task.output, result, { ...place, output: result })
+    if (task.export) this.#state.context = await this.#writeOutput(task.export, output, { ...place, output })
     return output
   }
 
   /** Takes the task's frame away and goes on where `then` says. */
-  async #leave(frame: Frame, output: Json, then: string): Promise<RunOutcome | undefined> {
+  #leave(frame: Frame, output: Json, then: string): Soon<RunOutcome | undefined> {
     const { frames } = this.#state
     const siblings = siblingsAt(this.#run, frames.length - 1)
     const next = then === 'continue' ? frame.index + 1 : siblings.findIndex(({ name }) => name === then)
@@ -204,23 +215,24 @@ class Engine {
       frames.push(newFrame(frame.list, next, output))
       return undefined
     }
-    return await this.#listEnded(output, then === 'exit')
+    return this.#listEnded(output, then === 'exit')
   }
 
-  async #listEnded(output: Json, exited: boolean): Promise<RunOutcome | undefined> {
+  #listEnded(output: Json, exited: boolean): Soon<RunOutcome | undefined> {
     const frame = this.#state.frames.at(-1)
     if (!frame) return undefined
     delete frame.attemptDeadline
-    const step = await taskTypeOf(taskOf(this.#run, frame)).ended?.(this.#atWork(frame), output, exited)
-    return await this.#apply(step ?? { kind: 'done', output })
+    const step = taskTypeOf(taskOf(this.#run, frame)).ended?.(this.#atWork(frame), output, exited)
+    return whenThere(step, (next) => this.#apply(next ?? { kind: 'done', output }))
   }
 
-  async #finish(): Promise<RunOutcome> {
+  #finish(): Soon<RunOutcome> {
     const { output: plan } = this.#run.plan
     const { data } = this.#state
     // What fails now has no task around it.
     this.#state.phase = 'ended'
-    return { kind: 'completed', output: plan ? await this.#writeOutput(plan, data, { output: data }) : data }
+    const written = plan ? this.#writeOutput(plan, data, { output: data }) : data
+    return whenThere(written, (output) => ({ kind: 'completed', output }))
   }
 
   async #park(until: number): Promise<RunOutcome> {
@@ -229,60 +241,16 @@ class Engine {
     return { kind: 'parked' }
   }
 
-  async #save(): Promise<void> {
+  async checkpoint(): Promise<void> {
     if (!(await this.#run.save(this.#state))) throw new Fenced()
     this.#unsaved = false
   }
 
-  #scope(frame: Frame | undefined, output?: Json): Scope {
-    const variables: Record<string, Json> = {}
-    for (const around of this.#state.frames) Object.assign(variables, around.variables)
-    if (!frame) return { variables }
-    const task = taskOf(this.#run, frame)
-    const about = (): Json => ({
-      name: task.name,
-      reference: task.pointer,
-      input: frame.rawInput,
-      startedAt: instant(frame.startedAt),
-      ...(output === undefined ? {} : { output, ...taskTypeOf(task).about?.(frame) }),
-    })
-    return { variables, input: frame.input, task: about, ...(output === undefined ? {} : { output }) }
+  effectDone(): void {
+    this.#unsaved = true
   }
 
-  #atWork(frame: Frame): TaskAtWork<TaskPlan> {
-    const { runId, plan, clock, random, fetch, halt } = this.#run
-    const { visits, reply, socketId, trace } = this.#state
-    const replyId = reply?.id ?? socketId
-    const deadline = nearestDeadline(this.#state)
-    return {
-      task: taskOf(this.#run, frame),
-      frame,
-      plan,
-      runId,
-      clock,
-      random,
-      fetch,
-      halt,
-      ...(trace === undefined ? {} : { trace }),
-      ...(replyId === undefined ? {} : { replyId }),
-      ...(deadline === Infinity ? {} : { deadline }),
-      evaluate: (value, input) => this.#evaluator.evaluate(value, input, this.#scope(frame)),
-      holds: (value, input) => this.#evaluator.holds(value, input, this.#scope(frame)),
-      milliseconds: (duration, input) => this.#evaluator.milliseconds(duration, input, this.#scope(frame)),
-      checkpoint: () => this.#save(),
-      effectDone: () => void (this.#unsaved = true),
-      retrying: () => this.#run.onRetry?.(),
-      reply: (replyId, message) => this.#run.reply(replyId, message),
-      send: (socketId, message) => this.#run.send(socketId, message),
-      visits: {
-        count: (pointer) => {
-          const before = visits[pointer] ?? 0
-          visits[pointer] = before + 1
-          return before
-        },
-        snapshot: () => ({ ...visits }),
-        restore: (snapshot) => void (this.#state.visits = { ...snapshot }),
-      },
-    }
+  #atWork(frame: Frame): AtWork {
+    return new AtWork(this.#run, frame, { evaluator: this.#evaluator, effects: this })
   }
 }

@@ -6,16 +6,19 @@ import type { Duration, Plan } from '../plan.ts'
 import { SchemaError } from '../schema/schemas.ts'
 import { toMilliseconds } from '../duration.ts'
 import { failure } from '../run/problem.ts'
+import type { Frame } from '../run/run-state.ts'
 import type { Run } from '../run/run.ts'
+import type { Soon } from '../soon.ts'
+import { taskTypeOf } from '../tasks/registry.ts'
+import { taskOf } from './position.ts'
 
-/** What an expression sees beyond the workflow itself. */
-export interface Scope {
-  input?: Json
+/** Where an expression stands: the workflow's own at no task. */
+export interface Place {
+  frame?: Frame | undefined
+  /** What the task gave, once it has its result. */
+  result?: Json
+  /** `$output`: what its `output` has made of that. */
   output?: Json
-  /** Made when an expression asks for it. */
-  task?: () => Json
-  /** Loop variables and the caught error. */
-  variables?: Record<string, Json>
 }
 
 /** A time as the standard's `startedAt`. */
@@ -44,23 +47,26 @@ export class Evaluator {
     this.#run = run
   }
 
-  async evaluate(value: Value, input: Json, scope: Scope): Promise<Json> {
-    if ('literal' in value) return value.literal
+  evaluate(value: Value, input: Json, place: Place): Soon<Json> {
+    return 'literal' in value ? value.literal : this.#compute(value, input, place)
+  }
+
+  async #compute(program: Program, input: Json, place: Place): Promise<Json> {
     try {
-      return await this.#run.expressions.evaluate(value, input, this.#variables(value, scope))
+      return await this.#run.expressions.evaluate(program, input, this.#variables(program, place))
     } catch (error) {
-      throw withoutSecrets(error, value, this.#run.plan)
+      throw withoutSecrets(error, program, this.#run.plan)
     }
   }
 
-  async holds(value: Value, input: Json, scope: Scope): Promise<boolean> {
-    const result = await this.evaluate(value, input, scope)
+  async holds(value: Value, input: Json, place: Place): Promise<boolean> {
+    const result = await this.evaluate(value, input, place)
     return result !== false && result !== null
   }
 
-  async milliseconds(duration: Duration, input: Json, scope: Scope): Promise<number> {
+  async milliseconds(duration: Duration, input: Json, place: Place): Promise<number> {
     if ('ms' in duration) return duration.ms
-    const ms = toMilliseconds(await this.evaluate(duration, input, scope))
+    const ms = toMilliseconds(await this.evaluate(duration, input, place))
     if (ms === undefined)
       throw failure('validation', 'an expression gives no duration such as PT30S or {seconds: 30}')
     return ms
@@ -82,23 +88,25 @@ export class Evaluator {
     }
   }
 
-  #variables({ variables }: Program, scope: Scope): Variables {
-    return Object.fromEntries(variables.map((name) => [name, this.#variable(name, scope)]))
+  #variables({ variables }: Program, place: Place): Variables {
+    return Object.fromEntries(variables.map((name) => [name, this.#variable(name, place)]))
   }
 
-  #variable(name: string, scope: Scope): Json {
+  #variable(name: string, place: Place): Json {
     const { plan, state, runtime } = this.#run
-    if (scope.variables && Object.hasOwn(scope.variables, name)) return scope.variables[name] ?? null
+    // Loop variables and the caught error.
+    const around = state.frames.findLast(({ variables }) => Object.hasOwn(variables, name))
+    if (around) return around.variables[name] ?? null
     const given = RUNTIME_VARIABLES.find((variable) => variable === name)
     switch (given) {
       case 'context':
         return state.context
       case 'input':
-        return scope.input ?? null
+        return place.frame?.input ?? null
       case 'output':
-        return scope.output ?? null
+        return place.output ?? null
       case 'task':
-        return scope.task?.() ?? null
+        return place.frame ? this.#task(place.frame, place.result) : null
       case 'secrets':
         return plan.secrets
       case 'globals':
@@ -110,6 +118,18 @@ export class Evaluator {
       case undefined:
         // Of a plan of a former operator, which knew more.
         return null
+    }
+  }
+
+  /** `$task`. */
+  #task(frame: Frame, result: Json | undefined): Json {
+    const task = taskOf(this.#run, frame)
+    return {
+      name: task.name,
+      reference: task.pointer,
+      input: frame.rawInput,
+      startedAt: instant(frame.startedAt),
+      ...(result === undefined ? {} : { output: result, ...taskTypeOf(task).about?.(frame) }),
     }
   }
 

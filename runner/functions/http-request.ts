@@ -1,6 +1,7 @@
 import type { Json } from '../../state/event.ts'
 import { failure } from '../run/problem.ts'
 import type { HttpCallTask, Value } from '../plan.ts'
+import type { Soon } from '../soon.ts'
 import { readHeaders } from './headers.ts'
 
 export interface HttpRequest {
@@ -10,7 +11,7 @@ export interface HttpRequest {
   body?: string
 }
 
-type Evaluate = (value: Value) => Promise<Json>
+type Evaluate = (value: Value) => Soon<Json>
 
 /**
  * The request of a `call: http`. No message of an error shows a value: URL, headers and body may hold

@@ -4,6 +4,7 @@ import { Halted } from '../run/run.ts'
 import type { Log } from '../../process/log.ts'
 import { elapsed } from '../patience.ts'
 import type { Plan } from '../plan.ts'
+import type { Soon } from '../soon.ts'
 import type { PlanRef, PlanTable } from './table.ts'
 
 /**
@@ -14,7 +15,7 @@ export interface PlanLookup {
    * The plan by which to start what was accepted for this Workflow, of this generation or a later one;
    * undefined when the Workflow is gone.
    */
-  startable(ref: PlanRef): Promise<Plan | undefined>
+  startable(ref: PlanRef): Soon<Plan | undefined>
   /**
    * The plan that a run is bound to; undefined when the Workflow is gone, or was edited so often since that
    * the plan is not kept.
@@ -62,15 +63,15 @@ export function createPlanLookup({ plans, clock, halt, log }: PlanLookupDeps): P
   }
 
   return {
-    async startable(ref) {
+    startable(ref) {
       return (
         plans.startable(ref) ??
-        (await ask(
+        ask(
           ref,
           // The table may have caught up meanwhile.
           async () => plans.startable(ref) ?? (await plans.confirm(ref)),
           (plan, tries) => plan !== undefined && plan.generation < ref.generation && tries < TRIES_IF_OLDER,
-        ))
+        )
       )
     },
     async bound(ref) {

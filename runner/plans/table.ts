@@ -26,7 +26,7 @@ export interface PlanTable {
   /** Starts none any more, and ends what is parked when it wakes. False: there was none. */
   remove(name: PlanName): boolean
   /** The plans with a trigger on the Webhook, in the order of their names. */
-  triggeredBy(namespace: string, webhook: string): Plan[]
+  triggeredBy(namespace: string, webhook: string): readonly Plan[]
   /** The plan of whatever Workflow has this name now. */
   current(name: PlanName): Plan | undefined
   /**
@@ -63,23 +63,27 @@ const KEPT_GENERATIONS = 10
 export function createPlanTable(source?: PlanSource): PlanTable {
   const current = new Map<string, Plan>()
   const former = new Map<string, Plan[]>()
-  const byWebhook = new Map<string, Map<string, Plan>>()
+  /** In the order of their names, see {@link PlanTable.triggeredBy}. */
+  const byWebhook = new Map<string, readonly Plan[]>()
   const asked = new Map<string, Promise<Plan | undefined>>()
 
   const unlink = (plan: Plan): void => {
     for (const { webhook } of plan.triggers) {
       const key = `${plan.namespace}/${webhook}`
-      const plans = byWebhook.get(key)
-      plans?.delete(keyOf(plan))
-      if (plans?.size === 0) byWebhook.delete(key)
+      const plans = byWebhook.get(key)?.filter((one) => one !== plan) ?? []
+      if (plans.length === 0) byWebhook.delete(key)
+      else byWebhook.set(key, plans)
     }
   }
 
   const link = (plan: Plan): void => {
     for (const { webhook } of plan.triggers) {
       const key = `${plan.namespace}/${webhook}`
-      const plans = byWebhook.get(key) ?? new Map<string, Plan>()
-      byWebhook.set(key, plans.set(keyOf(plan), plan))
+      const others = byWebhook.get(key)?.filter((one) => one !== plan) ?? []
+      byWebhook.set(
+        key,
+        [...others, plan].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      )
     }
   }
 
@@ -141,10 +145,7 @@ export function createPlanTable(source?: PlanSource): PlanTable {
       return current.delete(key)
     },
 
-    triggeredBy: (namespace, webhook) =>
-      [...(byWebhook.get(`${namespace}/${webhook}`)?.values() ?? [])].toSorted((a, b) =>
-        a.name < b.name ? -1 : 1,
-      ),
+    triggeredBy: (namespace, webhook) => byWebhook.get(`${namespace}/${webhook}`) ?? [],
 
     current: (name) => current.get(keyOf(name)),
 

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { Json } from '../../state/event.ts'
 import { isWithinDepth } from '../expression/depth.ts'
+import type { Soon } from '../soon.ts'
+import { whenThere } from '../soon.ts'
 import { parseMultipart } from './multipart.ts'
 import { isFewPairs, parsePairs } from './pairs.ts'
 import { parseXml } from './xml.ts'
@@ -10,17 +12,23 @@ import { parseXml } from './xml.ts'
  * text. Without a content type: JSON, else a form, else the text. What is {@link isBinary} has the form of a
  * file in a multipart form, so that none of its bytes is lost. Null when it is empty. Never rejects.
  */
-export async function decodeBody(bytes: Buffer, contentType: string | undefined): Promise<Json> {
+export function decodeBody(bytes: Buffer, contentType = ''): Soon<Json> {
   if (bytes.length === 0) return null
-  if (isBinary(bytes, contentType))
-    return { contentType: contentType ?? '', size: bytes.length, data: bytes.toString('base64') }
-  const decoded = await decode(bytes, contentType ?? '')
-  return decoded !== undefined && isWithinDepth(decoded) ? decoded : toText(bytes, contentType)
+  const format = formatOf(contentType)
+  if (isBinary(bytes, contentType, format))
+    return { contentType, size: bytes.length, data: bytes.toString('base64') }
+  const text = (): string => toText(bytes, contentType, format)
+  return whenThere(decode(bytes, contentType, { format, text }), (decoded) =>
+    decoded !== undefined && isWithinDepth(decoded) ? decoded : text(),
+  )
 }
 
-async function decode(bytes: Buffer, contentType: string): Promise<Json | undefined> {
-  const text = (): string => toText(bytes, contentType)
-  switch (formatOf(contentType)) {
+function decode(
+  bytes: Buffer,
+  contentType: string,
+  { format, text }: { format: Format; text: () => string },
+): Soon<Json | undefined> {
+  switch (format) {
     case 'none':
       return firstOf(parseJson(text()), () => parseForm(text()))
     case 'json':
@@ -30,7 +38,7 @@ async function decode(bytes: Buffer, contentType: string): Promise<Json | undefi
       // percent-encoded there.
       return firstOf(/^\s*[{[]/.test(text()) ? parseJson(text()) : undefined, () => parseFormPairs(text()))
     case 'multipart':
-      return await parseMultipart(bytes, contentType)
+      return parseMultipart(bytes, contentType)
     case 'xml':
       return parseXml(text())
     case 'text':
@@ -39,8 +47,7 @@ async function decode(bytes: Buffer, contentType: string): Promise<Json | undefi
 }
 
 /** Whether the bytes are no text: of a type that is none, or of no type, and not UTF-8. */
-export function isBinary(bytes: Buffer, contentType = ''): boolean {
-  const format = formatOf(contentType)
+export function isBinary(bytes: Buffer, contentType = '', format = formatOf(contentType)): boolean {
   if (format !== 'none' && format !== 'text') return false
   const isText = /^\s*text\//i.test(contentType) || charsetOf(contentType) !== undefined
   return !isText && !isUtf8(bytes) && byteOrder(bytes) === undefined
@@ -89,8 +96,8 @@ const utf8 = new TextDecoder()
  * In the encoding that the content type names, if it is known, else in the one that a byte order mark or an
  * XML declaration tells (RFC 7303, 3), else in UTF-8.
  */
-export function toText(bytes: Buffer, contentType = ''): string {
-  const charset = charsetOf(contentType) ?? byteOrder(bytes) ?? declaredEncoding(bytes, contentType)
+function toText(bytes: Buffer, contentType: string, format: Format): string {
+  const charset = charsetOf(contentType) ?? byteOrder(bytes) ?? declaredEncoding(bytes, format)
   if (charset === undefined) return utf8.decode(bytes)
   try {
     return new TextDecoder(charset).decode(bytes)
@@ -113,8 +120,8 @@ function byteOrder(bytes: Buffer): string | undefined {
 const DECLARATION_BYTES = 256
 
 /** A declaration that can be read so is not in UTF-16, whatever it says. */
-function declaredEncoding(bytes: Buffer, contentType: string): string | undefined {
-  if (formatOf(contentType) !== 'xml') return undefined
+function declaredEncoding(bytes: Buffer, format: Format): string | undefined {
+  if (format !== 'xml') return undefined
   const start = bytes.toString('latin1', 0, DECLARATION_BYTES)
   const name = /^<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)["']/.exec(start)?.[1]
   return name !== undefined && /^utf-?16/i.test(name) ? undefined : name

@@ -1,4 +1,6 @@
 import type { CallEvent, Json } from '../../state/event.ts'
+import type { Soon } from '../soon.ts'
+import { whenThere } from '../soon.ts'
 import { decodeBody, isBinary } from './body.ts'
 import { decodeMessage } from './message.ts'
 import { parsePairs } from './pairs.ts'
@@ -25,29 +27,40 @@ export interface RunInput {
  * `input: Merged`: `body` is query and body in one dictionary, in which the body wins, and `query` is empty.
  * A body that is neither empty nor an object, or is binary, can't be merged: it stays as it is, and so does the query.
  */
-export async function decodeCall(event: CallEvent): Promise<RunInput> {
-  let query: Json = parsePairs(event.query)
+export function decodeCall(event: CallEvent): Soon<RunInput> {
   // The bytes of an event of a WebSocket are those of its message.
-  const contentType = event.headers['content-type']
-  let body = event.socket ? null : await decodeBody(event.body, contentType)
-  if (event.merged && (body === null || (isDictionary(body) && !isBinary(event.body, contentType)))) {
-    body = { ...query, ...body }
-    query = {}
-  }
-  return {
-    id: event.id,
-    time: event.time,
-    type: event.type,
-    webhook: { namespace: event.webhook.namespace, name: event.webhook.name },
-    method: event.method,
-    path: event.path,
+  const body = event.socket ? null : decodeBody(event.body, event.headers['content-type'])
+  return whenThere(body, (decoded) => inputOf(event, decoded))
+}
+
+function inputOf(event: CallEvent, decoded: Json): RunInput {
+  const { id, time, type, method, path, headers, clientIP } = event
+  const { namespace, name } = event.webhook
+  const { query, body } = queryAndBody(event, decoded)
+  const input: RunInput = {
+    id,
+    time,
+    type,
+    webhook: { namespace, name },
+    method,
+    path,
     query,
-    headers: event.headers,
+    headers,
     body,
-    clientIP: event.clientIP,
-    ...(event.socket ? { message: decodeMessage(event), replyId: event.socket.id } : {}),
-    ...(event.reply ? { replyId: event.reply.id } : {}),
+    clientIP,
   }
+  if (event.socket) input.message = decodeMessage(event)
+  const replyId = event.reply?.id ?? event.socket?.id
+  if (replyId !== undefined) input.replyId = replyId
+  return input
+}
+
+function queryAndBody(event: CallEvent, body: Json): { query: Json; body: Json } {
+  const query = parsePairs(event.query)
+  const isMerged =
+    event.merged &&
+    (body === null || (isDictionary(body) && !isBinary(event.body, event.headers['content-type'])))
+  return isMerged ? { query: {}, body: { ...query, ...body } } : { query, body }
 }
 
 function isDictionary(value: Json): value is { [key: string]: Json } {

@@ -69,7 +69,7 @@ async function withTimeout(
   act: (signal: AbortSignal) => Promise<Json>,
 ): Promise<Json> {
   const timeout = new AbortController()
-  const leftMs = Math.min(DEFAULT_TIMEOUT_MS, deadline === undefined ? Infinity : deadline - clock.now())
+  const leftMs = Math.min(DEFAULT_TIMEOUT_MS, deadline - clock.now())
   const cancel = clock.setTimer(() => timeout.abort(), Math.max(0, leftMs))
   try {
     return await act(AbortSignal.any([timeout.signal, halt]))

@@ -9,11 +9,12 @@ import type { TaskType } from './task.ts'
  * connection is over).
  */
 export const replyTask: TaskType<ReplyCallTask> = {
-  async begin({ task, frame, replyId, evaluate, reply, send, effectDone }) {
-    const to = readReply(await evaluate(task.with, frame.input), replyId)
-    if (to.kind === 'message') frame.memory = await send(to.to, to.message)
-    else frame.memory = to.to === undefined ? 'gone' : await reply(to.to, to.message)
-    effectDone()
+  async begin(at) {
+    const { task, frame } = at
+    const to = readReply(await at.evaluate(task.with, frame.input), at.replyId)
+    if (to.kind === 'message') frame.memory = await at.send(to.to, to.message)
+    else frame.memory = to.to === undefined ? 'gone' : await at.reply(to.to, to.message)
+    at.effectDone()
     return { kind: 'done', output: frame.input }
   },
   about: (frame) => ({ reply: frame.memory }),

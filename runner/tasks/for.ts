@@ -17,8 +17,8 @@ interface Loop {
 export const forTask: TaskType<ForTask> = {
   lists: (task) => ({ do: task.do }),
   async begin(at) {
-    const { task, frame, evaluate } = at
-    const items = await evaluate(task.in, frame.input)
+    const { task, frame } = at
+    const items = await at.evaluate(task.in, frame.input)
     if (!Array.isArray(items)) throw failure('validation', 'in does not give an array')
     return await round(at, { items, index: 0 }, frame.input)
   },
@@ -29,10 +29,10 @@ export const forTask: TaskType<ForTask> = {
 }
 
 async function round(at: TaskAtWork<ForTask>, loop: Loop, input: Json): Promise<Step> {
-  const { task, frame, holds } = at
+  const { task, frame } = at
   if (loop.index >= loop.items.length) return { kind: 'done', output: input }
   frame.memory = loop
   frame.variables = { [task.each]: loop.items[loop.index] ?? null, [task.at]: loop.index }
-  if (task.while && !(await holds(task.while, input))) return { kind: 'done', output: input }
+  if (task.while && !(await at.holds(task.while, input))) return { kind: 'done', output: input }
   return { kind: 'list', list: 'do', input }
 }

@@ -3,10 +3,11 @@ import type { RaiseTask } from '../plan.ts'
 import type { TaskType } from './task.ts'
 
 export const raiseTask: TaskType<RaiseTask> = {
-  async begin({ task, frame, evaluate }) {
+  async begin(at) {
+    const { task, frame } = at
     const read = async (name: keyof RaiseTask['error']): Promise<string | undefined> => {
       const value = task.error[name]
-      const result = value === undefined ? null : await evaluate(value, frame.input)
+      const result = value === undefined ? null : await at.evaluate(value, frame.input)
       if (result === null) return undefined
       return typeof result === 'string' ? result : JSON.stringify(result)
     }

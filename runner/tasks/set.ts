@@ -1,8 +1,7 @@
 import type { SetTask } from '../plan.ts'
+import { whenThere } from '../soon.ts'
 import type { TaskType } from './task.ts'
 
 export const setTask: TaskType<SetTask> = {
-  async begin({ task, frame, evaluate }) {
-    return { kind: 'done', output: await evaluate(task.set, frame.input) }
-  },
+  begin: (at) => whenThere(at.evaluate(at.task.set, at.frame.input), (output) => ({ kind: 'done', output })),
 }

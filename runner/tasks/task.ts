@@ -5,7 +5,8 @@ import type { ReplyMessage, ReplyOutcome, SendOutcome, SocketMessage } from '../
 import type { TraceContext } from '../../state/trace-context.ts'
 import type { Problem } from '../run/problem.ts'
 import type { Frame, ListName } from '../run/run-state.ts'
-import type { Duration, Plan, TaskPlan, Value } from '../plan.ts'
+import type { Duration, TaskPlan, Value } from '../plan.ts'
+import type { Soon } from '../soon.ts'
 
 /** What is to be done next with a task. */
 export type Step =
@@ -23,20 +24,19 @@ export type Step =
 export interface TaskAtWork<Task extends TaskPlan> {
   task: Task
   frame: Frame
-  plan: Plan
   runId: string
   /** The trace that the call belongs to. */
-  trace?: TraceContext
+  trace: TraceContext | undefined
   /** The id that the waiting caller is reached by, if one waits, or the WebSocket whose event it is. */
-  replyId?: string
+  replyId: string | undefined
   clock: Clock
   random: () => number
   fetch: typeof globalThis.fetch
   /** The run is to stop at once, not to fail. */
   halt: AbortSignal
-  /** When the nearest `timeout` around the task is over. */
-  deadline?: number
-  evaluate(value: Value, input: Json): Promise<Json>
+  /** When the nearest `timeout` around the task is over; Infinity when there is none. */
+  deadline: number
+  evaluate(value: Value, input: Json): Soon<Json>
   /** jq's own truth: everything but false and null. */
   holds(value: Value, input: Json): Promise<boolean>
   milliseconds(duration: Duration, input: Json): Promise<number>
@@ -64,9 +64,9 @@ export interface TaskType<Task extends TaskPlan> {
    * Begins it; or goes on with it, after a `park` or when the run was taken over, with the `memory` that it
    * left.
    */
-  begin(at: TaskAtWork<Task>): Promise<Step> | Step
+  begin(at: TaskAtWork<Task>): Soon<Step>
   /** A list that it ran has ended; `exited` tells that a task of it said `then: exit`. */
-  ended?(at: TaskAtWork<Task>, output: Json, exited: boolean): Promise<Step> | Step
+  ended?(at: TaskAtWork<Task>, output: Json, exited: boolean): Soon<Step>
   /** A list that it ran has failed. `undefined`: it does not hold the error. */
   failed?(at: TaskAtWork<Task>, error: Problem): Promise<Step | undefined>
   /** What `$task` holds besides the standard's members, once it has its result. */

@@ -56,12 +56,12 @@ export const tryTask: TaskType<TryTask> = {
 }
 
 async function attempt(at: TaskAtWork<TryTask>): Promise<Step> {
-  const { task, frame, clock, visits, milliseconds } = at
+  const { task, frame, clock, visits } = at
   const memory = frame.memory as Attempts
   memory.nextAt = 0
   if (memory.retries > 0) visits.restore(memory.visits)
   const limit = task.catch.retry?.limit.attempt?.duration
-  if (limit) frame.attemptDeadline = clock.now() + (await milliseconds(limit, frame.input))
+  if (limit) frame.attemptDeadline = clock.now() + (await at.milliseconds(limit, frame.input))
   return { kind: 'list', list: 'try', input: frame.input }
 }
 
@@ -81,29 +81,29 @@ function isSelected(error: Problem, filter: ErrorFilter | undefined): boolean {
 }
 
 async function isWanted(
-  { frame, holds }: TaskAtWork<TryTask>,
+  at: TaskAtWork<TryTask>,
   { when, exceptWhen }: Pick<RetryPlan, 'when' | 'exceptWhen'>,
 ): Promise<boolean> {
-  if (when && !(await holds(when, frame.input))) return false
-  return !(exceptWhen && (await holds(exceptWhen, frame.input)))
+  if (when && !(await at.holds(when, at.frame.input))) return false
+  return !(exceptWhen && (await at.holds(exceptWhen, at.frame.input)))
 }
 
 /** Milliseconds to the next attempt; `undefined`: there is none. */
 async function nextDelay(at: TaskAtWork<TryTask>, retry: RetryPlan | undefined): Promise<number | undefined> {
-  const { frame, clock, random, milliseconds } = at
+  const { frame, clock, random } = at
   const { retries, startedAt } = frame.memory as Attempts
   if (!retry || !(await isWanted(at, retry))) return undefined
   const { attempt, duration } = retry.limit
   if (attempt?.count !== undefined && retries >= attempt.count) return undefined
-  const base = retry.delay ? await milliseconds(retry.delay, frame.input) : 0
+  const base = retry.delay ? await at.milliseconds(retry.delay, frame.input) : 0
   const factor = { constant: 1, linear: retries + 1, exponential: 2 ** retries }[retry.backoff]
   let delay = base * factor
   if (retry.jitter) {
-    const from = await milliseconds(retry.jitter.from, frame.input)
-    const to = await milliseconds(retry.jitter.to, frame.input)
+    const from = await at.milliseconds(retry.jitter.from, frame.input)
+    const to = await at.milliseconds(retry.jitter.to, frame.input)
     delay += from + random() * Math.max(0, to - from)
   }
   delay = Math.min(Math.round(delay), MAX_DURATION_MS)
-  const limit = duration && (await milliseconds(duration, frame.input))
+  const limit = duration && (await at.milliseconds(duration, frame.input))
   return limit !== undefined && clock.now() + delay - startedAt > limit ? undefined : delay
 }

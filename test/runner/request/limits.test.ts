@@ -5,7 +5,7 @@ import type { Json } from '../../../state/event.ts'
 
 /** Each limit of a decoder: at the limit the body is a value, one beyond it is the text that was sent. */
 
-const decode = (contentType: string, text: string): Promise<Json> =>
+const decode = async (contentType: string, text: string): Promise<Json> =>
   decodeBody(Buffer.from(text), contentType)
 
 const times = <T>(count: number, of: (nth: number) => T): T[] =>
