@@ -1,7 +1,7 @@
 /**
  * What a call costs: the real ingress on a real Redis against the floors F0 and F1, measured in the same run
  * by turns. The server has a core of its own; wrk, Redis and the runner share the other.
- * `node bench/ingress/main.ts [--rounds 5] [--seconds 4] [--scenario NAME]… [--[no-]json]`
+ * `node bench/ingress/main.ts [--rounds 5] [--warm-up 8] [--seconds 4] [--scenario NAME]… [--[no-]json]`
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -28,6 +28,8 @@ const CONNECTIONS = 64
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
+    // V8 compiles for the first seconds of load, beside the calls; a pod serves for weeks.
+    'warm-up': { type: 'string', default: '8' },
     seconds: { type: 'string', default: '4' },
     // Only these and the floors. All by default.
     scenario: { type: 'string', multiple: true, default: Object.keys(SCENARIOS) },
@@ -121,7 +123,12 @@ interface Store {
   pid: number
 }
 
-async function measure(scenario: Scenario, store: Store, seconds: number): Promise<Measured> {
+interface Seconds {
+  warmUp: number
+  measured: number
+}
+
+async function measure(scenario: Scenario, store: Store, seconds: Seconds): Promise<Measured> {
   const file = scenario === 'F0' || scenario === 'F1' ? `${scenario.toLowerCase()}.ts` : 'hooklet.ts'
   const server = start(SERVER_CORE, process.execPath, [
     path.join(import.meta.dirname, file),
@@ -145,8 +152,8 @@ async function measure(scenario: Scenario, store: Store, seconds: number): Promi
       runnerPid: runner?.pid,
       core: OTHER_CORE,
     }
-    await runWrk({ ...load, connections: CONNECTIONS, seconds: 1 })
-    const round = await runWrk({ ...load, connections: CONNECTIONS, seconds })
+    await runWrk({ ...load, connections: CONNECTIONS, seconds: seconds.warmUp })
+    const round = await runWrk({ ...load, connections: CONNECTIONS, seconds: seconds.measured })
     const { p50: alone } = await runWrk({ ...load, connections: 1, seconds: 1 })
     return { ...round, alone }
   } finally {
@@ -166,12 +173,13 @@ try {
   const redis = new Redis(store.url, { maxRetriesPerRequest: null })
   // It may not listen yet; the first command waits until it does.
   redis.on('error', () => {})
+  const seconds = { warmUp: Number(values['warm-up']), measured: Number(values.seconds) }
   const rounds: Record<string, Measured[]> = {}
   for (let round = 1; round <= Number(values.rounds); round++)
     for (const scenario of chosen) {
       process.stderr.write(`round ${round} of ${values.rounds}: ${scenario}\n`)
       await redis.flushall()
-      rounds[scenario] = [...(rounds[scenario] ?? []), await measure(scenario, store, Number(values.seconds))]
+      rounds[scenario] = [...(rounds[scenario] ?? []), await measure(scenario, store, seconds)]
     }
   redis.disconnect()
   const rows = report(rounds)
