@@ -49,6 +49,8 @@ export interface Connection {
 const longestBacklog = 64 * 1024 * 1024
 /** How often at most a Cluster that fails is asked for its masters. */
 const masterSearchMs = 200
+/** What a process says to itself; no other message is empty. */
+const word = ''
 
 /** Connects, and listens to the channel; both are taken up again by themselves whenever they are lost. */
 export function connect(
@@ -69,16 +71,20 @@ export function connect(
   let entered = false
   let entering: Promise<void> | undefined
   let lookedAt = -Infinity
+  /** Whether this process has said its word to itself, and not heard it yet. */
+  let awaitsWord = false
 
   const fault = (error: unknown): void => {
     if (!closed) onError(withoutArguments(error))
   }
   for (const client of [commands, subscriber]) client.on('error', fault)
-  subscriber.on('message', (_, message: string) => onMessage(message))
-  // ioredis would do so by itself, and let nobody know when the connection is lost meanwhile: the process
-  // would end of it. A Cluster's does it well.
-  if (subscriber instanceof Redis)
-    subscriber.on('ready', () => void subscriber.subscribe(channel).catch(fault))
+  subscriber.on('message', (_, message: string) => {
+    if (message === word) awaitsWord = false
+    else onMessage(message)
+  })
+  // ioredis would do so by itself, and let nobody know when it fails: the process would end of it, or hear
+  // nothing.
+  subscriber.on('ready', () => void subscriber.subscribe(channel).catch(fault))
   onReached(commands, (server) => {
     // Ahead of all calls: one that had to be sent again with its script would come after those that followed
     // it. Without the right to do so it happens once.
@@ -86,9 +92,7 @@ export function connect(
     // It may have lost its data, or be another one.
     if (entered) claim().catch(fault)
   })
-  // Who only listens can't tell a dead connection from one on which nothing is said: it asks for a word. A
-  // Cluster lets nobody ask on the connection that listens.
-  const stopAsking = every(silenceMs(options), clock, hearSubscriber, () => {})
+  const stopTalking = every(silenceMs(options), clock, talkToSelf, () => {})
   opening = within(
     Promise.all([opened(commands), subscriber.subscribe(channel)]),
     clock,
@@ -96,9 +100,22 @@ export function connect(
   ).finally(() => (opening = undefined))
   opening.catch(fault)
 
-  async function hearSubscriber(): Promise<void> {
-    if (subscriber instanceof Redis && subscriber.status === 'ready')
-      await within(subscriber.ping(), clock, silenceMs(options))
+  /**
+   * Who only listens can't tell a dead connection from one on which nothing is said, so this process says a
+   * word to itself: one that was not heard by the next time was lost on the way.
+   */
+  async function talkToSelf(): Promise<void> {
+    if (!entered) return
+    // A process that stood still reads first what came meanwhile, see `createDeadlines`.
+    if (awaitsWord) await new Promise<void>((resolve) => clock.setTimer(resolve, 1))
+    if (closed) return
+    if (awaitsWord) {
+      awaitsWord = false
+      if (subscriber.status === 'ready') subscriber.disconnect(true)
+      return
+    }
+    awaitsWord = true
+    await answerTo(() => command('publish', [channel, word], false)).catch(() => (awaitsWord = false))
   }
 
   /**
@@ -202,7 +219,7 @@ export function connect(
     },
     close() {
       closed = true
-      stopAsking()
+      stopTalking()
       deadlines.stop()
       commands.disconnect()
       subscriber.disconnect()

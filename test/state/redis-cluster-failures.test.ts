@@ -11,6 +11,7 @@ import { createManualClock } from '../support/manual-clock.ts'
 import type { RedisCluster, RedisClusterOptions } from '../support/redis-cluster.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { redisCommand } from '../support/redis-server.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { until as untilSo } from '../support/until.ts'
 
 // A failover takes a Cluster some twenty seconds, and longer on a busy machine.
@@ -144,6 +145,40 @@ check(
     }
   },
 )
+
+check('a channel that has gone silent is taken up again', async ({ cluster, open, partitionOf, say }) => {
+  const proxies = await Promise.all(cluster.ports.map((port) => startTcpProxy(port)))
+  const natMap = Object.fromEntries(
+    cluster.ports.map((port, index) => [
+      `127.0.0.1:${port}`,
+      { host: '127.0.0.1', port: proxies[index]?.port ?? 0 },
+    ]),
+  )
+  const listeners = async (): Promise<string[]> => {
+    const lists = await Promise.all([0, 1, 2].map((node) => say(node, 'CLIENT', 'LIST', 'TYPE', 'pubsub')))
+    return lists.flatMap((list, node) => (list.match(/\bid=\d+/g) ?? []).map((id) => `${node} ${id}`))
+  }
+  const options = { sweepMs: 600_000, commandTimeoutMs: 200 }
+  const ingress = open({ ...options, natMap }).ingress('pod')
+  const runner = open(options).runner('runner')
+  const replies = inbox(ingress)
+  try {
+    await until(() => ingress.ready())
+    const before = await listeners()
+    for (const proxy of proxies) proxy.silence()
+    await until(async () => (await listeners()).some((one) => !before.includes(one)))
+    const partition = await partitionOf(1)
+    // The connection for commands to this master was silent as well.
+    await until(async () => (await ingress.admit({ partition }).catch(() => undefined)) !== undefined)
+    const event = waitingEvent(partition)
+    await ingress.admit({ partition, event, replyTtlMs: 60_000 })
+    expect(await runner.reply(addressOf(event), { kind: 'ended' })).toBe('first')
+    expect((await replies.next()).replyId).toBe(event.reply.id)
+  } finally {
+    await ingress.close()
+    for (const proxy of proxies) await proxy.cut()
+  }
+})
 
 check('an event wakes one idle runner, wherever that listens', async ({ open, partitionOf, number }) => {
   const ingress = open().ingress('pod')

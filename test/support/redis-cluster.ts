@@ -40,7 +40,9 @@ export async function startRedisCluster({
     await redisCommand(port, 'CLUSTER', 'ADDSLOTSRANGE', ...range.map(String))
   }
   for (const port of ports) await redisCommand(port, 'CLUSTER', 'MEET', '127.0.0.1', String(ports[0]))
-  const all = new RegExp(`cluster_state:ok[^]*cluster_known_nodes:${nodes.length}\\r`)
+  // A server that does not know of all slots yet would send clients to the wrong one.
+  const known = [`cluster_slots_assigned:${slots}`, `cluster_known_nodes:${nodes.length}`]
+  const all = new RegExp(['cluster_state:ok', ...known].join('\\r[^]*'))
   for (const port of ports)
     await until(async () => all.test(await redisCommand(port, 'CLUSTER', 'INFO')), {
       withinMs,
