@@ -1,6 +1,7 @@
 /**
  * A reply's id begins with the number of its partition, so that whoever replies finds it with nothing but the
- * id. What follows the first dot is its maker's choice.
+ * id. What follows the first dot is its maker's choice, without blanks. It should be a UUIDv7, or begin like one:
+ * what was opened at the same time is kept together.
  */
 export function replyIdOf(partition: number, id: string): string {
   return `${partition}.${id}`
@@ -8,7 +9,7 @@ export function replyIdOf(partition: number, id: string): string {
 
 /** The partition of a reply; undefined when the id can't be one (replying workflows may name any). */
 export function partitionOfReply(replyId: string): number | undefined {
-  const digits = /^(0|[1-9]\d{0,4})\../.exec(replyId)?.[1]
+  const digits = /^(0|[1-9]\d{0,4})\.\S+$/.exec(replyId)?.[1]
   return digits === undefined ? undefined : Number(digits)
 }
 

@@ -53,7 +53,7 @@ export interface Admission {
   lease?: Lease
   event?: CallEvent
   /**
-   * How long the reply stays open when the waiting pod dies without closing it. Required with `event.reply`.
+   * How long at least the reply stays open when the waiting pod dies without closing it. Required with `event.reply`.
    */
   replyTtlMs?: number
   /** The event is taken only when its key has not been seen: between throttle and lease. */

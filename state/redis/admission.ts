@@ -3,6 +3,7 @@ import type { Lease, Once, SocketRef, Throttle } from '../state.ts'
 import type { Argument } from './connection.ts'
 import { encodeEvent } from './event-format.ts'
 import type { Keys } from './keys.ts'
+import { longId } from './keys.ts'
 import type { Settings } from './options.ts'
 import { leastWeight } from './options.ts'
 
@@ -84,7 +85,9 @@ function keysOf({ partition, event, throttle, lease, reply, once, socket }: Aske
   if (throttle !== undefined) names.push(keys.window(partition, throttle.key))
   if (event !== undefined && once !== undefined) names.push(keys.once(partition, once.key))
   if (lease !== undefined) names.push(keys.lease(partition, lease.key))
-  if (reply !== undefined) names.push(keys.reply(partition, reply.id))
+  // One that is remembered with its event stays longer than others.
+  if (reply !== undefined)
+    names.push(once === undefined ? keys.replies(partition, reply.id) : keys.reply(partition, reply.id))
   return names
 }
 
@@ -103,8 +106,9 @@ function argumentsOf({ event, throttle, lease, reply, once, socket }: Asked): Ar
   const opens = socket?.opens === true
   add(2, event && encodeEvent(event))
   add(2, throttle && [throttle.requests, throttle.windowMs])
-  add(2, lease && [lease.id, lease.limit])
-  add(2, (reply !== undefined || opens) && [reply?.ttlMs ?? '', event?.webhook.namespace ?? ''])
+  add(2, lease && [socket === undefined ? longId(lease.id) : lease.id, lease.limit])
+  const from = event?.webhook.namespace ?? ''
+  add(3, reply ? [reply.ttlMs, from, longId(reply.id)] : opens && ['', from, ''])
   add(4, event && once && [once.ttlMs, event.id, once.fingerprint, once.retryFailed ? '1' : ''])
   add(1, socket && [socket.id])
   add(2, opens && [connectionTtlMs, socket.places])

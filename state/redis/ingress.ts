@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts'
 import { every } from './every.ts'
 import { createGroups } from './groups.ts'
 import type { Keys } from './keys.ts'
+import { longId, shortId } from './keys.ts'
 import type { Settings } from './options.ts'
 import type { Scripts } from './script.ts'
 import { createSockets } from './sockets.ts'
@@ -64,7 +65,8 @@ export function createIngressState({
 
   const connection = connect(channel, (message) => {
     const lines = message.split('\n')
-    for (let line = 0; line + 1 < lines.length; line += 2) deliver(lines[line] ?? '', lines[line + 1] ?? '')
+    for (let line = 0; line + 1 < lines.length; line += 2)
+      deliver(shortId(lines[line] ?? ''), lines[line + 1] ?? '')
   })
 
   const { atEnd: defer, end: leave } = connection.turn
@@ -130,7 +132,7 @@ export function createIngressState({
       batch,
       async (partition, held) => {
         const names = held.map(({ key }) => keys.lease(partition, key))
-        await connection.run(scripts['renew-leases'], names, [lapseMs, ...held.map(({ id }) => id)])
+        await connection.run(scripts['renew-leases'], names, [lapseMs, ...held.map(({ id }) => longId(id))])
       },
       isTaken,
     )
@@ -151,7 +153,8 @@ export function createIngressState({
     }
     await missed.each(batch, async (partition, replyIds) => {
       const names = [keys.answers(partition, channel)]
-      const messages = (await connection.run(scripts['fetch-replies'], names, replyIds)) as (string | null)[]
+      const ids = replyIds.map(longId)
+      const messages = (await connection.run(scripts['fetch-replies'], names, ids)) as (string | null)[]
       for (const [index, replyId] of replyIds.entries()) {
         const message = messages[index]
         if (typeof message === 'string') deliver(replyId, message)
@@ -163,7 +166,8 @@ export function createIngressState({
     const done = delivered
     delivered = createGroups()
     await done.each(batch, async (partition, replyIds) => {
-      await connection.run(scripts['forget-messages'], [keys.answers(partition, channel)], replyIds)
+      const ids = replyIds.map(longId)
+      await connection.run(scripts['forget-messages'], [keys.answers(partition, channel)], ids)
     })
   }
 
@@ -171,8 +175,8 @@ export function createIngressState({
     const ids = new Map<string, string[]>()
     for (const { key, id } of given) {
       const others = ids.get(key)
-      if (others === undefined) ids.set(key, [id])
-      else others.push(id)
+      if (others === undefined) ids.set(key, [longId(id)])
+      else others.push(longId(id))
     }
     const names = [...ids.keys()].map((key) => keys.lease(partition, key))
     const args = [...ids.values()].flatMap((some) => [some.length, ...some])
@@ -189,9 +193,9 @@ export function createIngressState({
 
   const closeReply = createCollector(
     async (partition, replyIds: string[]) => {
-      const names = replyIds.map((replyId) => keys.reply(partition, replyId))
+      const names = replyIds.flatMap((id) => [keys.replies(partition, id), keys.reply(partition, id)])
       const answers = keys.answers(partition, channel)
-      await connection.run(scripts['close-replies'], [answers, ...names], replyIds).catch(onError)
+      await connection.run(scripts['close-replies'], [answers, ...names], replyIds.map(longId)).catch(onError)
       return []
     },
     { defer, items: batch },

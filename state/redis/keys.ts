@@ -21,7 +21,15 @@ export interface Keys {
   window(partition: number, key: string): string
   /** Sorted set: holders by the time at which they lapse. */
   lease(partition: number, key: string): string
-  /** Hash: who waits for a reply. */
+  /**
+   * Hash: who waits for replies, of all that were opened in the same quarter of a second. It goes as a whole,
+   * in one step: so many must not be too many.
+   */
+  replies(partition: number, replyId: string): string
+  /**
+   * Hash: who waits for a reply that is remembered with its event, and which of several runs of an event have
+   * ended.
+   */
   reply(partition: number, replyId: string): string
   /** Hash: answers that the pod with this channel is not known to have, by the id of the reply. */
   answers(partition: number, channel: string): string
@@ -67,6 +75,7 @@ export function createKeys(prefix: string): Keys {
     attempts: (partition) => inPartition(partition, 'attempts'),
     window: (partition, key) => inPartition(partition, `window:${key}`),
     lease: (partition, key) => inPartition(partition, `lease:${key}`),
+    replies: (partition, replyId) => inPartition(partition, `replies:${openedAbout(replyId)}`),
     reply: (partition, replyId) => inPartition(partition, `reply:${replyId}`),
     answers: (partition, channel) => inPartition(partition, `answers:${channel}`),
     once: (partition, key) => inPartition(partition, `once:${key}`),
@@ -82,4 +91,24 @@ export function createKeys(prefix: string): Keys {
     repliesOf: (podId) => `${prefix}:replies:${podId}`,
     workOf: (consumerId) => `${prefix}:work:${consumerId}`,
   }
+}
+
+/** The time in a UUIDv7, in steps of 256 ms: the first ten of its twelve digits. */
+function openedAbout(replyId: string): string {
+  const from = replyId.indexOf('.') + 1
+  return replyId.slice(from, from + 11)
+}
+
+/**
+ * An id as one of many members of a sorted set or fields of a hash. Redis keeps those of at most 64 bytes in a
+ * list as long as there are few, and reads all of it to find one: with 64 waiting callers, to take a place and
+ * give it back cost 3.5 µs, and 1.0 µs with longer ids.
+ */
+export function longId(id: string): string {
+  return id.padEnd(65)
+}
+
+/** The id that {@link longId} has made longer. */
+export function shortId(id: string): string {
+  return id.trimEnd()
 }

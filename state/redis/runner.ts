@@ -20,7 +20,7 @@ import { decodeHead } from './event-format.ts'
 import { every } from './every.ts'
 import { createHeld } from './held.ts'
 import type { Keys } from './keys.ts'
-import { group } from './keys.ts'
+import { group, longId } from './keys.ts'
 import type { Settings } from './options.ts'
 import { createLapsedRecorder } from './lapsed.ts'
 import { createPresence } from './presence.ts'
@@ -98,12 +98,19 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
 
   const sendReply = createCollector(
     async (partition, replies: Reply[]): Promise<ReplyOutcome[]> => {
-      const names = replies.map(({ replyId }) => keys.reply(partition, replyId))
-      const args = replies.flatMap(({ replyId, namespace, json }) => [replyId, namespace, json])
-      const codes = (await connection.run(scripts.reply, names, [
-        ...answersOf(partition),
-        ...args,
-      ])) as number[]
+      const names: string[] = []
+      const args = [...answersOf(partition), keys.reply(partition, '')]
+      let countAt = 0
+      for (const { replyId, namespace, json } of replies) {
+        const shared = keys.replies(partition, replyId)
+        if (names.at(-1) !== shared) {
+          names.push(shared)
+          countAt = args.push(0) - 1
+        }
+        args[countAt] = (args[countAt] as number) + 1
+        args.push(longId(replyId), namespace, json)
+      }
+      const codes = (await connection.run(scripts.reply, names, args)) as number[]
       return codes.map((code) => (code === 2 ? 'first' : code === 1 ? 'late' : 'gone'))
     },
     { defer, items: batch, size: batchLength, sizeOf: ({ json }) => json.length },
@@ -219,8 +226,8 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
     async settle({ replyId, namespace }, { runId, failed, total }) {
       const partition = partitionOfReply(replyId)
       if (partition === undefined) return connection.ensureOpen(undefined)
-      const args = [replyId, namespace, runId, failed ? '1' : '0', total, ended, failure]
-      const names = [keys.reply(partition, replyId)]
+      const args = [longId(replyId), namespace, runId, failed ? '1' : '0', total, ended, failure]
+      const names = [keys.replies(partition, replyId), keys.reply(partition, replyId)]
       await connection.run(scripts.settle, names, [...args, ...answersOf(partition)])
     },
     ready: () => connection.ready(),

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { test } from '@jest/globals'
 import type { CallEvent } from '../../state/event.ts'
 import { replyIdOf } from '../../state/reply-id.ts'
@@ -88,7 +88,7 @@ export function waitingEvent(
   partition: number,
   part: Partial<CallEvent> = {},
 ): CallEvent & Required<Pick<CallEvent, 'reply'>> {
-  return { ...callEvent(part), reply: { id: replyIdOf(partition, randomUUID()), mode: 'Reply' } }
+  return { ...callEvent(part), reply: { id: replyIdOf(partition, randomUUIDv7()), mode: 'Reply' } }
 }
 
 export function addressOf(event: CallEvent): ReplyAddress {

@@ -426,5 +426,5 @@ test('every key has an end or a bound', async () => {
   // The bounds of these are the backlog, the cap of the dead letters, the parked runs, and a name and a number.
   const bounded = /:(\{p\d+\}:(events|backlog|dead-letters|parked)|installation)$/
   expect(withoutEnd.filter((key) => !bounded.test(key))).toEqual([])
-  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(12)
+  expect(keys.filter((key) => !/events|idle/.test(key))).toHaveLength(13)
 })

@@ -16,6 +16,7 @@
 -- include backlog
 -- include wake
 -- include line
+-- include replies
 
 local leastWeight, backlogBytes, parkedCap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local leaseTtlMs, channel, lineCap = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
@@ -94,6 +95,23 @@ local function takePlace(lease, id)
   one.taken[#one.taken + 1] = id
 end
 
+-- What is opened in each hash that replies share, see replies.lua: what HSET is told, and for how long.
+local opened
+local function openReply(replies, id, namespace, ttlMs)
+  local one = opened[replies] or { fields = {}, ttlMs = 0 }
+  opened[replies] = one
+  one.fields[#one.fields + 1] = id
+  one.fields[#one.fields + 1] = waiting(namespace, channel)
+  one.ttlMs = math.max(one.ttlMs, ttlMs)
+end
+local function writeReplies(replies, one)
+  redis.call('HSET', replies, unpack(one.fields))
+  -- Others in it may be open for longer.
+  if redis.call('PTTL', replies) < one.ttlMs then
+    redis.call('PEXPIRE', replies, one.ttlMs)
+  end
+end
+
 -- How many bytes the backlog has, and how many of them it is not told of yet.
 local bytes, untold
 local function fitsInBacklog(weight)
@@ -132,7 +150,7 @@ local function admit(
   -- The place of a lease.
   leaseId, leaseLimit,
   -- The open reply, and whose Workflows may send it, or messages of the connection.
-  replyTtlMs, namespace,
+  replyTtlMs, namespace, replyId,
   -- What is taken only once.
   onceTtlMs, eventId, fingerprint, retryFailed,
   -- The connection, and what one that is opened has: without it, it must be there.
@@ -199,13 +217,11 @@ local function admit(
     -- A runner is told when the event's turn has come.
     return 0
   end
-  if reply then
-    if once then
-      redis.call('HSET', reply, 'ns', namespace, 'ch', channel, 'once', once)
-    else
-      redis.call('HSET', reply, 'ns', namespace, 'ch', channel)
-    end
+  if reply and once then
+    redis.call('HSET', reply, 'ns', namespace, 'ch', channel, 'once', once)
     redis.call('PEXPIRE', reply, replyTtlMs)
+  elseif reply then
+    openReply(reply, replyId, namespace, tonumber(replyTtlMs))
   end
   if once then
     redis.call('HSET', once, 'event', eventId, 'fingerprint', fingerprint)
@@ -221,7 +237,7 @@ end
 local appended
 local function begin()
   events, parked, idle, backlog = nextKey(), nextKey(), nextKey(), nextKey()
-  windows, leases = {}, {}
+  windows, leases, opened = {}, {}, {}
   bytes, untold, isParkedFull, appended = nil, 0, nil, 0
 end
 
@@ -231,6 +247,9 @@ local function finish(partition)
   end
   for lease, one in pairs(leases) do
     writeLease(lease, one)
+  end
+  for replies, one in pairs(opened) do
+    writeReplies(replies, one)
   end
   if untold > 0 then
     redis.call('HINCRBY', backlog, 'bytes', untold)

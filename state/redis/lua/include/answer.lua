@@ -1,10 +1,5 @@
 -- Answers to callers who wait: each pod gets all of it in one publication, and finds it in a hash of its own until it is known to have it.
 -- The keys of these hashes are made here, of a prefix and the pod's channel: they carry the hash tag of the others.
-local function answer(reply, channel, id, message)
-  redis.call('HSET', reply, 'over', '1')
-  say(channel, id, message)
-end
-
 local function deliver(prefix, ttlMs)
   for channel, lines in pairs(said) do
     redis.call('HSET', prefix .. channel, unpack(lines))
