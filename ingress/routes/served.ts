@@ -13,6 +13,7 @@ import { prepareVerification } from '../verify/registry.ts'
 import type { PreparedVerification, VerifierDeps } from '../verify/verifier.ts'
 import { depsOfTenant, NOTHING_FETCHED } from '../verify/verifier.ts'
 import { partitionOf } from './partition.ts'
+import type { Share } from './shared.ts'
 
 /** A {@link Route} with everything computed that does not depend on the call. */
 export interface ServedRoute {
@@ -65,27 +66,36 @@ const PLAIN_WEB_SOCKET: ServedRoute['webSocket'] = {
   encoding: 'base64',
 }
 
+/** What a route answers, apart from the call: the same for many routes. */
+export interface RouteAnswers extends Pick<ServedRoute, 'policy' | 'answer' | 'output' | 'timeoutAnswer'> {}
+
+const EVERY_WORKFLOW: ServedRoute['workflows'] = {}
+
+export interface RouteDeps {
+  partitions: number
+  verifiers?: VerifierDeps | undefined
+  /** Makes one of equal ones, so that 100,000 routes that answer alike stay in the caches of the processor. */
+  share?: Share<RouteAnswers> | undefined
+}
+
 /**
  * Throws on a route of another version, with malformed credentials, or with a verification that is unknown or
  * lacks usable keys.
  */
 export function prepareRoute(
   route: Route,
-  partitions: number,
-  verifiers: VerifierDeps = NOTHING_FETCHED,
+  { partitions, verifiers = NOTHING_FETCHED, share = (_, make) => make() }: RouteDeps,
 ): ServedRoute {
   if (route.version !== 1)
     throw new TypeError(
       `is a route of version ${String(route.version)}, and this ingress reads version 1: upgrade the ingress, or compile by an operator of its version`,
     )
   const { namespace, name, response } = route
-  const status = finalStatus(response.statusCode)
-  const contentType = allowedContentType(headerOf(response.headers, 'content-type') ?? '')
-  const headers = allowedHeaders(response.headers)
+  const answers = share(JSON.stringify([response, route.limits.rate]), () => answersOf(route))
   const window = windowOf(route)
   return {
     webhook: { namespace, name },
-    workflows: route.workflows === undefined ? {} : { workflows: route.workflows },
+    workflows: route.workflows === undefined ? EVERY_WORKFLOW : { workflows: route.workflows },
     type: route.type,
     state: route.state,
     exact: route.path === 'Exact',
@@ -94,12 +104,12 @@ export function prepareRoute(
     verificationType: route.verification.type,
     once: route.once,
     cors: prepareCors(route.cors),
-    policy: policyOf(route),
+    policy: answers.policy,
     mode: response.mode,
-    answer: prepare({ status, contentType, headers, body: response.body }),
-    output: { status, contentType, headers },
+    answer: answers.answer,
+    output: answers.output,
     timeoutMs: response.timeoutMs,
-    timeoutAnswer: timeoutAnswer(response.timeoutStatusCode),
+    timeoutAnswer: answers.timeoutAnswer,
     webSocket: route.webSocket ?? PLAIN_WEB_SOCKET,
     merged: route.merged,
     payloadBytes: route.limits.payloadBytes,
@@ -107,6 +117,19 @@ export function prepareRoute(
     throttle: window.throttle,
     perClient: window.perClient,
     places: { key: `${namespace}/${name}`, limit: route.limits.connections },
+  }
+}
+
+function answersOf(route: Route): RouteAnswers {
+  const { response } = route
+  const status = finalStatus(response.statusCode)
+  const contentType = allowedContentType(headerOf(response.headers, 'content-type') ?? '')
+  const headers = allowedHeaders(response.headers)
+  return {
+    policy: policyOf(route),
+    answer: prepare({ status, contentType, headers, body: response.body }),
+    output: { status, contentType, headers },
+    timeoutAnswer: timeoutAnswer(response.timeoutStatusCode),
   }
 }
 

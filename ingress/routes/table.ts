@@ -1,8 +1,9 @@
 import type { Route } from '../route.ts'
 import type { VerifierDeps } from '../verify/verifier.ts'
 import { DEFAULT_PARTITIONS } from './partition.ts'
-import type { ServedRoute } from './served.ts'
+import type { RouteAnswers, ServedRoute } from './served.ts'
 import { prepareRoute } from './served.ts'
+import { createShare } from './shared.ts'
 
 /** Names a webhook among all. */
 export type RouteName = Pick<Route, 'namespace' | 'name'>
@@ -43,6 +44,7 @@ export function createRouteTable({
   const byToken = new Map<string, ServedRoute>()
   const tokens = new Map<string, string>()
   const listeners = new Set<RouteListener>()
+  const share = createShare<RouteAnswers>()
 
   function tell(name: RouteName, route: ServedRoute | undefined): void {
     for (const listener of listeners) listener(name, route)
@@ -55,7 +57,7 @@ export function createRouteTable({
       const key = keyOf(route)
       const holder = byToken.get(route.token)
       if (holder !== undefined && keyOf(holder.webhook) !== key) return false
-      const served = prepareRoute(route, partitions, verifiers)
+      const served = prepareRoute(route, { partitions, verifiers, share })
       const former = tokens.get(key)
       if (former !== undefined && former !== route.token) byToken.delete(former)
       byToken.set(route.token, served)

@@ -59,12 +59,7 @@ export function admissionsOf(calls: Admitting[], pod: Pod): Pick<Admitting, 'nam
   let section: { partition: number; sizeAt: number } | undefined
   for (const { partition, names: own, args: said } of calls) {
     if (section?.partition !== partition) {
-      names.push(
-        keys.events(partition),
-        keys.parked(partition),
-        keys.idle(partition),
-        keys.backlog(partition),
-      )
+      names.push(...keys.section(partition))
       section = { partition, sizeAt: args.push(partition, 0) - 1 }
     }
     args[section.sizeAt] = (args[section.sizeAt] as number) + 1

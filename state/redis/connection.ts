@@ -145,13 +145,12 @@ export function connect(
   }
 
   function execute(script: Script, keys: string[], args: Argument[], buffers: boolean): Promise<unknown> {
-    const parameters = [keys.length, ...keys, ...args]
-    const send = (name: 'eval' | 'evalsha', code: string): Promise<unknown> =>
-      command(name, [code, ...parameters], buffers)
+    const parameters = [script.sha, keys.length, ...keys, ...args]
     return answerTo(() =>
-      send('evalsha', script.sha).catch((error: unknown) => {
+      command('evalsha', parameters, buffers).catch((error: unknown) => {
         // Redis was restarted, or this is a node that does not know the script yet.
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return send('eval', script.source)
+        if (error instanceof Error && error.message.startsWith('NOSCRIPT'))
+          return command('eval', parameters.with(0, script.source), buffers)
         throw error
       }),
     )

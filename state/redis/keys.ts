@@ -17,6 +17,8 @@ export interface Keys {
    * it since it came further.
    */
   attempts(partition: number): string
+  /** Of those above what each script of calls needs: events, parked, idle, and backlog. */
+  section(partition: number): readonly string[]
   /** List: times of the last accepted calls, newest first. */
   window(partition: number, key: string): string
   /** Sorted set: holders by the time at which they lapse. */
@@ -66,13 +68,22 @@ export interface Keys {
 export const group = 'runners'
 
 export function createKeys(prefix: string): Keys {
-  const inPartition = (partition: number, name: string): string => `${prefix}:{p${partition}}:${name}`
+  // They are made for each call: what is in all of them is there already. A partition has five digits at most, see
+  // `reply-id.ts`.
+  const beginnings: string[] = []
+  const sections: string[][] = []
+  const inPartition = (partition: number, name: string): string =>
+    (beginnings[partition] ??= `${prefix}:{p${partition}}:`) + name
   return {
     events: (partition) => inPartition(partition, 'events'),
     deadLetters: (partition) => inPartition(partition, 'dead-letters'),
     idle: (partition) => inPartition(partition, 'idle'),
     parked: (partition) => inPartition(partition, 'parked'),
     attempts: (partition) => inPartition(partition, 'attempts'),
+    section: (partition) =>
+      (sections[partition] ??= ['events', 'parked', 'idle', 'backlog'].map((name) =>
+        inOnePiece(inPartition(partition, name)),
+      )),
     window: (partition, key) => inPartition(partition, `window:${key}`),
     lease: (partition, key) => inPartition(partition, `lease:${key}`),
     replies: (partition, replyId) => inPartition(partition, `replies:${openedAbout(replyId)}`),
@@ -111,4 +122,9 @@ export function longId(id: string): string {
 /** The id that {@link longId} has made longer. */
 export function shortId(id: string): string {
   return id.trimEnd()
+}
+
+/** V8 keeps what was put together in parts, to join them whenever it is written. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text).toString()
 }

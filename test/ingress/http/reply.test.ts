@@ -9,7 +9,7 @@ import { prepareRoute } from '../../../ingress/routes/served.ts'
 import type { Json } from '../../../state/event.ts'
 import { routeOf } from '../support.ts'
 
-const route = prepareRoute(routeOf('orders', { response: { mode: 'Reply' } }), 64)
+const route = prepareRoute(routeOf('orders', { response: { mode: 'Reply' } }), { partitions: 64 })
 
 function reply(body: Json, headers: Record<string, string> = {}, status = 200): Prepared {
   return renderReply({ kind: 'reply', status, headers, body }, route, DEFAULT_LIMITS)
@@ -21,7 +21,7 @@ function output(body: Json, contentType: string): Prepared {
     statusCode: 201,
     headers: { 'content-type': contentType, 'x-kind': 'a' },
   } as const
-  const route = prepareRoute(routeOf('orders', { response }), 64)
+  const route = prepareRoute(routeOf('orders', { response }), { partitions: 64 })
   return renderReply({ kind: 'output', body }, route, DEFAULT_LIMITS)
 }
 

@@ -61,10 +61,10 @@ describe('the partition of a route', () => {
   })
 
   test('per: Webhook follows the name, whatever else changes', () => {
-    const first = prepareRoute(routeOf('orders'), 64)
+    const first = prepareRoute(routeOf('orders'), { partitions: 64 })
     const second = prepareRoute(
       routeOf('orders', { token: 'another-token-0123456789', limits: { rate: { requests: 5 } } }),
-      64,
+      { partitions: 64 },
     )
     expect(second.partition).toBe(first.partition)
     expect(second.throttle.key).toBe(first.throttle.key)
@@ -73,10 +73,12 @@ describe('the partition of a route', () => {
 
   test('C03 per: ClientIP is one window a caller over the webhooks of a namespace with the same setting', () => {
     const rate = { requests: 300, windowMs: 300_000, per: 'ClientIP' } as const
-    const a = prepareRoute(routeOf('a', { limits: { rate } }), 64)
-    const b = prepareRoute(routeOf('b', { limits: { rate } }), 64)
-    const slower = prepareRoute(routeOf('c', { limits: { rate: { ...rate, requests: 5 } } }), 64)
-    const elsewhere = prepareRoute(routeOf('a', { namespace: 'bank', limits: { rate } }), 64)
+    const a = prepareRoute(routeOf('a', { limits: { rate } }), { partitions: 64 })
+    const b = prepareRoute(routeOf('b', { limits: { rate } }), { partitions: 64 })
+    const slower = prepareRoute(routeOf('c', { limits: { rate: { ...rate, requests: 5 } } }), {
+      partitions: 64,
+    })
+    const elsewhere = prepareRoute(routeOf('a', { namespace: 'bank', limits: { rate } }), { partitions: 64 })
     expect(b.partition).toBe(a.partition)
     expect(throttleOf(b, '192.0.2.1')).toEqual(throttleOf(a, '192.0.2.1'))
     const keys = [a, slower, elsewhere].map((route) => throttleOf(route, '192.0.2.1').key)
