@@ -47,6 +47,36 @@ describe('the table of routes', () => {
   })
 })
 
+describe('what routes answer alike', () => {
+  const table = createRouteTable()
+  const answersOf = (name: string, part: Parameters<typeof routeOf>[1] = {}) => {
+    const route = routeOf(name, { token: `token-of-${name}-0123456789`, ...part })
+    table.put(route)
+    const { policy, answer, output, timeoutAnswer } = table.find(route.token) ?? {}
+    return { policy, answer, output, timeoutAnswer }
+  }
+
+  test('is one, whichever route it is of', () => {
+    const [first, second] = [answersOf('orders'), answersOf('invoices', { namespace: 'bank' })]
+    expect(second.answer).toBe(first.answer)
+    expect(second.policy).toBe(first.policy)
+    expect(second.output).toBe(first.output)
+    expect(second.timeoutAnswer).toBe(first.timeoutAnswer)
+  })
+
+  test('and is each its own where they differ, however many there are', () => {
+    for (let nth = 0; nth < 2_500; nth += 1) {
+      const body = `{"nth":${nth}}`
+      expect(answersOf('many', { response: { body } }).answer?.body).toBe(body)
+    }
+    const long = ['a', 'b'].map((end) => 'x'.repeat(10_000) + end)
+    for (const body of long) expect(answersOf('long', { response: { body } }).answer?.body).toBe(body)
+    const slower = answersOf('slower', { limits: { rate: { requests: 5 } } })
+    expect(slower.policy).not.toEqual(answersOf('orders').policy)
+    expect(slower.answer).toEqual(answersOf('orders').answer)
+  })
+})
+
 describe('the partition of a route', () => {
   test('is within bounds, stable, and spreads names', () => {
     const counts = Array.from({ length: 64 }, () => 0)
