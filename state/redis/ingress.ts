@@ -11,6 +11,7 @@ import type { Keys } from './keys.ts'
 import { longId, shortId } from './keys.ts'
 import type { Settings } from './options.ts'
 import type { Scripts } from './script.ts'
+import { separately } from './separately.ts'
 import { createSockets } from './sockets.ts'
 import { createStatistics } from './statistics.ts'
 import { verdictOf } from './verdict.ts'
@@ -35,6 +36,8 @@ interface Place {
   taken: boolean
 }
 
+const ACCEPTED: Verdict = { kind: 'accepted' }
+
 /** How many keys go into one script, so that none holds Redis up. */
 const batch = 200
 /**
@@ -58,8 +61,8 @@ export function createIngressState({
   const places = createGroups<Place>()
   /** The replies that callers here wait for, since when, and until when at most. */
   const open = new ShortLivedMap<{ partition: number; since: number; until: number }>()
-  /** Replies that were delivered, whose messages Redis need not keep. */
-  let delivered = createGroups<string>()
+  /** Replies that were delivered, by partition: Redis need not keep their messages. */
+  let delivered = new Map<number, string[]>()
   let listener: ((replyId: string, message: ReplyMessage) => void) | undefined
   let closed = false
 
@@ -92,7 +95,9 @@ export function createIngressState({
     const reply = open.get(replyId)
     if (reply === undefined) return
     open.delete(replyId)
-    delivered.add(reply.partition, replyId, replyId)
+    const others = delivered.get(reply.partition)
+    if (others === undefined) delivered.set(reply.partition, [replyId])
+    else others.push(replyId)
     listener?.(replyId, JSON.parse(json) as ReplyMessage)
   }
 
@@ -103,23 +108,25 @@ export function createIngressState({
     const ttlMs = Math.max(replyTtlMs, once?.ttlMs ?? 0)
     const reply = replyId === undefined ? undefined : { id: replyId, ttlMs }
     const asked = admissionOf({ ...admission, reply }, self)
-    if (replyId !== undefined)
-      open.set(replyId, { partition, since: clock.monotonic(), until: clock.monotonic() + replyTtlMs })
+    const since = clock.monotonic()
+    if (replyId !== undefined) open.set(replyId, { partition, since, until: since + replyTtlMs })
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
     if (place !== undefined) places.add(partition, place.id, place)
-    const code = await ask(groupOf(partition), asked).catch((error: unknown) => {
+    try {
+      const code = await ask(groupOf(partition), asked)
+      if (code === 0) {
+        if (place !== undefined) place.taken = true
+        return ACCEPTED
+      }
+      const verdict = verdictOf(code)
+      if (verdict.kind === 'gone') throw new Error('a call belongs to no connection')
+      forget(admission)
+      return verdict
+    } catch (error) {
       forget(admission)
       throw error
-    })
-    if (code === 0) {
-      if (place !== undefined) place.taken = true
-      return { kind: 'accepted' }
     }
-    forget(admission)
-    const verdict = verdictOf(code)
-    if (verdict.kind === 'gone') throw new Error('a call belongs to no connection')
-    return verdict
   }
 
   function forget({ partition, lease, event }: Admission): void {
@@ -164,10 +171,11 @@ export function createIngressState({
 
   async function forgetDelivered(): Promise<void> {
     const done = delivered
-    delivered = createGroups()
-    await done.each(batch, async (partition, replyIds) => {
-      const ids = replyIds.map(longId)
-      await connection.run(scripts['forget-messages'], [keys.answers(partition, channel)], ids)
+    delivered = new Map()
+    await separately(done, async ([partition, replyIds]) => {
+      const names = [keys.answers(partition, channel)]
+      for (let from = 0; from < replyIds.length; from += batch)
+        await connection.run(scripts['forget-messages'], names, replyIds.slice(from, from + batch).map(longId))
     })
   }
 
@@ -209,9 +217,9 @@ export function createIngressState({
 
   return {
     admit,
-    async release(partition, lease) {
+    release(partition, lease) {
       places.delete(partition, lease.id)
-      await releaseSoon(partition, lease)
+      return releaseSoon(partition, lease)
     },
     async closeReply(partition, replyId) {
       open.delete(replyId)
