@@ -49,7 +49,7 @@ export interface IngressDeps {
 
 export interface Ingress {
   /** What is under way, and what was answered, since the start. */
-  readonly calls: Readonly<Omit<Activity, 'follow'>>
+  readonly calls: Readonly<Omit<Activity, 'begin' | 'end'>>
   /** How verifications ended since the start. */
   readonly verifications: Pick<Tally, 'entries'>
   /** How many connections callers hold, and how many they may. */

@@ -7,7 +7,8 @@ export interface InFlight {
   settled(): Promise<void>
 }
 
-export function createInFlight(): InFlight {
+/** `onFailure` is told of work that has failed. */
+export function createInFlight(onFailure: (error: unknown) => void = () => {}): InFlight {
   let size = 0
   let waiting: (() => void)[] = []
 
@@ -19,13 +20,18 @@ export function createInFlight(): InFlight {
     for (const resolve of done) resolve()
   }
 
+  function failed(error: unknown): void {
+    onFailure(error)
+    ended()
+  }
+
   return {
     get size() {
       return size
     },
     track(work) {
       size += 1
-      work.then(ended, ended)
+      work.then(ended, failed)
     },
     settled: () => (size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   }

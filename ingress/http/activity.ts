@@ -33,8 +33,10 @@ export interface Activity {
   readonly ends: Counts<EndReason>
   /** Connections that were closed unheard, because there were too many. */
   dropped: number
-  /** Counts the call when it is over. */
-  follow(exchange: Exchange): void
+  /** The call is under way from now on. */
+  begin(exchange: Exchange): void
+  /** Counts the call that is over, if it was begun. */
+  end(exchange: Exchange): void
 }
 
 /** Answers of the table that refuse nothing. */
@@ -68,17 +70,17 @@ export function createActivity(now: () => number): Activity {
     events: createCounts(['http', 'connect', 'message', 'disconnect']),
     ends: createCounts(END_REASONS),
     dropped: 0,
-    follow(exchange) {
+    begin(exchange) {
       inFlight += 1
-      const begun = now()
-      const { res } = exchange
-      res.once('close', () => {
-        inFlight -= 1
-        if (!res.headersSent) return
-        answers.set(res.statusCode, (answers.get(res.statusCode) ?? 0) + 1)
-        const spread = exchange.waiting ? waiting : immediate
-        spread.observe((now() - begun) / 1000)
-      })
+      exchange.begun = now()
+    },
+    end({ res, begun, waiting: waited }) {
+      if (begun === undefined) return
+      inFlight -= 1
+      if (!res.headersSent) return
+      answers.set(res.statusCode, (answers.get(res.statusCode) ?? 0) + 1)
+      const spread = waited ? waiting : immediate
+      spread.observe((now() - begun) / 1000)
     },
   }
 }

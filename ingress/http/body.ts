@@ -24,7 +24,7 @@ export function declaredLength(req: IncomingMessage): number {
 /**
  * Reads the raw body and counts as it goes; at `limit` bytes it stops reading and says so. What is kept is
  * one growing buffer, so that a body in chunks of a byte costs at most twice its size; while it is not
- * complete, `held` counts it. `done` is called once; afterwards no listener is left on the request.
+ * complete, `held` counts it. `done` is called once; afterwards what still comes is left to others.
  */
 export function readBody(
   req: IncomingMessage,
@@ -35,6 +35,7 @@ export function readBody(
   let kept: Buffer = EMPTY_BODY
   let length = 0
   let share: HeldShare | undefined
+  let isDone = false
 
   const onData = (chunk: Buffer) => {
     if (length + chunk.length > limit) {
@@ -59,12 +60,16 @@ export function readBody(
   const onClose = () => finish({ kind: 'gone' })
   const stop = (outcome: BodyOutcome) => {
     req.pause()
-    kept = EMPTY_BODY
+    req.off('data', onData)
     finish(outcome)
   }
   const finish = (outcome: BodyOutcome) => {
+    // Of a request that has ended the listeners stay: to take them away would cost more than to hear of its
+    // close, but they must not keep the body.
+    if (isDone) return
+    isDone = true
+    kept = EMPTY_BODY
     share?.end()
-    req.off('data', onData).off('end', onEnd).off('close', onClose)
     done(outcome)
   }
   req.on('data', onData).on('end', onEnd).on('close', onClose)

@@ -1,7 +1,7 @@
 /** The end of a call's way that has nothing against it: lease, append, and the answer or the waiting for it. */
 import type { CallEvent } from '../../state/event.ts'
 import { replyIdOf } from '../../state/reply-id.ts'
-import type { Admission, IngressState, Lease, Verdict } from '../../state/state.ts'
+import type { Admission, IngressState, Lease } from '../../state/state.ts'
 import { throttleOf } from '../routes/served.ts'
 import type { RouteTable } from '../routes/table.ts'
 import type { Sockets } from '../websocket/sockets.ts'
@@ -32,6 +32,8 @@ export interface AcceptanceDeps {
   again: (exchange: Exchange, url: string) => void
 }
 
+type Accepting = Admission & { event: CallEvent }
+
 /** How much longer than its caller an open reply lives when the pod dies in between. */
 const REPLY_GRACE_MS = 5_000
 
@@ -44,43 +46,57 @@ export function createAcceptance(deps: AcceptanceDeps): Accept {
   const { state, table, waiting, sockets, sender, activity, now, isoTime, newId, again } = deps
   const { refuse, refuseBy, refuseCounted, fail } = deps.refusals
 
-  async function acceptCall(call: RoutedCall, body: Buffer, passed: Passed): Promise<void> {
+  function acceptCall(call: RoutedCall, body: Buffer, passed?: Passed): Promise<void> {
     const { exchange, route, target, clientIP } = call
-    const once = route.once && onceOf({ req: exchange.req, route, target, body, ...passed })
-    if (once === 'invalid') {
-      await refuseCounted(call, 'IdempotencyKeyInvalid')
-      return
-    }
     try {
+      const once = route.once && onceOf({ req: exchange.req, route, target, body, ...passed })
+      if (once === 'invalid') return refuseCounted(call, 'IdempotencyKeyInvalid')
       const event = eventOf(call, body)
-      const throttle = call.isCounted ? {} : { throttle: throttleOf(route, clientIP) }
-      const admission = { partition: route.partition, ...throttle, event, ...(once ? { once } : {}) }
-      const verdict =
-        event.reply === undefined
-          ? await state.admit(admission)
-          : await admitWaiting(call, { ...admission, lease: { ...route.places, id: event.reply.id } })
+      const admission: Accepting = { partition: route.partition, event }
+      if (!call.isCounted) admission.throttle = throttleOf(route, clientIP)
+      if (once !== undefined) admission.once = once
+      if (event.reply === undefined) return acceptAtOnce(call, admission)
+      return acceptWaiting(call, admission, { ...route.places, id: event.reply.id })
+    } catch (error) {
+      fail(call, error)
+      return Promise.resolve()
+    }
+  }
+
+  async function acceptAtOnce(call: RoutedCall, admission: Accepting): Promise<void> {
+    const { exchange, route } = call
+    try {
+      const verdict = await state.admit(admission)
       if (verdict.kind !== 'accepted') {
         refuseBy(verdict, call)
         return
       }
       activity.events.add('http')
-      if (event.reply !== undefined) return
-      exchange.eventId = event.id
+      exchange.eventId = admission.event.id
       sender.send(exchange, route.answer)
     } catch (error) {
       fail(call, error)
     }
   }
 
-  function admitWaiting(
-    { exchange, route }: RoutedCall,
-    admission: Admission & { lease: Lease; event: CallEvent },
-  ): Promise<Verdict> {
-    const { lease, event } = admission
-    const pending = { exchange, route, replyId: lease.id, eventId: event.id, lease }
-    return waiting.admit(pending, () =>
-      state.admit({ ...admission, replyTtlMs: route.timeoutMs + REPLY_GRACE_MS }),
-    )
+  async function acceptWaiting(call: RoutedCall, admission: Accepting, lease: Lease): Promise<void> {
+    const { exchange, route } = call
+    admission.lease = lease
+    admission.replyTtlMs = route.timeoutMs + REPLY_GRACE_MS
+    const held = waiting.hold({ exchange, route, eventId: admission.event.id, lease })
+    try {
+      const verdict = await state.admit(admission)
+      if (verdict.kind === 'accepted') {
+        waiting.keep(held)
+        activity.events.add('http')
+      } else {
+        waiting.drop(held)
+        refuseBy(verdict, call)
+      }
+    } catch (error) {
+      waiting.giveUp(held)
+      fail(call, error)
+    }
   }
 
   async function openSocket(call: RoutedCall, { stream, head, release }: Upgrade): Promise<void> {
@@ -113,12 +129,12 @@ export function createAcceptance(deps: AcceptanceDeps): Accept {
   function eventOf(call: RoutedCall, body: Buffer): CallEvent {
     const { route } = call
     const id = newId()
-    const event: CallEvent = { id, time: isoTime(now()), type: 'http', ...requestOf(call), body }
+    const event: CallEvent = { ...requestOf(call), id, time: isoTime(now()), type: 'http', body }
     if (route.mode !== 'Immediate') event.reply = { id: replyIdOf(route.partition, id), mode: route.mode }
     return event
   }
 
-  return (call, body, passed = {}) => {
+  return (call, body, passed) => {
     const { upgrade } = call.exchange
     return upgrade === undefined ? acceptCall(call, body, passed) : openSocket(call, upgrade)
   }

@@ -14,9 +14,8 @@ function eventQuery({ verification }: ServedRoute, { query }: Target): string {
 
 /** What an event says of the request. */
 export function requestOf({ exchange: { req }, route, target, clientIP }: RoutedCall): EventRequest {
-  return {
+  const request: EventRequest = {
     webhook: route.webhook,
-    ...route.workflows,
     method: (req.method ?? 'GET').toLowerCase(),
     path: target.rest === '' ? '/' : target.rest,
     query: eventQuery(route, target),
@@ -24,6 +23,8 @@ export function requestOf({ exchange: { req }, route, target, clientIP }: Routed
     clientIP,
     merged: route.merged,
   }
+  if (route.workflows !== undefined) request.workflows = route.workflows
+  return request
 }
 
 /** Credentials and cookies stay at the door; repeated headers are joined already. */
@@ -31,7 +32,8 @@ const WITHHELD = new Set(['cookie', 'authorization', 'proxy-authorization'])
 
 function eventHeaders(req: IncomingMessage, secretHeader: string | undefined): Record<string, string> {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(req.headers)) {
+  for (const name of Object.keys(req.headers)) {
+    const value = req.headers[name]
     if (value === undefined || WITHHELD.has(name) || name === secretHeader) continue
     headers[name] = typeof value === 'string' ? value : value.join(', ')
   }

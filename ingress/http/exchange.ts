@@ -12,6 +12,7 @@ export interface Exchange {
   readonly res: ServerResponse
   /** `X-Request-Id` of the answer. */
   readonly requestId: string
+  readonly caller: Caller
   /** Once the call is accepted: `X-Hooklet-Event-Id` of the answer. */
   eventId: string | undefined
   answered: boolean
@@ -25,6 +26,16 @@ export interface Exchange {
   cors: boolean
   /** Of a WebSocket's opening handshake: the connection and what came behind the request. */
   readonly upgrade: Upgrade | undefined
+  /** When it was begun, by the clock of the process; of calls that are counted, see `Activity`. */
+  begun: number | undefined
+  /** Called when it is over: answered, or its caller has left. */
+  onOver: (() => void) | undefined
+}
+
+/** One connection, and who is at its other end. */
+export interface Caller {
+  /** How many of its calls wait for the answer of a run: when the caller closes its side, it gives them up. */
+  waiting: number
 }
 
 export interface Upgrade {
@@ -35,28 +46,34 @@ export interface Upgrade {
 }
 
 const TOO_LARGE = 413
+const NONE: readonly string[] = []
 const SANE_ID = /^[\w.:=+/@-]{1,128}$/
 
+interface Opening {
+  req: IncomingMessage
+  res: ServerResponse
+  caller: Caller
+  upgrade?: Upgrade | undefined
+}
+
 /** The caller's request id is kept when it can safely stand in a log, else `newId` makes one. */
-export function openExchange(
-  req: IncomingMessage,
-  res: ServerResponse,
-  newId: () => string,
-  upgrade?: Upgrade,
-): Exchange {
+export function openExchange({ req, res, caller, upgrade }: Opening, newId: () => string): Exchange {
   const given = req.headers['x-request-id']
   const requestId = typeof given === 'string' && SANE_ID.test(given) ? given : newId()
   return {
     req,
     res,
     requestId,
+    caller,
     eventId: undefined,
     answered: false,
     waiting: false,
     last: false,
-    headers: [],
+    headers: NONE,
     cors: false,
     upgrade,
+    begun: undefined,
+    onOver: undefined,
   }
 }
 
@@ -83,15 +100,16 @@ export function createSender(
   let closing = false
 
   return {
-    send(exchange, answer, extra = []) {
+    send(exchange, answer, extra = NONE) {
       const { req, res } = exchange
       if (exchange.answered) return
       exchange.answered = true
       if (res.destroyed) return
       if (answer.code !== undefined) onAnswer(answer.code)
 
-      const headers = [...ownHeaders(answer, exchange), ...extra, ...exchange.headers]
-      headers.push('X-Request-Id', exchange.requestId)
+      const { requestId } = exchange
+      const own = ownHeaders(answer, exchange)
+      const headers = [...own, ...extra, ...exchange.headers, 'X-Request-Id', requestId]
       if (exchange.eventId !== undefined) headers.push('X-Hooklet-Event-Id', exchange.eventId)
       const discard = hasBody(req) && !req.complete
       const last =

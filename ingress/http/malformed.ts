@@ -56,8 +56,6 @@ export interface NewestRequest {
   res: ServerResponse
   /** The answer before it, when that was not given yet. */
   before: ServerResponse | undefined
-  /** How many requests of the connection are not answered, with this one. */
-  open: number
 }
 
 /**

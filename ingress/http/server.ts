@@ -7,13 +7,28 @@ import type { Log } from '../../process/log.ts'
 import { hasBody } from './body.ts'
 import type { Activity } from './activity.ts'
 import type { CallHandler } from './call.ts'
-import type { Sender, Upgrade } from './exchange.ts'
+import type { Caller, Exchange, Sender, Upgrade } from './exchange.ts'
 import { openExchange } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import type { NewestRequest } from './malformed.ts'
 import { closeAfter, refusalOfRequest, refuseUnparsed } from './malformed.ts'
 import { preparedAnswers } from '../routes/prepared.ts'
 import { isWebhookPath, originForm } from './target.ts'
+
+/** A connection, and its requests without an answer. */
+interface Line extends Caller {
+  newest: NewestRequest | undefined
+  open: number
+}
+
+/** What is not so with most requests. */
+interface Special {
+  upgrade?: Upgrade
+  /** What is wrong with a request that is well-formed. */
+  fault?: AnswerCode
+}
+
+const ORDINARY: Special = {}
 
 /** The refusals that end the connection. */
 const LAST: ReadonlySet<AnswerCode> = new Set([
@@ -62,85 +77,94 @@ export function createHttpServer(deps: ServerDeps): Server {
   // no types for it.
   Object.assign(server, { httpAllowHalfOpen: true })
 
-  const newest = new WeakMap<Duplex, NewestRequest>()
+  const lines = new WeakMap<Duplex, Line>()
   /** Connections of which no more requests are taken. */
   const ending = new WeakSet<Duplex>()
   /** Connections whose end does not need to be looked after any more, whatever still comes. */
   const ended = new WeakSet<Duplex>()
 
-  function note(req: IncomingMessage, res: ServerResponse): void {
-    const last = newest.get(req.socket)
-    const before = last?.res.writableFinished === false ? last.res : undefined
-    newest.set(req.socket, { req, res, before, open: (last?.open ?? 0) + 1 })
-    res.once('close', forget)
+  function lineOf(socket: Duplex): Line {
+    const known = lines.get(socket)
+    if (known !== undefined) return known
+    const line: Line = { newest: undefined, open: 0, waiting: 0 }
+    lines.set(socket, line)
+    // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
+    socket.on('end', () => {
+      if (line.waiting > 0) socket.destroy()
+    })
+    return line
   }
 
-  /**
-   * An idle connection holds on to nothing. One whose request is still to be read whole needs to know that it
-   * was answered.
-   */
-  function forget(this: ServerResponse): void {
-    const last = newest.get(this.req.socket)
-    if (last === undefined) return
-    last.open -= 1
-    if (this.req.complete && last.res === this) newest.delete(this.req.socket)
+  function note(exchange: Exchange, line: Line): void {
+    const { req, res } = exchange
+    const before = line.newest?.res.writableFinished === false ? line.newest.res : undefined
+    line.newest = { req, res, before }
+    line.open += 1
+    // One listener for all who want to know: of these there is one more with each call.
+    res.on('close', () => forget(exchange, line))
+  }
+
+  function forget(exchange: Exchange, line: Line): void {
+    activity.end(exchange)
+    exchange.onOver?.()
+    line.open -= 1
+    // An idle connection holds on to nothing. One whose request is still to be read whole needs to know that it
+    // was answered.
+    if (exchange.req.complete && line.newest?.res === exchange.res) line.newest = undefined
   }
 
   /** Whether the connection has as many requests without an answer as it may; then it takes no more. */
-  function isCrowded(socket: Socket): boolean {
-    const last = newest.get(socket)
-    if (last === undefined || last.open < limits.pipelinedRequests) return false
+  function isCrowded(socket: Socket, line: Line): boolean {
+    if (line.newest === undefined || line.open < limits.pipelinedRequests) return false
     ending.add(socket)
     ended.add(socket)
     discard(socket)
-    closeAfter(last.res, socket)
+    closeAfter(line.newest.res, socket)
     log.debug({ reason: 'TooManyPipelined' }, 'Connection is closed after its answers')
     return true
   }
 
-  /** `fault`: what is wrong with a request that is well-formed. */
   function onRequest(
     req: IncomingMessage,
     res: ServerResponse,
-    { upgrade, fault }: { upgrade?: Upgrade; fault?: AnswerCode } = {},
+    { upgrade, fault }: Special = ORDINARY,
   ): void {
-    if (ending.has(req.socket) || isCrowded(req.socket)) return
+    const line = lineOf(req.socket)
+    if (ending.has(req.socket) || isCrowded(req.socket, line)) return
+    const exchange = openExchange({ req, res, caller: line, upgrade }, newId)
     try {
-      note(req, res)
+      note(exchange, line)
       const refusal = refusalOfRequest(req, limits) ?? fault
       if (refusal !== undefined) {
-        refuse(req, res, refusal)
+        refuse(exchange, refusal)
         return
       }
       const url = originForm(req.url ?? '/')
       if (isWebhookPath(url)) {
-        const exchange = openExchange(req, res, newId, upgrade)
-        if (upgrade === undefined) activity.follow(exchange)
+        if (upgrade === undefined) activity.begin(exchange)
         call(exchange, url)
-      } else refuse(req, res, 'NotFound')
+      } else refuse(exchange, 'NotFound')
     } catch (error) {
       log.error({ err: error }, 'Request failed')
       if (res.headersSent) res.destroy()
-      else sender.send(openExchange(req, res, newId), preparedAnswers.Internal)
+      else sender.send(exchange, preparedAnswers.Internal)
     }
   }
 
-  function refuse(req: IncomingMessage, res: ServerResponse, code: AnswerCode): void {
-    const exchange = openExchange(req, res, newId)
+  function refuse(exchange: Exchange, code: AnswerCode): void {
     log.debug({ reason: code, requestId: exchange.requestId }, 'Request refused')
     if (LAST.has(code)) {
       exchange.last = true
-      ending.add(req.socket)
+      ending.add(exchange.req.socket)
     }
     sender.send(exchange, preparedAnswers[code])
   }
 
-  // As many calls of a connection may wait as the limits of their webhooks let, and each listens for its end.
   server.on('drop', () => (activity.dropped += 1))
-  server.on('connection', (socket: Socket) => socket.setMaxListeners(0))
   server.on('request', (req, res) => onRequest(req, res))
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
-    const before = newest.get(socket)?.res
+    const line = lineOf(socket)
+    const before = line.newest?.res
     if (before?.writableFinished === false) {
       // Behind a call that waits for its answer there is no place for another protocol.
       socket.on('error', ignore)
@@ -149,7 +173,7 @@ export function createHttpServer(deps: ServerDeps): Server {
     }
     const { res, release } = responseOn(req, socket)
     const releaseAll = (): void => {
-      newest.delete(socket)
+      line.newest = undefined
       release()
     }
     onRequest(req, res, { upgrade: { stream: socket, head, release: releaseAll } })
@@ -162,7 +186,7 @@ export function createHttpServer(deps: ServerDeps): Server {
     ending.add(socket)
     ended.add(socket)
     const requestId = newId()
-    const reason = refuseUnparsed(error?.code, socket, { newest: newest.get(socket), requestId })
+    const reason = refuseUnparsed(error?.code, socket, { newest: lines.get(socket)?.newest, requestId })
     if (reason === undefined) return
     activity.refusals.add(reason)
     log.debug({ reason, requestId }, 'Request refused')

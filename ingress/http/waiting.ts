@@ -1,4 +1,4 @@
-import type { IngressState, Lease, ReplyMessage, Verdict } from '../../state/state.ts'
+import type { IngressState, Lease, ReplyMessage } from '../../state/state.ts'
 import type { AnswerCode } from '../answers.ts'
 import { createInFlight } from '../../state/in-flight.ts'
 import { ShortLivedMap } from '../../state/short-lived-map.ts'
@@ -15,11 +15,19 @@ import { fieldsOf } from './routed-call.ts'
 /** The callers who wait for the answer of a run. */
 export interface WaitingCalls {
   /**
-   * Lets the call wait while `act` asks the state to accept it, since its reply may be faster than the
-   * verdict, and for its reply when it was accepted. Otherwise its answer is the caller's business; what a
-   * failed act may have taken is given back.
+   * Lets the call wait while the state is asked to accept it, since its reply may be faster than the verdict.
+   * One of the three that follow must be called.
    */
-  admit(call: PendingCall, act: () => Promise<Verdict>): Promise<Verdict>
+  hold(call: PendingCall): WaitingCall
+  /** It was accepted, and waits for its reply. */
+  keep(call: WaitingCall): void
+  /** It was refused: its answer is the caller's business. */
+  drop(call: WaitingCall): void
+  /**
+   * It is not known whether it was accepted: as if refused, and what may have been taken is given back. Without
+   * effect when it is known.
+   */
+  giveUp(call: WaitingCall): void
   /** Answers a call as another one was that said the same. */
   repeat(call: Pick<PendingCall, 'exchange' | 'route' | 'eventId'>, message: ReplyMessage): void
   /** Gives all of them this answer now. */
@@ -28,19 +36,17 @@ export interface WaitingCalls {
   settled(): Promise<void>
 }
 
-export interface PendingCall {
+interface PendingCall {
   exchange: Exchange
   route: ServedRoute
-  replyId: string
   eventId: string
+  /** Its holder is the reply's id. */
   lease: Lease
 }
 
-interface Waiting extends PendingCall {
+export interface WaitingCall extends Readonly<PendingCall> {
   deadline: Deadline
-  onClose: () => void
-  onEnd: () => void
-  verdict: 'pending' | 'accepted'
+  verdict: 'pending' | 'accepted' | 'refused'
   /**
    * Set when the waiting is over. Before the verdict nothing is given back, or the place could be taken after
    * it was released.
@@ -57,8 +63,8 @@ export interface WaitingDeps {
 }
 
 export function createWaitingCalls({ state, deadlines, sender, limits, log }: WaitingDeps): WaitingCalls {
-  const calls = new ShortLivedMap<Waiting>()
-  const givingBack = createInFlight()
+  const calls = new ShortLivedMap<WaitingCall>()
+  const givingBack = createInFlight((error) => log.error({ err: error }, 'Lease could not be given back'))
 
   state.onReply((replyId, message) => {
     const call = calls.get(replyId)
@@ -77,81 +83,73 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
     }
   }
 
-  function answer(call: Waiting, over: 'replied' | 'unreplied', prepared: Prepared): void {
+  function answer(call: WaitingCall, over: 'replied' | 'unreplied', prepared: Prepared): void {
     if (call.over !== 'no') return
     if (call.verdict === 'accepted' || over === 'replied') call.exchange.eventId = call.eventId
     stop(call, over)
     sender.send(call.exchange, prepared)
   }
 
-  function expire(call: Waiting): void {
+  function expire(call: WaitingCall): void {
     const accepted = call.verdict === 'accepted'
     const reason: AnswerCode = accepted ? 'ReplyTimeout' : 'StateUnavailable'
     log.debug({ reason, ...fieldsOf(call) }, 'Call not answered in time')
     answer(call, 'unreplied', accepted ? call.route.timeoutAnswer : preparedAnswers.StateUnavailable)
   }
 
-  function stop(call: Waiting, over: 'replied' | 'unreplied'): void {
+  function stop(call: WaitingCall, over: 'replied' | 'unreplied'): void {
     call.over = over
     deadlines.cancel(call.deadline)
-    call.exchange.res.off('close', call.onClose)
-    call.exchange.req.socket.off('end', call.onEnd)
+    call.exchange.onOver = undefined
+    call.exchange.caller.waiting -= 1
     if (call.verdict === 'accepted') giveBack(call)
   }
 
-  function giveBack(call: Waiting): void {
-    calls.delete(call.replyId)
-    givingBack.track(returnTaken(call))
+  function giveBack({ lease, route: { partition }, over }: WaitingCall): void {
+    calls.delete(lease.id)
+    givingBack.track(state.release(partition, lease))
+    // A reply that has arrived was the only one that the state let through; it is closed.
+    if (over !== 'replied') givingBack.track(state.closeReply(partition, lease.id))
   }
 
-  async function returnTaken({ replyId, route: { partition }, lease, over }: Waiting): Promise<void> {
-    try {
-      const acts = [state.release(partition, lease)]
-      // A reply that has arrived was the only one that the state let through; it is closed.
-      if (over !== 'replied') acts.push(state.closeReply(partition, replyId))
-      await Promise.all(acts)
-    } catch (error) {
-      log.error({ err: error }, 'Lease could not be given back')
-    }
-  }
-
-  function hold(pending: PendingCall): Waiting {
-    const call: Waiting = {
-      ...pending,
-      verdict: 'pending',
-      over: 'no',
-      deadline: deadlines.add(pending.route.timeoutMs, () => expire(call)),
-      onClose: () => stop(call, 'unreplied'),
-      onEnd: () => pending.exchange.req.socket.destroy(),
-    }
-    pending.exchange.res.on('close', call.onClose)
-    // Who closes its side while it waits has given up, as far as can be known: its place is another's now.
-    pending.exchange.req.socket.on('end', call.onEnd)
-    calls.set(pending.replyId, call)
-    pending.exchange.waiting = true
-    return call
+  function refuse(call: WaitingCall): void {
+    call.verdict = 'refused'
+    call.exchange.waiting = false
+    if (call.over === 'no') stop(call, 'unreplied')
   }
 
   return {
-    async admit(pending, act) {
-      const call = hold(pending)
-      try {
-        const verdict = await act()
-        if (verdict.kind === 'accepted') {
-          call.verdict = 'accepted'
-          if (call.over !== 'no') giveBack(call)
-        } else {
-          calls.delete(call.replyId)
-          pending.exchange.waiting = false
-          if (call.over === 'no') stop(call, 'unreplied')
-        }
-        return verdict
-      } catch (error) {
-        pending.exchange.waiting = false
-        if (call.over === 'no') stop(call, 'unreplied')
-        giveBack(call)
-        throw error
+    hold({ exchange, route, eventId, lease }) {
+      const call: WaitingCall = {
+        exchange,
+        route,
+        eventId,
+        lease,
+        deadline: deadlines.add(route.timeoutMs, () => expire(call)),
+        verdict: 'pending',
+        over: 'no',
       }
+      exchange.waiting = true
+      exchange.onOver = () => stop(call, 'unreplied')
+      exchange.caller.waiting += 1
+      calls.set(lease.id, call)
+      return call
+    },
+
+    keep(call) {
+      call.verdict = 'accepted'
+      if (call.over !== 'no') giveBack(call)
+    },
+
+    drop(call) {
+      calls.delete(call.lease.id)
+      refuse(call)
+    },
+
+    giveUp(call) {
+      if (call.verdict !== 'pending') return
+      refuse(call)
+      giveBack(call)
     },
 
     repeat(call, message) {

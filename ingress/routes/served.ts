@@ -20,7 +20,7 @@ export interface ServedRoute {
   /** As events carry it. */
   webhook: CallEvent['webhook']
   /** As events carry them, too. */
-  workflows: Pick<CallEvent, 'workflows'>
+  workflows: CallEvent['workflows']
   type: Route['type']
   state: RouteState
   /** A longer path is another path. */
@@ -69,7 +69,6 @@ const PLAIN_WEB_SOCKET: ServedRoute['webSocket'] = {
 /** What a route answers, apart from the call: the same for many routes. */
 export interface RouteAnswers extends Pick<ServedRoute, 'policy' | 'answer' | 'output' | 'timeoutAnswer'> {}
 
-const EVERY_WORKFLOW: ServedRoute['workflows'] = {}
 
 export interface RouteDeps {
   partitions: number
@@ -95,7 +94,7 @@ export function prepareRoute(
   const window = windowOf(route)
   return {
     webhook: { namespace, name },
-    workflows: route.workflows === undefined ? EVERY_WORKFLOW : { workflows: route.workflows },
+    workflows: route.workflows,
     type: route.type,
     state: route.state,
     exact: route.path === 'Exact',

@@ -266,7 +266,9 @@ export class Connection {
   #event(type: CallEvent['type'], part: Omit<SocketPart, 'id'>, body: Buffer): CallEvent {
     const socket = { id: this.socket.id, ...part }
     // Not those of the time of its opening, which may be long ago.
-    return { ...this.#seed.request, ...this.route.workflows, ...this.#deps.stamp(), type, socket, body }
+    const { workflows = this.#seed.request.workflows } = this.route
+    const request = workflows === undefined ? this.#seed.request : { ...this.#seed.request, workflows }
+    return { ...request, ...this.#deps.stamp(), type, socket, body }
   }
 
   #fields() {
