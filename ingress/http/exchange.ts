@@ -28,8 +28,12 @@ export interface Exchange {
   readonly upgrade: Upgrade | undefined
   /** When it was begun, by the clock of the process; of calls that are counted, see `Activity`. */
   begun: number | undefined
-  /** Called when it is over: answered, or its caller has left. */
-  onOver: (() => void) | undefined
+  /** To be told when the caller leaves. */
+  waiter: Waiter | undefined
+}
+
+export interface Waiter {
+  leave(): void
 }
 
 /** One connection, and who is at its other end. */
@@ -73,7 +77,7 @@ export function openExchange({ req, res, caller, upgrade }: Opening, newId: () =
     cors: false,
     upgrade,
     begun: undefined,
-    onOver: undefined,
+    waiter: undefined,
   }
 }
 

@@ -106,7 +106,7 @@ export function createHttpServer(deps: ServerDeps): Server {
 
   function forget(exchange: Exchange, line: Line): void {
     activity.end(exchange)
-    exchange.onOver?.()
+    exchange.waiter?.leave()
     line.open -= 1
     // An idle connection holds on to nothing. One whose request is still to be read whole needs to know that it
     // was answered.

@@ -5,7 +5,7 @@ import { ShortLivedMap } from '../../state/short-lived-map.ts'
 import type { Deadline, Deadlines } from '../../state/deadlines.ts'
 import type { Log } from '../../process/log.ts'
 import type { ServedRoute } from '../routes/served.ts'
-import type { Exchange, Sender } from './exchange.ts'
+import type { Exchange, Sender, Waiter } from './exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Prepared } from '../routes/prepared.ts'
 import { preparedAnswers } from '../routes/prepared.ts'
@@ -44,7 +44,7 @@ interface PendingCall {
   lease: Lease
 }
 
-export interface WaitingCall extends Readonly<PendingCall> {
+export interface WaitingCall extends Readonly<PendingCall>, Waiter {
   deadline: Deadline
   verdict: 'pending' | 'accepted' | 'refused'
   /**
@@ -100,9 +100,14 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
   function stop(call: WaitingCall, over: 'replied' | 'unreplied'): void {
     call.over = over
     deadlines.cancel(call.deadline)
-    call.exchange.onOver = undefined
+    call.exchange.waiter = undefined
     call.exchange.caller.waiting -= 1
     if (call.verdict === 'accepted') giveBack(call)
+  }
+
+  /** One function for all: with a closure for each, young collections take three times as long. */
+  function leave(this: WaitingCall): void {
+    stop(this, 'unreplied')
   }
 
   function giveBack({ lease, route: { partition }, over }: WaitingCall): void {
@@ -128,9 +133,10 @@ export function createWaitingCalls({ state, deadlines, sender, limits, log }: Wa
         deadline: deadlines.add(route.timeoutMs, () => expire(call)),
         verdict: 'pending',
         over: 'no',
+        leave,
       }
       exchange.waiting = true
-      exchange.onOver = () => stop(call, 'unreplied')
+      exchange.waiter = call
       exchange.caller.waiting += 1
       calls.set(lease.id, call)
       return call

@@ -69,7 +69,6 @@ const PLAIN_WEB_SOCKET: ServedRoute['webSocket'] = {
 /** What a route answers, apart from the call: the same for many routes. */
 export interface RouteAnswers extends Pick<ServedRoute, 'policy' | 'answer' | 'output' | 'timeoutAnswer'> {}
 
-
 export interface RouteDeps {
   partitions: number
   verifiers?: VerifierDeps | undefined

@@ -175,7 +175,11 @@ export function createIngressState({
     await separately(done, async ([partition, replyIds]) => {
       const names = [keys.answers(partition, channel)]
       for (let from = 0; from < replyIds.length; from += batch)
-        await connection.run(scripts['forget-messages'], names, replyIds.slice(from, from + batch).map(longId))
+        await connection.run(
+          scripts['forget-messages'],
+          names,
+          replyIds.slice(from, from + batch).map(longId),
+        )
     })
   }
 
