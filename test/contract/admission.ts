@@ -3,7 +3,7 @@ import type { Admission, IngressState, Verdict } from '../../state/state.ts'
 import { socketIdOf } from '../../state/reply-id.ts'
 import { StateUnavailable } from '../../state/state.ts'
 import type { ContractTest } from './harness.ts'
-import { callEvent, readEvent, readEvents, waitingEvent } from './harness.ts'
+import { addressOf, callEvent, inbox, readEvent, readEvents, waitingEvent } from './harness.ts'
 
 const partition = 3
 
@@ -40,6 +40,72 @@ export function describeAdmission(check: ContractTest): void {
         accepted: 10,
         throttled: 2,
       })
+    },
+  )
+
+  for (const [requests, before, together] of [
+    [1, 0, 3],
+    [15, 3, 30],
+    [16, 0, 40],
+    [17, 1, 40],
+    [40, 0, 60],
+    [40, 20, 60],
+    [40, 25, 10],
+  ] as const)
+    check(`of ${together} calls together after ${before} at most ${requests} pass`, async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      const many = { key: 'orders', requests, windowMs: 60_000 }
+      await admitMany(ingress, before, { partition, throttle: many })
+      const verdicts = await admitMany(ingress, together, { partition, throttle: many })
+      const accepted = Math.min(together, requests - before)
+      expect(kinds(verdicts)).toEqual({
+        accepted,
+        ...(accepted < together ? { throttled: together - accepted } : {}),
+      })
+    })
+
+  check(
+    'each of several calls together comes under its own limits, whichever is before it',
+    async (harness) => {
+      const ingress = harness.ingress('pod-a')
+      inbox(ingress)
+      const runner = harness.runner('runner')
+      const few = { key: 'few', requests: 2, windowMs: 60_000 }
+      const more = { key: 'more', requests: 100, windowMs: 60_000 }
+      const place = (id: string, limit: number) => ({ lease: { key: 'places', id, limit } })
+      const asked: [Partial<Admission>, Verdict['kind']][] = [
+        [{ throttle: few }, 'accepted'],
+        [{}, 'accepted'],
+        [{ throttle: few }, 'accepted'],
+        [{ throttle: few }, 'throttled'],
+        [{ throttle: more }, 'accepted'],
+        [{ throttle: more, ...place('a', 1) }, 'accepted'],
+        [{ throttle: more, ...place('b', 1) }, 'crowded'],
+        [{ throttle: more, ...place('c', 2) }, 'accepted'],
+        [{ ...place('d', 2) }, 'crowded'],
+        [{}, 'accepted'],
+        [{ throttle: few }, 'throttled'],
+        [{ throttle: more }, 'accepted'],
+        [{ throttle: { ...more, requests: 4 } }, 'throttled'],
+      ]
+      const events = asked.map((_, nth) => (nth % 2 ? callEvent() : waitingEvent(partition)))
+      const verdicts = await Promise.all(
+        asked.map(([part], nth) =>
+          ingress.admit({
+            partition,
+            event: events[nth] ?? callEvent(),
+            ...(nth % 2 ? {} : { replyTtlMs: 60_000 }),
+            ...part,
+          }),
+        ),
+      )
+      expect(verdicts.map(({ kind }) => kind)).toEqual(asked.map(([, kind]) => kind))
+      const accepted = events.filter((_, nth) => asked[nth]?.[1] === 'accepted')
+      const taken = await readEvents(runner, accepted.length)
+      expect(taken.map(({ event }) => event)).toEqual(accepted)
+      for (const { event } of taken)
+        if (event.reply !== undefined)
+          expect(await runner.reply(addressOf(event), { kind: 'ended' })).toBe('first')
     },
   )
 

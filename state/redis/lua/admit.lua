@@ -7,8 +7,9 @@
 --       connections, connection, line; window; once; lease; reply
 -- ARGV  1 for how much an event counts at least in the backlog  2 how much may be there  3 how many runs may be parked
 --       4 leaseTtlMs  5 channel of the pod  6 how many events of a connection may wait
---       then of each section its partition and the number of its calls, and of each call the number of its arguments, and these in the order in which
---       `admit` names them; "" or absent where something is not asked for
+--       then of each section its partition and the number of its calls, and of each call the number of its arguments, and these: those of `admit`, four if
+--       there are more, and those of `termsOf`; "" or absent where something is not asked for. A call of four at most comes under the terms, and needs the
+--       keys, of the one before it.
 -- Returns of each call: 0 accepted; > 0 throttled, and the milliseconds until there is room; -1 crowded; -2 backlogged; -3 there is no such connection;
 --         -4 the key was used for something else; {id of the event that was taken before, its answer}; an error, when it is not known whether it was stored
 -- Atomic, so that calls at several pods can't pass together where one has room, and an event is stored with its lease and reply or not at all.
@@ -38,22 +39,42 @@ end
 -- What several calls of a section do to one key is done at once in its end, and known here until then: nobody sees the keys in between.
 local events, parked, idle, backlog
 
--- Of each window how many calls have passed, of how many, and for how long.
+-- Of each window how many calls have passed, of how many, and for how long; and how many pass without a further look.
 local windows
+-- How long a call that was accepted then stands in the way of one now; nothing when it does not.
+local function waitFor(accepted, windowMs)
+  local at = tonumber(accepted)
+  -- A time further ahead than a whole window can only come from a clock that was set back; it must not block calls.
+  if at and at > now - windowMs and at <= now + windowMs then
+    return at + windowMs - now
+  end
+end
 -- Whether there is room; if not, the milliseconds until there is.
 local function passes(window, requests, windowMs)
-  local one = windows[window] or { passed = 0 }
-  -- The newest is first, so that the N-th newest alone tells whether a call passes.
-  local nth = requests - 1 - one.passed
-  local oldest = nth < 0 and now or tonumber(redis.call('LINDEX', window, nth))
-  -- A time further ahead than a whole window can only come from a clock that was set back; it must not block calls.
-  if oldest and oldest > now - windowMs and oldest <= now + windowMs then
-    return false, oldest + windowMs - now
+  local one = windows[window]
+  if not one or one.requests ~= requests or one.windowMs ~= windowMs then
+    one = { passed = one and one.passed or 0, requests = requests, windowMs = windowMs, sure = 0 }
+    windows[window] = one
+    -- The newest is first, so that the N-th newest alone tells whether a call passes, and one a little newer that several do.
+    local ahead = math.min(requests, 16)
+    if tonumber(redis.call('LINDEX', window, requests - ahead) or 0) <= now - windowMs then
+      one.sure = ahead
+    end
   end
-  windows[window] = { passed = one.passed + 1, requests = requests, windowMs = windowMs }
+  if one.passed >= one.sure then
+    local nth = requests - 1 - one.passed
+    local waitMs = waitFor(nth < 0 and now or redis.call('LINDEX', window, nth), windowMs)
+    if waitMs then
+      return false, waitMs
+    end
+  end
+  one.passed = one.passed + 1
   return true
 end
 local function writeWindow(window, one)
+  if one.passed == 0 then
+    return
+  end
   local times = {}
   for i = 1, one.passed do
     times[i] = nowText
@@ -142,35 +163,50 @@ local function mayPark()
   return not isParkedFull
 end
 
-local function admit(
-  -- The event, asked for by its head.
-  head, body,
+-- What a call comes under, apart from its event and ids: the keys that it needs, also when it will be refused, and what it is told of them.
+local function termsOf(
   -- The throttle.
   requests, windowMs,
-  -- The place of a lease.
-  leaseId, leaseLimit,
+  -- The lease.
+  leaseLimit,
   -- The open reply, and whose Workflows may send it, or messages of the connection.
-  replyTtlMs, namespace, replyId,
+  replyTtlMs, namespace,
   -- What is taken only once.
   onceTtlMs, eventId, fingerprint, retryFailed,
   -- The connection, and what one that is opened has: without it, it must be there.
   connection, connectionTtlMs, placesKey)
-  -- Those of a call that is refused are passed over, too.
-  local connections, connectionKey, line
+  local terms = { namespace = namespace }
   if asked(connection) then
-    connections, connectionKey, line = nextKey(), nextKey(), nextKey()
+    terms.connections, terms.connectionKey, terms.line = nextKey(), nextKey(), nextKey()
+    terms.connection, terms.connectionTtlMs, terms.placesKey = connection, asked(connectionTtlMs) and connectionTtlMs, placesKey
   end
-  local window = asked(requests) and nextKey()
-  local once = asked(onceTtlMs) and nextKey()
-  local lease = asked(leaseId) and nextKey()
-  local reply = asked(replyTtlMs) and nextKey()
+  if asked(requests) then
+    terms.window, terms.requests, terms.windowMs = nextKey(), tonumber(requests), tonumber(windowMs)
+  end
+  if asked(onceTtlMs) then
+    terms.once, terms.onceTtlMs = nextKey(), onceTtlMs
+    terms.eventId, terms.fingerprint, terms.retryFailed = eventId, fingerprint, asked(retryFailed)
+  end
+  if asked(leaseLimit) then
+    terms.lease, terms.leaseLimit = nextKey(), tonumber(leaseLimit)
+  end
+  if asked(replyTtlMs) then
+    terms.reply, terms.replyTtlMs = nextKey(), tonumber(replyTtlMs)
+  end
+  return terms
+end
 
-  if connections and not asked(connectionTtlMs) and not redis.call('ZSCORE', connections, connection) then
+-- An event is asked for by its head. The place of a lease and the reply have the same id, unless another one is told of the reply.
+-- An event is asked for by its head. The place of a lease and the reply have one id, unless that of the reply is told as well.
+local function admit(terms, head, body, id, replyId)
+  local once, lease, line = terms.once, terms.lease, terms.line
+
+  if line and not terms.connectionTtlMs and not redis.call('ZSCORE', terms.connections, terms.connection) then
     return -3
   end
 
-  if window then
-    local isRoom, waitMs = passes(window, tonumber(requests), tonumber(windowMs))
+  if terms.window then
+    local isRoom, waitMs = passes(terms.window, terms.requests, terms.windowMs)
     if not isRoom then
       return waitMs
     end
@@ -179,11 +215,11 @@ local function admit(
   if once then
     local taken = redis.call('HMGET', once, 'event', 'fingerprint', 'msg')
     if taken[1] then
-      return taken[2] == fingerprint and { taken[1], taken[3] } or -4
+      return taken[2] == terms.fingerprint and { taken[1], taken[3] } or -4
     end
   end
 
-  if lease and not hasRoom(lease, leaseId, tonumber(leaseLimit)) then
+  if lease and not hasRoom(lease, id, terms.leaseLimit) then
     return -1
   end
 
@@ -198,13 +234,14 @@ local function admit(
   end
 
   if lease then
-    takePlace(lease, leaseId)
+    takePlace(lease, id)
   end
 
-  if line and asked(connectionTtlMs) then
-    redis.call('HSET', connectionKey, 'ns', namespace, 'ch', channel, 'places', placesKey, 'head', head)
-    redis.call('PEXPIRE', connectionKey, connectionTtlMs)
-    redis.call('ZADD', connections, lapsesAtText, connection)
+  if terms.connectionTtlMs then
+    local connection = terms.connectionKey
+    redis.call('HSET', connection, 'ns', terms.namespace, 'ch', channel, 'places', terms.placesKey, 'head', head)
+    redis.call('PEXPIRE', connection, terms.connectionTtlMs)
+    redis.call('ZADD', terms.connections, lapsesAtText, terms.connection)
   end
 
   if not asked(head) then
@@ -213,22 +250,22 @@ local function admit(
 
   if not line then
     redis.call('XADD', events, '*', 'h', head, 'b', body)
-  elseif not appendInLine(events, line, connection, head, body) then
+  elseif not appendInLine(events, line, terms.connection, head, body) then
     -- A runner is told when the event's turn has come.
     return 0
   end
-  if reply and once then
-    redis.call('HSET', reply, 'ns', namespace, 'ch', channel, 'once', once)
-    redis.call('PEXPIRE', reply, replyTtlMs)
-  elseif reply then
-    openReply(reply, replyId, namespace, tonumber(replyTtlMs))
+  if terms.reply and once then
+    redis.call('HSET', terms.reply, 'ns', terms.namespace, 'ch', channel, 'once', once)
+    redis.call('PEXPIRE', terms.reply, terms.replyTtlMs)
+  elseif terms.reply then
+    openReply(terms.reply, asked(replyId) and replyId or id, terms.namespace, terms.replyTtlMs)
   end
   if once then
-    redis.call('HSET', once, 'event', eventId, 'fingerprint', fingerprint)
-    if asked(retryFailed) then
+    redis.call('HSET', once, 'event', terms.eventId, 'fingerprint', terms.fingerprint)
+    if terms.retryFailed then
       redis.call('HSET', once, 'retry', '1')
     end
-    redis.call('PEXPIRE', once, onceTtlMs)
+    redis.call('PEXPIRE', once, terms.onceTtlMs)
   end
   return 0, true
 end
@@ -272,9 +309,13 @@ while at <= length do
   local partition, first, calls = ARGV[at], #verdicts, tonumber(ARGV[at + 1])
   at = at + 2
   begin()
+  local terms
   for i = 1, calls do
     local count = tonumber(ARGV[at])
-    local isDone, verdict, isAppended = pcall(admit, unpack(ARGV, at + 1, at + count))
+    if count > 4 then
+      terms = termsOf(unpack(ARGV, at + 5, at + count))
+    end
+    local isDone, verdict, isAppended = pcall(admit, terms, unpack(ARGV, at + 1, at + math.min(count, 4)))
     verdicts[first + i] = isDone and verdict or errorOf(verdict)
     appended = appended + (isAppended and 1 or 0)
     at = at + count + 1
