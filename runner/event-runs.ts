@@ -31,17 +31,14 @@ export function candidatesOf(delivery: EventDelivery, plans: PlanTable): Candida
   const { event } = delivery
   const { namespace, name: webhook } = event.webhook
   const named = (event.workflows ?? []).map((workflow) => ({ namespace, ...workflow }))
-  const known = plans
-    .triggeredBy(namespace, webhook)
-    .filter((plan) => named.every(({ uid }) => uid !== plan.uid))
-  return [
-    ...named.map((ref) => ({ ref, run: runOf(delivery, ref) })),
-    ...known.map((ref) => {
-      const candidate = { ref, run: runOf(delivery, ref) }
-      const other = named.find(({ name }) => name === ref.name)
-      return other ? { ...candidate, named: other } : candidate
-    }),
-  ]
+  const candidates: Candidate[] = named.map((ref) => ({ ref, run: runOf(delivery, ref) }))
+  for (const ref of plans.triggeredBy(namespace, webhook)) {
+    if (named.some(({ uid }) => uid === ref.uid)) continue
+    const candidate = { ref, run: runOf(delivery, ref) }
+    const other = named.find(({ name }) => name === ref.name)
+    candidates.push(other ? { ...candidate, named: other } : candidate)
+  }
+  return candidates
 }
 
 /** Names the same run for the same event and Workflow, whoever runs it and however often. */

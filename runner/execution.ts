@@ -87,12 +87,12 @@ export function createRunExecutor(deps: RunExecutorDeps): ExecuteRun {
     return { kind: outcome.kind, stored: progress.stored }
   }
 
-  async function executePatiently(
+  function executePatiently(
     ref: () => RunRef,
     { runState, bound }: RunInHand,
     { progress, onAway }: { progress: { stored: boolean; answered: boolean }; onAway: () => void },
   ): Promise<RunOutcome> {
-    if (bound.problem) return { kind: 'failed', error: bound.problem }
+    if (bound.problem) return Promise.resolve({ kind: 'failed', error: bound.problem })
     const { plan } = bound
     const { namespace } = runState.workflow
     const { runId } = ref()
@@ -113,14 +113,14 @@ export function createRunExecutor(deps: RunExecutorDeps): ExecuteRun {
           progress.stored = true
           return park(ref, writeRunState(checkpoint), { delayMs, onAway })
         },
-        reply: async (replyId, message) => {
-          const outcome = await state.reply({ replyId, namespace }, message)
-          progress.answered ||= replyId === runState.reply?.id
-          return outcome
-        },
+        reply: (replyId, message) =>
+          state.reply({ replyId, namespace }, message).then((outcome) => {
+            progress.answered ||= replyId === runState.reply?.id
+            return outcome
+          }),
         send: (replyId, message) => state.send({ replyId, namespace }, message),
       })
-    return await patiently(tryOnce, () => {
+    return patiently(tryOnce, () => {
       unsaved = true
       onAway()
     })

@@ -1,12 +1,16 @@
+import type { Clock } from '../../state/clock.ts'
 import { failure } from '../run/problem.ts'
 import type { RunState } from '../run/run-state.ts'
 
 /**
- * Leaves behind what takes longer than it may: the outermost limit that is over decides. `now` in milliseconds
- * since the epoch.
+ * Leaves behind what takes longer than it may: the outermost limit that is over decides.
  * @throws {WorkflowError} timeout, when one is over; the task whose limit it is, is the last frame then.
  */
-export function checkDeadlines({ frames, deadline, phase }: RunState, now: number): void {
+export function checkDeadlines(runState: RunState, clock: Pick<Clock, 'now'>): void {
+  // Most runs have none.
+  if (nearestDeadline(runState) === Infinity) return
+  const { frames, deadline, phase } = runState
+  const now = clock.now()
   if (deadline !== undefined && now >= deadline && phase === 'running' && frames.length > 0) {
     frames.length = 0
     throw failure('timeout', "the workflow's timeout is over", { final: true })

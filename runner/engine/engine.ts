@@ -83,7 +83,7 @@ class Engine implements Effects {
 
   /** No outcome: the run goes on. */
   #turn(): Soon<RunOutcome | undefined> {
-    checkDeadlines(this.#state, this.#run.clock.now())
+    checkDeadlines(this.#state, this.#run.clock)
     if (this.#state.error) return this.#handleError(this.#state.error)
     if (this.#state.phase === 'new') return this.#beginWorkflow()
     const frame = this.#state.frames.at(-1)
@@ -123,18 +123,25 @@ class Engine implements Effects {
       state.deadline = state.startedAt + (await this.#evaluator.milliseconds(timeout, state.data, {}))
   }
 
-  async #workOn(frame: Frame): Promise<RunOutcome | undefined> {
-    if (this.#unsaved) await this.checkpoint()
-    const task = taskOf(this.#run, frame)
-    if (!frame.begun) {
-      this.#countStep()
-      frame.startedAt = this.#run.clock.now()
-      if ((task.if ?? task.input ?? task.timeout) && !(await this.#prepare(frame, task)))
-        return await this.#leave(frame, frame.rawInput, 'continue')
+  #workOn(frame: Frame): Soon<RunOutcome | undefined> {
+    const saved = this.#unsaved ? this.checkpoint() : undefined
+    return whenThere(saved, () => this.#beginTask(frame, taskOf(this.#run, frame)))
+  }
+
+  #beginTask(frame: Frame, task: TaskPlan): Soon<RunOutcome | undefined> {
+    if (frame.begun) return this.#perform(frame, task)
+    this.#countStep()
+    frame.startedAt = this.#run.clock.now()
+    const isWanted = task.if || task.input || task.timeout ? this.#prepare(frame, task) : true
+    return whenThere(isWanted, (isWanted) => {
+      if (!isWanted) return this.#leave(frame, frame.rawInput, 'continue')
       frame.begun = true
-    }
-    const step = await taskTypeOf(task).begin(this.#atWork(frame))
-    return await this.#apply(step)
+      return this.#perform(frame, task)
+    })
+  }
+
+  #perform(frame: Frame, task: TaskPlan): Soon<RunOutcome | undefined> {
+    return whenThere(taskTypeOf(task).begin(this.#atWork(frame)), (step) => this.#apply(step))
   }
 
   /** False: the task is skipped. */

@@ -1,6 +1,8 @@
 import { readReply } from '../functions/reply.ts'
+import type { Reply } from '../functions/reply.ts'
 import type { ReplyCallTask } from '../plan.ts'
-import type { TaskType } from './task.ts'
+import { whenThere } from '../soon.ts'
+import type { Step, TaskAtWork, TaskType } from './task.ts'
 
 /**
  * Answers the caller who waits, or sends to a WebSocket. Gives on what it got; how it went is at
@@ -9,13 +11,15 @@ import type { TaskType } from './task.ts'
  * connection is over).
  */
 export const replyTask: TaskType<ReplyCallTask> = {
-  async begin(at) {
-    const { task, frame } = at
-    const to = readReply(await at.evaluate(task.with, frame.input), at.replyId)
-    if (to.kind === 'message') frame.memory = await at.send(to.to, to.message)
-    else frame.memory = to.to === undefined ? 'gone' : await at.reply(to.to, to.message)
-    at.effectDone()
-    return { kind: 'done', output: frame.input }
-  },
+  begin: (at) =>
+    whenThere(at.evaluate(at.task.with, at.frame.input), (args) => give(at, readReply(args, at.replyId))),
   about: (frame) => ({ reply: frame.memory }),
+}
+
+async function give(at: TaskAtWork<ReplyCallTask>, reply: Reply): Promise<Step> {
+  const { frame } = at
+  if (reply.kind === 'message') frame.memory = await at.send(reply.to, reply.message)
+  else frame.memory = reply.to === undefined ? 'gone' : await at.reply(reply.to, reply.message)
+  at.effectDone()
+  return { kind: 'done', output: frame.input }
 }

@@ -85,7 +85,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
       await answer({ replyId: reply.id, namespace: webhook.namespace }, { kind: 'failed' })
   }
 
-  async function answer({ replyId, namespace }: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome> {
+  function answer({ replyId, namespace }: ReplyAddress, message: ReplyMessage): Promise<ReplyOutcome> {
     const partition = partitionOfReply(replyId)
     if (partition === undefined) return connection.ensureOpen('gone')
     return sendReply(partition, { replyId, namespace, json: JSON.stringify(message) })
@@ -175,7 +175,7 @@ export function createRunnerState(deps: RunnerDeps): RunnerState {
   return {
     read: (options) => reader.read(options),
     async acknowledge(acknowledgements) {
-      await connection.ensureOpen(undefined)
+      if (acknowledgements.length === 0) await connection.ensureOpen(undefined)
       await Promise.all(acknowledgements.map((one) => acknowledge(one.partition, one)))
     },
     async deadLetter({ partition, entry, event, deliveries }, reason) {
