@@ -3,15 +3,15 @@ import type { Admission, IngressState, Lease, ReplyMessage, Verdict } from '../s
 import { ShortLivedMap } from '../short-lived-map.ts'
 import type { Admitting } from './admission.ts'
 import { admissionOf, admissionsOf, byPartition, sizeOf } from './admission.ts'
+import { createAnswers } from './answers.ts'
 import { createCollector } from './collect.ts'
 import type { Connection } from './connection.ts'
 import { every } from './every.ts'
 import { createGroups } from './groups.ts'
 import type { Keys } from './keys.ts'
-import { longId, shortId } from './keys.ts'
+import { longId } from './keys.ts'
 import type { Settings } from './options.ts'
 import type { Scripts } from './script.ts'
-import { separately } from './separately.ts'
 import { createSockets } from './sockets.ts'
 import { createStatistics } from './statistics.ts'
 import { verdictOf } from './verdict.ts'
@@ -59,18 +59,15 @@ export function createIngressState({
   const channel = keys.repliesOf(pod)
   /** The places held here, by partition and holder, and those that are being taken. */
   const places = createGroups<Place>()
-  /** The replies that callers here wait for, since when, and until when at most. */
-  const open = new ShortLivedMap<{ partition: number; since: number; until: number }>()
-  /** Replies that were delivered, by partition: Redis need not keep their messages. */
-  let delivered = new Map<number, string[]>()
+  /** The replies that callers here wait for, and until when at most. */
+  const open = new ShortLivedMap<{ partition: number; until: number }>()
+  /** Where replies were opened since it was last looked for missed answers. */
+  let used = new Set<number>()
   let listener: ((replyId: string, message: ReplyMessage) => void) | undefined
   let closed = false
 
-  const connection = connect(channel, (message) => {
-    const lines = message.split('\n')
-    for (let line = 0; line + 1 < lines.length; line += 2)
-      deliver(shortId(lines[line] ?? ''), lines[line + 1] ?? '')
-  })
+  const connection = connect(channel, (publication) => answers.heard(publication))
+  const answers = createAnswers({ channel, keys, scripts, connection, deliver })
 
   const { atEnd: defer, end: leave } = connection.turn
   const self = { keys, settings, channel }
@@ -92,12 +89,8 @@ export function createIngressState({
       sockets.deliver(replyId, json)
       return
     }
-    const reply = open.get(replyId)
-    if (reply === undefined) return
+    if (open.get(replyId) === undefined) return
     open.delete(replyId)
-    const others = delivered.get(reply.partition)
-    if (others === undefined) delivered.set(reply.partition, [replyId])
-    else others.push(replyId)
     listener?.(replyId, JSON.parse(json) as ReplyMessage)
   }
 
@@ -108,8 +101,10 @@ export function createIngressState({
     const ttlMs = Math.max(replyTtlMs, once?.ttlMs ?? 0)
     const reply = replyId === undefined ? undefined : { id: replyId, ttlMs }
     const asked = admissionOf({ ...admission, reply }, self)
-    const since = clock.monotonic()
-    if (replyId !== undefined) open.set(replyId, { partition, since, until: since + replyTtlMs })
+    if (replyId !== undefined) {
+      open.set(replyId, { partition, until: clock.monotonic() + replyTtlMs })
+      used.add(partition)
+    }
     // Known from now on, so that one whose taking is in doubt is given back when the pod closes.
     const place = lease && { key: lease.key, id: lease.id, taken: false }
     if (place !== undefined) places.add(partition, place.id, place)
@@ -149,38 +144,15 @@ export function createIngressState({
     await places.each(batch, release)
   }
 
-  /** A publication reaches nobody while the connection is lost; what it said is fetched later. */
+  /** What was published while nobody listened, wherever a caller waits or has waited. */
   async function fetchMissed(): Promise<void> {
     const now = clock.monotonic()
-    const before = now - settings.sweepMs
-    const missed = createGroups<string>()
-    for (const [replyId, { partition, since, until }] of open.entries()) {
+    const partitions = used
+    used = new Set()
+    for (const [replyId, { partition, until }] of open.entries())
       if (until <= now) open.delete(replyId)
-      else if (since <= before) missed.add(partition, replyId, replyId)
-    }
-    await missed.each(batch, async (partition, replyIds) => {
-      const names = [keys.answers(partition, channel)]
-      const ids = replyIds.map(longId)
-      const messages = (await connection.run(scripts['fetch-replies'], names, ids)) as (string | null)[]
-      for (const [index, replyId] of replyIds.entries()) {
-        const message = messages[index]
-        if (typeof message === 'string') deliver(replyId, message)
-      }
-    })
-  }
-
-  async function forgetDelivered(): Promise<void> {
-    const done = delivered
-    delivered = new Map()
-    await separately(done, async ([partition, replyIds]) => {
-      const names = [keys.answers(partition, channel)]
-      for (let from = 0; from < replyIds.length; from += batch)
-        await connection.run(
-          scripts['forget-messages'],
-          names,
-          replyIds.slice(from, from + batch).map(longId),
-        )
-    })
+      else used.add(partition)
+    await answers.fetch(partitions)
   }
 
   async function release(partition: number, given: Pick<Lease, 'key' | 'id'>[]): Promise<void> {
@@ -206,8 +178,7 @@ export function createIngressState({
   const closeReply = createCollector(
     async (partition, replyIds: string[]) => {
       const names = replyIds.flatMap((id) => [keys.replies(partition, id), keys.reply(partition, id)])
-      const answers = keys.answers(partition, channel)
-      await connection.run(scripts['close-replies'], [answers, ...names], replyIds.map(longId)).catch(onError)
+      await connection.run(scripts['close-replies'], names, replyIds.map(longId)).catch(onError)
       return []
     },
     { defer, items: batch },
@@ -216,7 +187,7 @@ export function createIngressState({
   const stops = [
     every(lapseMs / 3, clock, renewLeases, onError),
     every(settings.sweepMs, clock, fetchMissed, onError),
-    every(250, clock, forgetDelivered, onError),
+    every(250, clock, answers.forget, onError),
   ]
 
   return {
@@ -244,7 +215,7 @@ export function createIngressState({
       sockets.stop()
       // What is being taken is given back with the rest.
       connection.turn.end()
-      await Promise.all([releaseLeases().catch(onError), forgetDelivered().catch(onError)])
+      await Promise.all([releaseLeases().catch(onError), answers.forget().catch(onError)])
       connection.close()
     },
   }

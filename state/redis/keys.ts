@@ -33,7 +33,10 @@ export interface Keys {
    * ended.
    */
   reply(partition: number, replyId: string): string
-  /** Hash: answers that the pod with this channel is not known to have, by the id of the reply. */
+  /**
+   * Hash: answers that the pod with this channel is not known to have, as they were published, by the id of the
+   * first reply of each publication.
+   */
   answers(partition: number, channel: string): string
   /** Hash: an event that is to be taken once, and its answer. */
   once(partition: number, key: string): string

@@ -1,9 +1,11 @@
 /** What is kept of callers who wait, and for how long. */
 import { expect, test } from '@jest/globals'
 import type { Admission, IngressState, RunnerState } from '../../state/state.ts'
+import { longId } from '../../state/redis/keys.ts'
 import { replyIdOf } from '../../state/reply-id.ts'
 import { addressOf, inbox, waitingEvent } from '../contract/harness.ts'
 import { redisCommand } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 import { redisLab } from './redis-lab.ts'
 
 const partition = 3
@@ -40,8 +42,8 @@ interface Pod {
   admit(id: string, part?: Partial<Admission>): Promise<ReturnType<typeof addressOf>>
 }
 
-function open(): Pod {
-  const state = lab.open({ sweepMs: 600_000, lapseMs: 600_000 })
+function open(sweepMs = 600_000): Pod {
+  const state = lab.open({ sweepMs, lapseMs: 600_000 })
   const ingress = state.ingress('pod')
   return {
     ingress,
@@ -140,4 +142,38 @@ test('an id with blanks is none of a reply', async () => {
   for (const replyId of [`${address.replyId} `, ` ${address.replyId}`, `${address.replyId}\n`, '3.a b'])
     expect(await runner.reply({ ...address, replyId }, { kind: 'ended' })).toBe('gone')
   expect(await runner.reply(address, { kind: 'ended' })).toBe('first')
+})
+
+const answers = 'hooklet:{p3}:answers:hooklet:replies:pod'
+
+test('answers are kept together until their pod has them, and those that it has missed are fetched', async () => {
+  const { ingress, runner, admit } = open(100)
+  const replies = inbox(ingress)
+  const count = 120
+  const addresses = []
+  for (let nth = 0; nth < count; nth += 1) addresses.push(await admit(idAt(start, nth)))
+  await runner.ready()
+  await redis('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  // Each in a script of its own: more than are fetched at a time.
+  for (const [nth, address] of addresses.entries())
+    expect(await runner.reply(address, { kind: 'output', body: nth })).toBe('first')
+  const received = []
+  while (received.length < count) received.push(await replies.next())
+  expect(new Map(received.map(({ replyId, message }) => [replyId, message]))).toEqual(
+    new Map(addresses.map(({ replyId }, body) => [replyId, { kind: 'output', body }])),
+  )
+  await until(async () => (await redis('EXISTS', answers)) === ':0')
+  expect(replies.received).toHaveLength(count)
+})
+
+test('an answer that was missed is not kept when its caller has gone', async () => {
+  const { ingress, admit } = open(100)
+  const replies = inbox(ingress)
+  const { replyId } = await admit(idAt(start, 1))
+  await ingress.closeReply(partition, replyId)
+  // As a script leaves it whose publication has reached nobody.
+  await redis('HSET', answers, longId(replyId), `${longId(replyId)}\n{"kind":"ended"}`)
+  await admit(idAt(start, 2))
+  await until(async () => (await redis('EXISTS', answers)) === ':0')
+  expect(replies.received).toEqual([])
 })

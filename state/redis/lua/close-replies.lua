@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
--- The callers of these replies no longer wait: later replies are late, and a stored answer is not needed any more.
+-- The callers of these replies no longer wait: later replies are late.
 --
--- KEYS  1 the pod's answers, then of each reply: the hash that it shares with others, its own
+-- KEYS  of each reply: the hash that it shares with others, its own
 -- ARGV  ids of the replies
 -- Returns nothing
 -- Atomic, so that a reply is either delivered or late, and one that expired meanwhile is not made anew.
 -- include replies
 
 for i, id in ipairs(ARGV) do
-  local shared, own = KEYS[2 * i], KEYS[2 * i + 1]
+  local shared, own = KEYS[2 * i - 1], KEYS[2 * i]
   local open = redis.call('HGET', shared, id)
   if open then
     redis.call('HSET', shared, id, (whoWaits(open)))
@@ -16,4 +16,3 @@ for i, id in ipairs(ARGV) do
     redis.call('HSET', own, 'over', '1')
   end
 end
-redis.call('HDEL', KEYS[1], unpack(ARGV))

@@ -4,8 +4,14 @@ local function waiting(namespace, channel)
   return namespace .. ' ' .. channel
 end
 
--- Namespace and channel of a reply in a shared hash; no channel when it is over.
+-- Namespace and channel of a reply in a shared hash; no channel when it is over. Most of a batch wait for the same.
+local waits = {}
 local function whoWaits(open)
-  local namespace, channel = string.match(open, '^(%S+) (.+)$')
-  return namespace or open, channel
+  local one = waits[open]
+  if not one then
+    local namespace, channel = string.match(open, '^(%S+) (.+)$')
+    one = { namespace = namespace or open, channel = channel }
+    waits[open] = one
+  end
+  return one.namespace, one.channel
 end
