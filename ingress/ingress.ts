@@ -1,4 +1,4 @@
-import { randomUUIDv7 } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
@@ -17,6 +17,7 @@ import { createHttpServer } from './http/server.ts'
 import { createWaitingCalls } from './http/waiting.ts'
 import type { Log } from '../process/log.ts'
 import { createHeldBytes } from './held-bytes.ts'
+import { createIds } from './ids.ts'
 import { createIsoTime } from './iso-time.ts'
 import type { RouteTable } from './routes/table.ts'
 import type { Tally } from './verify/tally.ts'
@@ -95,10 +96,11 @@ const READY_TIMEOUT_MS = 1_000
 
 /** The data plane: accepts calls to the table's webhooks over HTTP, hands them to the state and answers. */
 export function createIngress(deps: IngressDeps): Ingress {
-  const { state, table, clock, log, newId = randomUUIDv7 } = deps
+  const { state, table, clock, log } = deps
   const limits = { ...DEFAULT_LIMITS, ...deps.limits }
   const deadlines = createDeadlines(clock)
   const now = (): number => clock.now()
+  const newId = deps.newId ?? createIds({ now, random: randomFillSync })
   const calls = createActivity(() => clock.monotonic())
   const sender = createSender(deadlines, limits, (code) => calls.refusals.add(code))
   const waiting = createWaitingCalls({ state, deadlines, sender, limits, log })

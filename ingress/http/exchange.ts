@@ -111,10 +111,10 @@ export function createSender(
       if (res.destroyed) return
       if (answer.code !== undefined) onAnswer(answer.code)
 
-      const { requestId } = exchange
+      const { requestId, eventId } = exchange
       const own = ownHeaders(answer, exchange)
-      const headers = [...own, ...extra, ...exchange.headers, 'X-Request-Id', requestId]
-      if (exchange.eventId !== undefined) headers.push('X-Hooklet-Event-Id', exchange.eventId)
+      const ids = eventId === undefined ? NONE : ['X-Hooklet-Event-Id', eventId]
+      const headers = [...own, ...extra, ...exchange.headers, 'X-Request-Id', requestId, ...ids]
       const discard = hasBody(req) && !req.complete
       const last =
         closing ||
