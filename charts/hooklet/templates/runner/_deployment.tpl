@@ -4,7 +4,7 @@
 {{- $runner := $root.Values.runner -}}
 {{- $ports := dict "health" 8081 -}}
 {{- if $root.Values.metrics.enabled }}{{ $_ := set $ports "metrics" $root.Values.metrics.port }}{{ end -}}
-{{- $env := concat (include "hooklet.env" $root | fromYamlArray) (.env | fromYamlArray) (list
+{{- $env := concat (include "hooklet.env" $root | fromYamlArray) (include "hooklet.env.calls" $root | fromYamlArray) (.env | fromYamlArray) (list
   (dict "name" "HOOKLET_HEALTH_PORT" "value" "8081")
   (dict "name" "HOOKLET_DRAIN_SECONDS" "value" (toString $runner.drainSeconds))
   (dict "name" "HOOKLET_CONCURRENCY" "value" (toString (int $runner.concurrency)))
