@@ -127,9 +127,9 @@ local function openReply(replies, id, namespace, ttlMs)
 end
 local function writeReplies(replies, one)
   redis.call('HSET', replies, unpack(one.fields))
-  -- Others in it may be open for longer.
-  if redis.call('PTTL', replies) < one.ttlMs then
-    redis.call('PEXPIRE', replies, one.ttlMs)
+  -- Others in it may be open for longer; to ask for how long would be one right more.
+  if redis.call('PEXPIRE', replies, one.ttlMs, 'NX') == 0 then
+    redis.call('PEXPIRE', replies, one.ttlMs, 'GT')
   end
 end
 

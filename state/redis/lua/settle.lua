@@ -34,7 +34,8 @@ local function settledOf(total)
   local isNew = redis.call('HSETNX', KEYS[2], 'run:' .. ARGV[3], '')
   local settled = redis.call('HINCRBY', KEYS[2], 'settled', isNew)
   if open then
-    redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
+    -- Longer than a caller waits.
+    redis.call('PEXPIRE', KEYS[2], ARGV[9])
   end
   return settled
 end
