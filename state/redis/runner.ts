@@ -49,7 +49,10 @@ interface Reply extends ReplyAddress {
  */
 const batch = 100
 const batchLength = 1_000_000
-/** How long an answer is kept for a pod that takes nothing: longer than any caller waits. */
+/**
+ * How long an answer is kept for a pod that takes nothing, and which of several runs have ended: longer than
+ * any caller waits.
+ */
 const answersTtlMs = 300_000
 /** What a pod that takes nothing leaves behind for one WebSocket, and for how long. */
 const outbox = { messages: 1_000, bytes: 4 * 1_048_576, ttlMs: 3_600_000 }

@@ -1,6 +1,7 @@
 /** A Redis Cluster of which a part fails. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, jest, test } from '@jest/globals'
+import { longId } from '../../state/redis/keys.ts'
 import type { RedisState, RedisStateOptions } from '../../state/redis/redis.ts'
 import { createRedisState } from '../../state/redis/redis.ts'
 import type { EventDelivery } from '../../state/state.ts'
@@ -90,7 +91,7 @@ check(
     }
     await cluster.nodes[0]?.kill()
     const killedAt = Date.now()
-    const lapsesAt = () => number(1, 'ZSCORE', `hooklet:{p${living}}:lease:orders`, 'a')
+    const lapsesAt = () => number(1, 'ZSCORE', `hooklet:{p${living}}:lease:orders`, longId('a'))
     await until(async () => (await lapsesAt()) > killedAt + lapseMs)
     const idleMs = async () =>
       Number(
