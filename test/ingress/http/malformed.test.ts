@@ -312,6 +312,36 @@ describe('a caller who closes its side', () => {
     expect(await site.reply(event, { kind: 'ended' })).not.toBe('first')
   })
 
+  test('and has waited for a reply before, but does no more, gets the answer to its last call', async () => {
+    const waiting = routeOf('waiting', { response: { mode: 'Reply' } })
+    const gate = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    site = await sites.start({
+      routes: [route, waiting],
+      wrap: (state) => ({
+        ...state,
+        async admit(admission) {
+          if (admission.lease === undefined) {
+            asked.resolve()
+            await gate.promise
+          }
+          return state.admit(admission)
+        },
+      }),
+    })
+    const connection = await connectRaw(site.port)
+    connection.write(get().replace(path, `/webhooks/${waiting.token}`))
+    await site.reply(await site.nextEvent(), { kind: 'reply', status: 201, headers: {}, body: 'replied' })
+    await connection.until(/replied$/)
+    connection.write(`${post('Content-Length: 1')}x`)
+    connection.end()
+    await asked.promise
+    // By this answer the server knows of the end.
+    expect((await fetch(`http://127.0.0.1:${site.port}/`)).status).toBe(404)
+    gate.resolve()
+    expect(answersIn(await connection.closed())).toEqual(['HTTP/1.1 201', 'HTTP/1.1 200'])
+  })
+
   test.each([
     ['headers', get('A: b').slice(0, -8)],
     ['a body', `${post('Content-Length: 5')}x`],
