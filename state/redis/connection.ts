@@ -65,6 +65,7 @@ export function connect(
     commands instanceof Redis ? [commands.stream] : commands.nodes().map((node) => node.stream)
   const turn = createTurn(streams)
   const deadlines = createDeadlines(clock)
+  const over = Promise.resolve()
   let closed = false
   let opening: Promise<unknown> | undefined
   /** Whether the state is known to be that of this process's installation. */
@@ -160,8 +161,11 @@ export function connect(
     turn.cork()
     const sent = new Command(name, args, { replyEncoding: buffers ? null : 'utf8' })
     // V8 can keep what is over alive for long: a command that was under way during a young collection refers by
-    // detours to the next one. Without what was said, heads and bodies of calls, that is little.
-    const forget = (): void => void (sent.args = [])
+    // detours to the next one. Without what was said and answered, heads and bodies of calls, that is little.
+    const forget = (): void => {
+      sent.args = []
+      sent.promise = over
+    }
     const answer = commands.sendCommand(sent) as Promise<unknown>
     answer.then(forget, forget)
     return answer
