@@ -17,7 +17,7 @@ import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { formatReport, report } from './report.ts'
 import type { Measured } from './report.ts'
-import { BASIC, routesOf, SCENARIOS, SIGNING_SECRET, tokenOf } from './scenarios.ts'
+import { BASIC, calledOf, SCENARIOS, SIGNING_SECRET, tokenOf } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
 import { missing, runWrk } from './wrk.ts'
 
@@ -99,10 +99,10 @@ async function wrkScript(scenario: Scenario): Promise<string> {
   const body = JSON.stringify({ text: 'x'.repeat(1024 - 11) })
   // Every route gets its turn, for the step has no divisor with their number: the table is walked, and not
   // some entries of it.
-  const turns = `local n = 0\nrequest = function()\n  n = (n + 61803) % ${routesOf(scenario)}\n  return wrk.format(nil, string.format("/webhooks/bench-token-%020d", n))\nend\n`
+  const turns = `local n = 0\nrequest = function()\n  n = (n + 61803) % ${calledOf(scenario)}\n  return wrk.format(nil, string.format("/webhooks/bench-token-%020d", n))\nend\n`
   const head = `wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = '${body}'\n`
   const headers = headersOf(scenario, body).map(([name, value]) => `wrk.headers["${name}"] = "${value}"\n`)
-  await writeFile(file, head + headers.join('') + (routesOf(scenario) > 1 ? turns : ''))
+  await writeFile(file, head + headers.join('') + (calledOf(scenario) > 1 ? turns : ''))
   return file
 }
 
@@ -131,9 +131,9 @@ interface Seconds {
 }
 
 async function measure(scenario: Scenario, store: Store, seconds: Seconds): Promise<Measured> {
-  const file = scenario === 'F0' || scenario === 'F1' ? `${scenario.toLowerCase()}.ts` : 'hooklet.ts'
+  const floor = /^F\d/.exec(scenario)?.[0].toLowerCase()
   const server = start(SERVER_CORE, process.execPath, [
-    path.join(import.meta.dirname, file),
+    path.join(import.meta.dirname, `${floor ?? 'hooklet'}.ts`),
     store.url,
     scenario,
   ])

@@ -2,7 +2,9 @@
 export const SCENARIOS = {
   F0: 'bare node:http, no state',
   F1: 'F0 and one EVALSHA: window and XADD, ioredis with autopipelining',
+  'F1-many': 'F1 that looks up 100,000 windows by turns',
   immediate: 'Immediate, everything on',
+  'one-of-many': 'Immediate, always the same of 100,000 routes',
   'some-routes': 'Immediate, 1,000 routes by turns',
   'many-routes': 'Immediate, 100,000 routes by turns',
   basic: 'Immediate, basic auth',
@@ -14,10 +16,15 @@ export const SCENARIOS = {
 
 export type Scenario = keyof typeof SCENARIOS
 
-/** How many routes there are, each called in its turn. */
+/** How many routes there are. */
 export function routesOf(scenario: Scenario): number {
   if (scenario === 'some-routes') return 1_000
-  return scenario === 'many-routes' ? 100_000 : 1
+  return scenario.includes('many') ? 100_000 : 1
+}
+
+/** How many of them are called, each in its turn. */
+export function calledOf(scenario: Scenario): number {
+  return scenario === 'one-of-many' ? 1 : routesOf(scenario)
 }
 
 /** User and password of the scenario with basic auth. */

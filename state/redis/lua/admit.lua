@@ -196,7 +196,6 @@ local function termsOf(
   return terms
 end
 
--- An event is asked for by its head. The place of a lease and the reply have the same id, unless another one is told of the reply.
 -- An event is asked for by its head. The place of a lease and the reply have one id, unless that of the reply is told as well.
 local function admit(terms, head, body, id, replyId)
   local once, lease, line = terms.once, terms.lease, terms.line
