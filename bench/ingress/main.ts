@@ -1,7 +1,8 @@
 /**
  * What a call costs: the real ingress on a real Redis against the floors F0 and F1, measured in the same run
  * by turns. The server has a core of its own; wrk, Redis and the runner share the other.
- * `node bench/ingress/main.ts [--rounds 5] [--warm-up 8] [--seconds 4] [--scenario NAME]… [--[no-]json]`
+ * `node bench/ingress/main.ts [--rounds 5] [--warm-up 8] [--seconds 4] [--connections 64] [--scenario NAME]…
+ * [--[no-]json]`
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -23,7 +24,6 @@ import { missing, runWrk } from './wrk.ts'
 
 const SERVER_CORE = 0
 const OTHER_CORE = 1
-const CONNECTIONS = 64
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +31,7 @@ const { values } = parseArgs({
     // V8 compiles for the first seconds of load, beside the calls; a pod serves for weeks.
     'warm-up': { type: 'string', default: '8' },
     seconds: { type: 'string', default: '4' },
+    connections: { type: 'string', default: '64' },
     // Only these and the floors. All by default.
     scenario: { type: 'string', multiple: true, default: Object.keys(SCENARIOS) },
     json: { type: 'boolean', default: !process.stdout.isTTY },
@@ -50,6 +51,7 @@ if (lacking.length > 0) {
   process.stderr.write(`the bench needs ${lacking.join(' and ')}: not installed\n`)
   process.exit(1)
 }
+const connections = Number(values.connections)
 const folder = await mkdtemp(path.join(tmpdir(), 'hooklet-bench-'))
 const children: ChildProcess[] = []
 
@@ -154,8 +156,8 @@ async function measure(scenario: Scenario, store: Store, seconds: Seconds): Prom
       runnerPid: runner?.pid,
       core: OTHER_CORE,
     }
-    await runWrk({ ...load, connections: CONNECTIONS, seconds: seconds.warmUp })
-    const round = await runWrk({ ...load, connections: CONNECTIONS, seconds: seconds.measured })
+    await runWrk({ ...load, connections, seconds: seconds.warmUp })
+    const round = await runWrk({ ...load, connections, seconds: seconds.measured })
     const { p50: alone } = await runWrk({ ...load, connections: 1, seconds: 1 })
     return { ...round, alone }
   } finally {
